@@ -115,7 +115,7 @@ bench-http: ## as root: the agent's door beside other proxies, and what is lost;
 	@$(MAKE) --silent --no-print-directory venv
 	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.http $(ARGS)
 
-fresh: ## as root: a cluster by init and join on three hosts of a fresh Debian 12; four minutes
+fresh: ## as root: a cluster by init and join on three hosts of a fresh Debian 12; four minutes; ARGS="--suite trixie"
 	@scripts/install-packages fresh
 	@$(MAKE) --silent --no-print-directory venv
 	@$(PYTHON) -m tests.fresh $(ARGS)

@@ -1,10 +1,11 @@
 """
-Make a cluster on three hosts that are nothing but a fresh Debian 12, and time it.
+Make a cluster on three hosts that are nothing but a fresh Debian, and time it.
 
-    .venv/bin/python -m tests.fresh [--debian DIR]
+    .venv/bin/python -m tests.fresh [--suite trixie] [--debian DIR]
 
 A person's commands are taken from docs/guide/installing.rst, and from what ``init`` prints: there is no systemd on
-these hosts. Measured from ``init`` on, when all packages are in. ``--debian`` keeps the fresh Debian for other runs.
+these hosts. Measured from ``init`` on, when all packages are in. ``--suite`` names another release than Debian 12, and
+``--debian`` keeps the fresh Debian for other runs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from tests.fresh.roots import FreshHost, make_debian
+from tests.fresh.roots import OWN, FreshHost, make_debian
 from tests.rig.cluster.home import Home
 from tests.rig.cluster.network import Network
 from tests.rig.docker_engine import SAMPLE, until
@@ -46,7 +47,7 @@ class FreshCluster:
         for host in self.hosts:
             host.boot(self._debian)
         for host in self.hosts:
-            until(partial(host.succeeds, "docker info"))
+            until(partial(host.succeeds, "curl -sf --unix-socket /var/run/docker.sock http://localhost/_ping"))
             host.type("cd /usr/src/daprdockr; /opt/daprdockr/bin/python -m tools.build_image")
         self._began = time.monotonic()
 
@@ -106,12 +107,13 @@ def made(cluster: FreshCluster) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="fresh", description="Make a cluster of three fresh Debian hosts.")
     parser.add_argument("--debian", type=Path, help="where the fresh Debian is, or is to be made")
-    given = parser.parse_args().debian
+    parser.add_argument("--suite", default=OWN, help="the release of Debian, by its code name; %(default)s")
+    given = parser.parse_args()
     home = Home()
-    debian = given or home.path / "debian"
+    debian = given.debian or home.path / "debian"
     if not debian.exists():
-        print(f"making a fresh Debian in {debian} (some minutes)", flush=True)
-        make_debian(debian)
+        print(f"making a fresh Debian ({given.suite}) in {debian} (some minutes)", flush=True)
+        make_debian(debian, given.suite)
     cluster = FreshCluster(debian)
     try:
         cluster.open()

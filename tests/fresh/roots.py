@@ -1,5 +1,5 @@
 """
-A fresh Debian 12 with the packages that docs/guide/installing.rst names, and hosts that boot from it.
+A fresh Debian with the packages that docs/guide/installing.rst names, and hosts that boot from it.
 
 Note [A host has a root of its own]
     A machine of the cluster tests shares the disk with the machine that runs them. Here its first act is to take a copy
@@ -20,7 +20,9 @@ from tests.rig.cluster.machine import INSIDE, Machine
 from tests.rig.cluster.network import Network
 from tests.rig.docker_engine import CHECKOUT
 
-SUITE = "bookworm"
+OWN = "bookworm"
+"""The release of Debian that this machine has; others come from the same place."""
+
 BASICS = "busybox-static,ca-certificates,curl,iproute2,iptables,procps"
 SETTINGS = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
 """From where this machine gets its packages; so does the fresh Debian."""
@@ -65,11 +67,11 @@ def installation() -> list[str]:
     return [line for line in lines if not line.startswith(("install", "systemctl"))]
 
 
-def make_debian(place: Path) -> None:
+def make_debian(place: Path, suite: str) -> None:
     """Make the fresh Debian, with our programs as its guide has them installed, at ``place``."""
-    sites = subprocess.check_output(["apt-get", "indextargets", "--format", "$(REPO_URI)", f"Codename: {SUITE}"])
+    sites = subprocess.check_output(["apt-get", "indextargets", "--format", "$(REPO_URI)", f"Codename: {OWN}"])
     subprocess.check_call(
-        ["debootstrap", "--variant=minbase", f"--include={BASICS}", SUITE, place, sites.decode().split()[0]],
+        ["debootstrap", "--variant=minbase", f"--include={BASICS}", suite, place, sites.decode().split()[0]],
         stdout=subprocess.DEVNULL,
     )
     for name in SETTINGS:
@@ -78,6 +80,10 @@ def make_debian(place: Path) -> None:
             shutil.copytree(found, copy, dirs_exist_ok=True)
         elif found.exists():
             shutil.copyfile(found, copy)
+    lists = place / "etc/apt"
+    for file in (lists / "sources.list", *(lists / "sources.list.d").glob("*")):
+        if file.is_file():
+            file.write_text(file.read_text("utf-8").replace(OWN, suite), "utf-8")
     shutil.copyfile("/etc/resolv.conf", place / "etc/resolv.conf")
     checkout = place / "usr/src/daprdockr"
     checkout.mkdir()
