@@ -90,7 +90,7 @@ class OrderTests(TapCase):
     ]
     LOOPS = ["Journal", "Heartbeat", "Host", "Pulse", "ContainerdPulse", "Mirror", "Witnesses", "HealthChecks"]
     LOOPS += ["Followers", "Reconcile"]
-    LOOPS += ["Marking", "Doubting", "Ownerless", "WriteCheck", "Orphans", "Followed", "Followed"]
+    LOOPS += ["Marking", "Doubting", "Ownerless", "WriteCheck", "Orphans", "EtcdRoom", "Followed", "Followed"]
 
     def test_all(self) -> None:
         """Threads come before the edges that the loops publish to, those before the loops, and the API last."""
