@@ -248,13 +248,17 @@ class EngineStreams:
         lines = ("HTTP/1.1", "Host: docker", "Connection: Upgrade", "Upgrade: tcp")
         return await self._begun(doing, _request("POST", path, body, lines))
 
-    async def _begun(self, doing: str, request: bytes) -> EngineAnswer:
-        answer = EngineAnswer(request, doing)
+    async def connect(self, answer: EngineAnswer, doing: str) -> None:
+        """Open the connection of a request. :raises EngineError: the Engine is not there."""
         try:
             await self._endpoint.connect(QuietFactory.forProtocol(lambda: answer))
         except (ConnectError, OSError) as error:
             text = f"the Docker Engine did not answer when asked to {doing}: {one_line(str(error))}"
             raise EngineUnavailable(text) from None
+
+    async def _begun(self, doing: str, request: bytes) -> EngineAnswer:
+        answer = EngineAnswer(request, doing)
+        await self.connect(answer, doing)
 
         def silent(*_: object) -> EngineAnswer:
             raise EngineSilent(f"the Docker Engine did not answer within {ANSWER_TIMEOUT:g} s when asked to {doing}")

@@ -36,6 +36,7 @@ LABEL_ON_PARTITION = LABEL_PREFIX + "on-partition"
 LABEL_NAME = LABEL_PREFIX + "name"
 LABEL_HEALTH = LABEL_PREFIX + "health"
 LABEL_RUN = LABEL_PREFIX + "run"
+LABEL_ARCHIVE = LABEL_PREFIX + "archive"
 
 
 class Status(enum.Enum):

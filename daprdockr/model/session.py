@@ -56,6 +56,22 @@ class ForwardAsked:
 
 
 @frozen
+class BackupAsked:
+    """The content of a named volume of an instance, as a tar archive."""
+
+    instance: InstanceName
+    volume: str
+
+
+@frozen
+class RestoreAsked:
+    """A tar archive that will come is to be put into a named volume of an instance."""
+
+    instance: InstanceName
+    volume: str
+
+
+@frozen
 class JoinAsked:
     """A host would join the cluster: the name and address of its node, and its request for a certificate, as PEM."""
 
@@ -64,7 +80,7 @@ class JoinAsked:
     request: str
 
 
-SessionAsked = LogsAsked | ExecAsked | ForwardAsked | JoinAsked
+SessionAsked = LogsAsked | ExecAsked | ForwardAsked | BackupAsked | RestoreAsked | JoinAsked
 
 
 @frozen
@@ -141,6 +157,7 @@ _EXEC: Members = {
     "Columns": ("columns", _SIZE),
 }
 _FORWARD: Members = {"Instance": ("instance", _instance), "Port": ("port", reading.integer(1, 65535))}
+_VOLUME: Members = {"Instance": ("instance", _instance), "Volume": ("volume", reading.free_text)}
 _JOIN: Members = {
     "Node": ("node", reading.node_name),
     "Address": ("address", check_address),
@@ -150,10 +167,12 @@ _KINDS: Mapping[str, tuple[type[Any], Members]] = {
     "Logs": (LogsAsked, _LOGS),
     "Exec": (ExecAsked, _EXEC),
     "Forward": (ForwardAsked, _FORWARD),
+    "Backup": (BackupAsked, _VOLUME),
+    "Restore": (RestoreAsked, _VOLUME),
     "Join": (JoinAsked, _JOIN),
 }
 
-_REQUIRED = ("Instance", "Command", "Port", "Node", "Address", "Request")
+_REQUIRED = ("Instance", "Command", "Port", "Volume", "Node", "Address", "Request")
 
 
 def _of(name: str) -> reading.Check[Any]:

@@ -25,7 +25,16 @@ from twisted.internet.defer import Deferred, DeferredSemaphore
 
 from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError
 from daprdockr.model.seams import Store
-from daprdockr.model.session import ExecAsked, ForwardAsked, JoinAsked, LogsAsked, SessionAsked, token_digest
+from daprdockr.model.session import (
+    BackupAsked,
+    ExecAsked,
+    ForwardAsked,
+    JoinAsked,
+    LogsAsked,
+    RestoreAsked,
+    SessionAsked,
+    token_digest,
+)
 from daprdockr.model.stored.entries import Delete, Entry, Unchanged
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.token import TokenRecord
@@ -36,11 +45,20 @@ QUESTIONS = 2
 REMEMBERED = 20_000
 """Tokens that were used. A client that writes more of them within the life of a lease has all rights anyway."""
 
-MOST: Mapping[type[SessionAsked], int] = {LogsAsked: 128, ExecAsked: 32, ForwardAsked: 64, JoinAsked: 4}
+MOST: Mapping[type[SessionAsked], int] = {
+    LogsAsked: 128,
+    ExecAsked: 32,
+    ForwardAsked: 64,
+    BackupAsked: 8,
+    RestoreAsked: 4,
+    JoinAsked: 4,
+}
 _NAMES: Mapping[type[SessionAsked], str] = {
     LogsAsked: "logs",
     ExecAsked: "commands",
     ForwardAsked: "connections",
+    BackupAsked: "backups of volumes",
+    RestoreAsked: "restores of volumes",
     JoinAsked: "hosts that join",
 }
 

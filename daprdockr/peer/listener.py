@@ -20,9 +20,18 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from daprdockr.model.names import ServiceName
-from daprdockr.model.session import ExecAsked, ForwardAsked, JoinAsked, SessionAsked, SessionRequest
+from daprdockr.model.session import (
+    BackupAsked,
+    ExecAsked,
+    ForwardAsked,
+    JoinAsked,
+    RestoreAsked,
+    SessionAsked,
+    SessionRequest,
+)
 from daprdockr.model.stored.token import TokenRecord
 from daprdockr.peer.admission import Places, SessionRefused, Tokens
+from daprdockr.peer.archives import BackupSession, RestoreSession
 from daprdockr.peer.channel import OpenSession, PeerChannel
 from daprdockr.peer.commands import CommandSession
 from daprdockr.peer.forwards import ForwardSession
@@ -149,6 +158,14 @@ class PeerListener(Service):
             forward = ForwardSession(channel, asked, self._here, self._reactor)
             await forward.begin()
             return forward
+        if isinstance(asked, BackupAsked):
+            backup = BackupSession(channel, asked, self._here)
+            await backup.begin()
+            return backup
+        if isinstance(asked, RestoreAsked):
+            restore = RestoreSession(channel, asked, self._here)
+            await restore.begin(record.by)
+            return restore
         logs = LogSession(channel, asked, self._here, self._reactor)
         logs.begin()
         if asked.follow:

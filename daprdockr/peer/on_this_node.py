@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from attrs import frozen
+from attrs import field, frozen
 
 from daprdockr.engine.streams import EngineStreams
 from daprdockr.model.host import ContainerState
@@ -23,13 +23,17 @@ class HasContainers(Protocol):
 
 @frozen
 class OnThisNode:
-    """``record_event`` takes a subject and a text for people."""
+    """
+    ``record_event`` takes a subject and a text for people. ``reaching`` are the names of the containers made for
+    archives of volumes: Note [A container of its own] in ``archives``.
+    """
 
     node: str
     containers: HasContainers
     cluster: Cluster
     engine: EngineStreams
     record_event: Callable[[str, str], None]
+    reaching: set[str] = field(factory=set)
 
     def all_of(self, instance: InstanceName) -> list[ContainerState]:
         """Return the containers of an instance on this node, the one that started first first."""

@@ -10,7 +10,8 @@ from daprdockr.cli.confirmed import confirm
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import check_exists, show, snapshot
-from daprdockr.model.errors import DaprdockrError, NotFound
+from daprdockr.cli.volume_archives import Archives
+from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, check_label
 from daprdockr.model.seams import Store
@@ -21,6 +22,8 @@ from daprdockr.planning.placing.tied import ties
 
 _WORDS = {
     "ls": ActionWords(),
+    "backup": ActionWords("an instance, and the name of its volume", 2, 2),
+    "restore": ActionWords("an instance, and the name of its volume", 2, 2),
     "move": ActionWords("an instance, and the node on which it is to start", 2, 2, sure=True),
 }
 
@@ -35,16 +38,19 @@ def volume(request: Request, store: Store, console: Console) -> None:
     :raises NotMoved, NotConfirmed: nothing was changed.
     """
     action, *words = request.words
+    match action:
+        case "ls":
+            show(request, console, volume_table(snapshot(request, store)))
+        case "move":
+            _move(request, store, console, InstanceName.parse(words[0]), words[1])
+        case _:
+            console.stdout.flush()
+            archives, instance = Archives(request, store), InstanceName.parse(words[0])
+            (archives.backup if action == "backup" else archives.restore)(instance, words[1])
+
+
+def _move(request: Request, store: Store, console: Console, instance: InstanceName, node: str) -> None:
     cluster = snapshot(request, store)
-    if action == "ls":
-        show(request, console, volume_table(cluster))
-    else:
-        _move(request, store, console, cluster, InstanceName.parse(words[0]), words[1])
-
-
-def _move(
-    request: Request, store: Store, console: Console, cluster: Cluster, instance: InstanceName, node: str
-) -> None:
     _check_move(cluster, instance, node)
     stored = cluster.volumes(instance.service)[instance.number]
     before, names = stored.record.node, ", ".join(stored.record.volumes)
@@ -81,15 +87,20 @@ def _check_move(cluster: Cluster, instance: InstanceName, node: str) -> None:
 def _check(request: Request) -> None:
     check_action(request, _WORDS)
     action, *words = request.words
-    if action == "move":
+    if words:
         InstanceName.parse(words[0])
+    if action == "move":
         check_label(words[1], "node")
+    if action in ("backup", "restore") and request.json:
+        raise BadInput(f"-o has no use with volume {action}: leave it out")
 
 
 COMMAND = Command(
     name="volume",
     usage=(
         ("volume ls", "the volumes of instances, and the nodes that have them"),
+        ("volume backup INSTANCE VOLUME", "print a volume as a tar archive"),
+        ("volume restore INSTANCE VOLUME", "put the tar archive on stdin into a volume"),
         ("volume move INSTANCE NODE [-yes]", "start an instance elsewhere, and leave its data behind"),
     ),
     run=volume,
@@ -101,6 +112,12 @@ COMMAND = Command(
     reference=(
         "the named volumes of all instances: the node that has each, and how the instance is, or whether it waits for"
         " that node",
+        "print the content of a named volume as a tar archive, with owners, modes and links, by way of the node with"
+        " the instance; its container need not run. Files that change meanwhile may be there in part, so stop the"
+        " program's writing first, or use its own means. It fails if the archive is not whole",
+        "put the tar archive on stdin into a named volume. Files of the same names are replaced, others stay. The"
+        " container need not run; if it does, its program may need a restart afterwards. An event says who did that. If"
+        " the archive is cut off, the volume has a part of it, which the line says: restore it again",
         "have an instance that waits for the node with its volumes start on NODE, with what volumes of these names"
         " hold there, perhaps nothing. The data on the other node stays there, and is not used. Asks first, and not"
         " with -yes. An instance that has a node is not moved",

@@ -68,7 +68,7 @@ class FormTests(SynchronousTestCase):
             "secret": ("key", "set", "ls", "rm", "rotate-key"),
             "file": ("set", "get", "ls", "rm"),
             "job": ("ls", "run", "history", "logs"),
-            "volume": ("ls", "move"),
+            "volume": ("ls", "backup", "restore", "move"),
             "certificates": ("add", "rm"),
             "invite": ("ls", "rm"),
             "names": ("services", "instances", "nodes", "jobs", "secrets", "files", "certificates"),
