@@ -82,7 +82,8 @@ class FullTests(TestCase):
         self.assertEqual((done.returncode, len(done.stderr.splitlines())), (1, 1))
         self.assertIn("etcdctl alarm disarm", done.stderr)
         self.assertIn("NOSPACE", agent.run("nodes").stdout)
-        self.assertEqual(agent.log.count("NOSPACE"), 1, agent.log)
+        # Other parts may report it too, if one of their writes, such as a mark, comes due meanwhile.
+        self.assertEqual(agent.log.count("this node cannot write: "), 1, agent.log)
         until(lambda: "full of keys that are in use: delete some" in agent.log)
 
         members.etcdctl("del", "--prefix", "/junk/")
