@@ -1,7 +1,7 @@
 """
 The time that each command takes while etcd, a disk or a clock fails in a way that lasts, and the containers that stop.
 
-    .venv/bin/python -m tests.chaos.etcd_faults [--report FILE]
+    .venv/bin/python -m tests.chaos.etcd_faults [--report FILE] [--only NAMES]
 
 It brings up three hosts with a member of etcd each, on disks of their own, and takes some minutes. It needs root, and
 strace. The exit status is 1 if a container was stopped or started anew, and 2 if it could not do what it has to.
@@ -30,7 +30,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -210,8 +210,16 @@ def suffer(cluster: Cluster, situation: Situation, number: int) -> Findings:
     after = cluster.starts()
     stopped = [places[container] for container, start in before.items() if after.get(container) != start]
     if stopped:
-        lines += [f"stopped: {', '.join(stopped)}", cluster.command("events")]
+        lines += [f"stopped: {', '.join(stopped)}", *logged(cluster, {one.split()[0] for one in stopped})]
     return Findings(took, len(stopped), healed, total / count if count > 0 else 0.0, lines)
+
+
+def logged(cluster: Cluster, instances: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of all agents about some instances."""
+    for host in cluster.hosts:
+        for line in host.log(AGENT).splitlines():
+            if any(instance in line for instance in instances):
+                yield f"{host.name}: {line}"
 
 
 def names(cluster: Cluster) -> dict[str, str]:
@@ -240,7 +248,7 @@ def start_clocked(cluster: Cluster, clock: Clock) -> None:
     cluster.until_well()
 
 
-def carry_out() -> dict[str, Findings]:
+def carry_out(only: Sequence[str]) -> dict[str, Findings]:
     cluster = DiskCluster(MEMBERS, TTL, ("--no-rebalance",), ELECTION)
     scenery = Scenery(cluster, Clock(cluster.home.path / "clock"))
     found: dict[str, Findings] = {}
@@ -251,7 +259,8 @@ def carry_out() -> dict[str, Findings]:
         cluster.define(PROBE, 1)
         cluster.until_settled(WEB, COUNT)
         cluster.until_settled(PROBE, 1)
-        for number, situation in enumerate(situations(scenery), 2):
+        chosen = [one for one in situations(scenery) if one.name in only or not only]
+        for number, situation in enumerate(chosen, 2):
             findings = found[situation.name] = suffer(cluster, situation, number)
             print(f"{situation.name}: {findings.cells()}, fsync {findings.fsync:.3f} s in the mean", flush=True)
             print("".join(f"    {line}\n" for line in findings.lines), end="", flush=True)
@@ -269,13 +278,14 @@ def too_long(number: int, frame: object) -> None:
 def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="tests.chaos.etcd_faults", description=__doc__.strip().splitlines()[0])
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the table there too")
+    parser.add_argument("--only", default="", metavar="NAMES", help="only these situations, separated by ;")
     wanted = parser.parse_args(words)
     if reason := missing():
         parser.error(reason)
     signal.signal(signal.SIGALRM, too_long)
     signal.alarm(LIMIT)
     began, load = time.strftime("%Y-%m-%d %H:%M"), os.getloadavg()[0]
-    found = carry_out()
+    found = carry_out([name for name in wanted.only.split(";") if name])
     where = f"{began}, {os.cpu_count()} cores, Linux {platform.release()}, load {load:.1f} to {os.getloadavg()[2]:.1f}"
     told = f"{table(found)}\n\n{where}\n"
     print(f"\n{told}", flush=True)
