@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.page.fragments import fragments
 from daprdockr.page.render import POLICY, page, written
-from daprdockr.page.seen import Seen
+from daprdockr.page.seen import Gone, Seen
 from daprdockr.picture.timeline import Happening
 from tests.build.history import entry
 from tests.build.page import HOSTILE, NOW, nodes, running, seen, showcase, well
@@ -79,6 +79,13 @@ class PageTests(SynchronousTestCase):
         found = Elements(write(seen()))
         self.assertIn("Nothing was reported lately", found.words)
         self.assertIn("There are none", found.words)
+
+    def test_node_without_instances(self) -> None:
+        """Below a node that has nothing, such as one that is gone, there is no empty list."""
+        text = write(evolve(seen(*nodes(["a"])), gone=(Gone("b", NOW),)))
+        self.assertEqual(text.count('class="node '), 2)
+        self.assertNotIn('class="groups"', text)
+        self.assertIn('class="groups"', write(showcase()))
 
     def test_nothing_inline(self) -> None:
         """No script or style stands in the page, in an element or an attribute, as its policy demands."""
