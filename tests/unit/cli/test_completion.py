@@ -6,7 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.cli.command import ACTIONS, WORDS
 from daprdockr.cli.commands.names import KINDS
-from daprdockr.cli.completion import SHELLS, forms, script
+from daprdockr.cli.completion import SHELLS, script
+from daprdockr.cli.completion_forms import forms
 from daprdockr.cli.flags import ALL, OF_COMMANDS, REACH
 from daprdockr.cli.parse import read_request
 from daprdockr.model.errors import BadInput

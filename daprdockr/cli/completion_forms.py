@@ -1,0 +1,94 @@
+# -*- test-case-name: tests.unit.cli.test_completion -*-
+"""The words and flags that can stand in each place of a command line, as the scripts of all shells need them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+
+from attrs import frozen
+
+from daprdockr.cli.command import ACTIONS, WORDS, load, spoken
+from daprdockr.cli.flags import ALL, EVERYWHERE, REACH, Flag
+
+
+@frozen
+class Form:
+    """
+    A command as it is typed: one word, or a flag with its dash.
+
+    :ivar flags: the flags that may stand beside it.
+    :ivar words: the words that may stand behind it.
+    :ivar kinds: the kinds of things whose names may stand there.
+    :ivar behind: by one of ``words``, the kind of things whose names may stand behind it.
+    """
+
+    typed: str
+    about: str
+    flags: tuple[Flag, ...]
+    words: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+    behind: Mapping[str, str] = {}
+
+
+@cache
+def forms() -> tuple[Form, ...]:
+    """Return every command and every action."""
+    return tuple(_form(name) for name in (*WORDS, *ACTIONS))
+
+
+def _form(name: str) -> Form:
+    command = load(name)
+    typed = name if name in WORDS else f"-{name}"
+    lines = [line for form, line in command.usage if typed in spoken(form)]
+    taken = tuple(flag for flag in ALL if flag.name in command.flags and flag.name != name)
+    return Form(typed, lines[0], (*taken, *EVERYWHERE, *REACH), command.choices, _kinds(command.word), command.kinds)
+
+
+def _kinds(word: str) -> tuple[str, ...]:
+    """Return the kinds of the names that a command takes first, by its declaration."""
+    found = {"SERVICE": "services", "INSTANCE": "instances", "NODE": "nodes"}
+    return tuple(found[part] for part in re.findall("[A-Z]+", word.split(" ")[0]) if part in found)
+
+
+def typed_actions() -> list[Form]:
+    return [form for form in forms() if form.typed.startswith("-")]
+
+
+def typed_commands() -> list[Form]:
+    return [form for form in forms() if not form.typed.startswith("-")]
+
+
+def plain_flags() -> list[Flag]:
+    """Return the flags that are no actions."""
+    return [flag for flag in ALL if flag.name not in ACTIONS]
+
+
+def choices_of(flag: Flag) -> tuple[str, ...]:
+    return tuple(flag.value.split("|")) if "|" in flag.value else ()
+
+
+def flag_names(flags: Iterable[Flag], separator: str = " ") -> str:
+    return separator.join(flag.name for flag in flags)
+
+
+def filled(text: str, **parts: str) -> str:
+    """Return the text with each ``@NAME@`` replaced."""
+    for name, part in parts.items():
+        text = text.replace(f"@{name.upper()}@", part)
+    return text
+
+
+def patterns() -> dict[str, str]:
+    """Return what the scripts tell apart flags by: actions, flags with a value, and flags with a file."""
+    return {
+        "actions": "|".join(ACTIONS),
+        "valued": flag_names((flag for flag in plain_flags() if flag.value), "|"),
+        "files": flag_names((flag for flag in plain_flags() if flag.value == "FILE"), "|"),
+    }
+
+
+def names_behind() -> Iterator[tuple[str, str]]:
+    """Yield a command with its first word, and the kind of the names that may stand behind them."""
+    return ((f"{form.typed} {word}", kind) for form in forms() for word, kind in form.behind.items())
