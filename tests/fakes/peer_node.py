@@ -43,9 +43,11 @@ class PeerConnection:
         self.connection.sendall(b"".join(written(kind, content) for kind, content in frames))
 
     def next(self) -> tuple[FrameKind, bytes] | None:
-        """The next frame of the command line; None when it ended the connection."""
+        """The next frame of the command line; None when it ended the connection, in order or not."""
         while not self._frames:
-            data = self.connection.recv(MAX_FRAME)
+            data = b""
+            with suppress(ConnectionError):
+                data = self.connection.recv(MAX_FRAME)
             if not data:
                 return None
             self._frames += self._reader.feed(data)
