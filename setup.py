@@ -87,6 +87,7 @@ setup(
         "daprdockr.relay",
         "daprdockr.runtime",
         "daprdockr.sealing",
+        "daprdockr.sessions",
         "daprdockr.wiring",
         "twisted.plugins",
     ],

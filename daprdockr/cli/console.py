@@ -77,5 +77,9 @@ class Console:
         """Print a line at once, into a pipe too: its reader may be waiting for just this one."""
         print(printable(line), file=self.stdout, flush=True)
 
+    def tell(self, line: str) -> None:
+        """Print a line about the progress to stderr, at once."""
+        print(printable(line), file=self.stderr, flush=True)
+
     def complain(self, line: str) -> None:
         print(f"daprdockrcmd: {printable(line)}", file=self.stderr)

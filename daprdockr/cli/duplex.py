@@ -18,8 +18,8 @@ from contextlib import suppress
 
 from attrs import define, field
 
-from daprdockr.cli.peer import PeerSession, SessionFailed, check_frame
 from daprdockr.model.frames import MAX_CONTENT, MAX_FRAME, FrameKind, written
+from daprdockr.sessions.client import PeerSession, SessionFailed, check_frame
 
 MOST_WAITING = 256 * 1024
 """Octets of input that wait to be sent before no more is read."""

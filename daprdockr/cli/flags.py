@@ -166,6 +166,12 @@ OF_COMMANDS = (
         "let ``backup`` save all that etcd has in FILE, whole and checked or not at all, for ``etcdctl snapshot"
         " restore``; a file of that name is replaced",
     ),
+    Flag(
+        "node",
+        "NODES",
+        "only these nodes, by comma",
+        "push to these nodes alone, separated by commas; ``-node`` may be given several times",
+    ),
     Flag("yes", "", "let {commands} go on without asking"),
     Flag(
         "timeout",

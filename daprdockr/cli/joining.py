@@ -11,7 +11,6 @@ from collections.abc import Callable
 from attrs import frozen
 
 from daprdockr.cli.founding import InCluster, refuse_private_data, refuse_running
-from daprdockr.cli.peer import PeerSession, SessionFailed, open_session
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
@@ -20,6 +19,7 @@ from daprdockr.model.joining import JoinAnswer, JoinToken
 from daprdockr.model.session import JoinAsked, SessionRequest
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.sealing.authority import new_key, request_of
+from daprdockr.sessions.client import PeerSession, SessionFailed, open_session
 
 JoinQuestion = Callable[[JoinToken, JoinAsked], JoinAnswer]
 

@@ -18,7 +18,6 @@ from attrs import evolve, frozen
 
 from daprdockr.cli.absent import NoSuchService
 from daprdockr.cli.merging import LogLine, LogSource, Merging
-from daprdockr.cli.peer import PeerSession, Sessions
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import DaprdockrError, EtcdHistoryLost, EtcdUnavailable, NotFound
 from daprdockr.model.frames import FrameKind
@@ -27,6 +26,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.session import LogsAsked
 from daprdockr.model.stored.claim import ClaimRecord
+from daprdockr.sessions.client import PeerSession, Sessions
 
 AGAIN = 2.0
 """Seconds until a node that was lost is asked again, or a watch that broke is opened anew."""

@@ -22,7 +22,7 @@ from daprdockr.model.names import MAX_INSTANCES, MOST_TAIL, InstanceName, Servic
 from daprdockr.model.stored.keys import Keys
 
 _BOOLEAN = (*ACTIONS, "h", *(flag.name for flag in ALL if not flag.value))
-_OWN_WORDS = ("ACTION", "FILE", "INSTANCE --", "KIND", "LOCAL:", "TOKEN", "[INSTANCE|SERVICE|NODE]")
+_OWN_WORDS = ("ACTION", "FILE", "IMAGE", "INSTANCE --", "KIND", "LOCAL:", "TOKEN", "[INSTANCE|SERVICE|NODE]")
 """How the words of a command begin that reads them itself."""
 STATE = "DAPRDOCKR_STATE_DIR"
 """The variable that names the state directory of this machine's agent."""
@@ -61,11 +61,12 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         files=tuple(value for name, value in split.flags if name == "f" and isinstance(value, str)),
         prune=check_label(values["prune"], "group") if "prune" in values else "",
         expected=_expected(values["check"]) if "check" in values else "",
-        profiles=_profiles(split.flags),
+        profiles=_several(split.flags, "profile"),
         group=check_label(values["group"], "group") if "group" in values else "",
         incomplete="incomplete" in switches,
-        environment=dict(environment) if "profile" in command.flags else {},
+        environment=dict(environment) if {"profile", "node"} & set(command.flags) else {},
         words=tuple(others) if command.word.startswith(_OWN_WORDS) else (),
+        nodes=tuple(check_label(one, "node") for one in _several(split.flags, "node")),
         node=_node(command, others) if command.word == "NODE" else "",
         shell=_shell(command, others) if command.word == "SHELL" else "",
         changes={name: values[name] for name in names(CHANGES) if name in values},
@@ -92,8 +93,9 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
     return request
 
 
-def _profiles(flags: Sequence[tuple[str, object]]) -> tuple[str, ...]:
-    given = (value for name, value in flags if name == "profile" and isinstance(value, str))
+def _several(flags: Sequence[tuple[str, object]], wanted: str) -> tuple[str, ...]:
+    """Return the values of a flag that may be given several times, and has values separated by commas."""
+    given = (value for name, value in flags if name == wanted and isinstance(value, str))
     return tuple(one.strip() for value in given for one in value.split(",") if one.strip())
 
 

@@ -18,8 +18,9 @@ class Request:
     """
     One request. ``command`` is the name of a command or "help"; ``access`` is None if etcd is not needed; ``changes``
     holds the flags that change a definition, as typed; ``timeout`` is seconds, None where it was not given; ``node``
-    and ``shell`` are "" where none is meant; ``number`` is that of one instance of the service, 0 for all; ``revision``
-    is one of the service, None for none; ``numbers`` are the instances that services are to have; ``words`` are those
+    and ``shell`` are "" where none is meant, and ``nodes`` are those of ``-node``; ``number`` is that of one instance
+    of the service, 0 for all; ``revision`` is one of the service, None for none; ``numbers`` are the instances that
+    services are to have; ``words`` are those
     behind a command that reads them itself; ``file`` is the name of one to read, "-" for stdin, and ``files`` are those
     of ``-f``; ``profiles`` are those of Compose files, in which ``group`` takes the place of a project's name, "" for
     none, and ``environment`` has the variables; with ``incomplete`` a key of theirs may be left out that has weight;
@@ -40,6 +41,7 @@ class Request:
     numbers: Mapping[ServiceName, int] = field(factory=dict)
     words: tuple[str, ...] = ()
     node: str = ""
+    nodes: tuple[str, ...] = ()
     shell: str = ""
     changes: Mapping[str, str] = field(factory=dict)
     stdin: bool = False

@@ -14,13 +14,13 @@ from attrs import frozen
 from daprdockr.cli.definitions import author
 from daprdockr.cli.duplex import Duplex, Sink
 from daprdockr.cli.log_streams import place_of
-from daprdockr.cli.peer import SessionFailed, Sessions
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.session import BackupAsked, RestoreAsked
+from daprdockr.sessions.client import SessionFailed, Sessions
 
 _BLOCK = 512
 _MAGIC = slice(257, 262)

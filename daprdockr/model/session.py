@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import check_address
+from daprdockr.model.images import MOST_LAYERS, OCTETS, image_id, image_reference, is_image_id, layers
 from daprdockr.model.members import Members, all_members, decode_whole, encode_members, known_members
 from daprdockr.model.names import MOST_TAIL, InstanceName
 
@@ -80,7 +81,34 @@ class JoinAsked:
     request: str
 
 
-SessionAsked = LogsAsked | ExecAsked | ForwardAsked | BackupAsked | RestoreAsked | JoinAsked
+@frozen
+class StockAsked:
+    """How much a node has of an image with this id and these layers, and whether by this name ("": by any)."""
+
+    image: str
+    reference: str
+    layers: tuple[str, ...]
+
+
+@frozen
+class ImageAsked:
+    """
+    An archive of an image comes, of ``size`` octets: the node shall load it by this name ("": by none), and hand it on.
+
+    :ivar held: how many of the lowest layers are left out.
+    :ivar then: nodes that shall have it too, each with how many layers it has; those that lack most first.
+    """
+
+    image: str
+    reference: str
+    held: int
+    size: int
+    then: Mapping[str, int] = field(factory=dict)
+
+
+ContainerAsked = LogsAsked | ExecAsked | ForwardAsked | BackupAsked | RestoreAsked
+
+SessionAsked = ContainerAsked | JoinAsked | StockAsked | ImageAsked
 
 
 @frozen
@@ -118,6 +146,14 @@ def token_digest(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
+def image_token_digest(token: str, node: str, asked: ImageAsked) -> str:
+    """
+    Return what etcd has of a token with which a node takes one image by one name, and nothing else: such a token is
+    known to all nodes that hand the image on.
+    """
+    return sha256(" ".join((token, node, asked.image, asked.reference)).encode()).hexdigest()
+
+
 def _token(value: object, path: str) -> str:
     found = reading.text(value, path)
     if not _TOKEN.fullmatch(found):
@@ -134,6 +170,13 @@ def _command(value: object, path: str) -> tuple[str, ...]:
     if not words or not words[0]:
         raise BadInput("the command is missing")
     return words
+
+
+def _reference(value: object, path: str) -> str:
+    found = reading.free_text(value, path)
+    if found and (is_image_id(found) or image_reference(found) != found):
+        raise BadInput(f"{path} is not usable: it is a name with a tag")
+    return found
 
 
 def _moment(value: object, path: str) -> float:
@@ -163,6 +206,19 @@ _JOIN: Members = {
     "Address": ("address", check_address),
     "Request": ("request", reading.free_text),
 }
+_STOCK: Members = {
+    "Image": ("image", image_id),
+    "Reference": ("reference", _reference),
+    "Layers": ("layers", layers),
+}
+_HELD = reading.integer(0, MOST_LAYERS)
+_IMAGE: Members = {
+    "Image": ("image", image_id),
+    "Reference": ("reference", _reference),
+    "Held": ("held", _HELD),
+    "Size": ("size", OCTETS),
+    "Then": ("then", reading.map_of(_HELD)),
+}
 _KINDS: Mapping[str, tuple[type[Any], Members]] = {
     "Logs": (LogsAsked, _LOGS),
     "Exec": (ExecAsked, _EXEC),
@@ -170,9 +226,14 @@ _KINDS: Mapping[str, tuple[type[Any], Members]] = {
     "Backup": (BackupAsked, _VOLUME),
     "Restore": (RestoreAsked, _VOLUME),
     "Join": (JoinAsked, _JOIN),
+    "Stock": (StockAsked, _STOCK),
+    "Image": (ImageAsked, _IMAGE),
 }
 
-_REQUIRED = ("Instance", "Command", "Port", "Volume", "Node", "Address", "Request")
+_REQUIRED = (
+    *("Instance", "Command", "Port", "Volume", "Node", "Address", "Request"),
+    *("Image", "Reference", "Layers", "Held", "Size"),
+)
 
 
 def _of(name: str) -> reading.Check[Any]:

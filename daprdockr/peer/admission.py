@@ -29,10 +29,13 @@ from daprdockr.model.session import (
     BackupAsked,
     ExecAsked,
     ForwardAsked,
+    ImageAsked,
     JoinAsked,
     LogsAsked,
     RestoreAsked,
     SessionAsked,
+    StockAsked,
+    image_token_digest,
     token_digest,
 )
 from daprdockr.model.stored.entries import Delete, Entry, Unchanged
@@ -45,6 +48,9 @@ QUESTIONS = 2
 REMEMBERED = 20_000
 """Tokens that were used. A client that writes more of them within the life of a lease has all rights anyway."""
 
+IMAGES = 4
+"""Images that a node may receive, or hand on, at once; it receives one after the other."""
+
 MOST: Mapping[type[SessionAsked], int] = {
     LogsAsked: 128,
     ExecAsked: 32,
@@ -52,6 +58,8 @@ MOST: Mapping[type[SessionAsked], int] = {
     BackupAsked: 8,
     RestoreAsked: 4,
     JoinAsked: 4,
+    StockAsked: IMAGES,
+    ImageAsked: IMAGES,
 }
 _NAMES: Mapping[type[SessionAsked], str] = {
     LogsAsked: "logs",
@@ -60,6 +68,8 @@ _NAMES: Mapping[type[SessionAsked], str] = {
     BackupAsked: "backups of volumes",
     RestoreAsked: "restores of volumes",
     JoinAsked: "hosts that join",
+    StockAsked: "questions about images",
+    ImageAsked: "images",
 }
 
 
@@ -89,6 +99,22 @@ class Tokens:
         :raises SessionRefused: it is not that of somebody who can write to etcd.
         """
         return await self._questions.run(lambda: Deferred.fromCoroutine(self._use(token_digest(token))))
+
+    async def for_image(self, token: str, asked: ImageAsked) -> TokenRecord:
+        """
+        Return the record of a token with which this node takes this image, from a command line or another node. It
+        counts until its lease ends, because it may be handed on twice: Note [A node that is lost in between].
+
+        :raises SessionRefused: it has expired, is for another image or name, or never was one.
+        """
+        digest = image_token_digest(token, self._node, asked)
+        return await self._questions.run(lambda: Deferred.fromCoroutine(self._for_image(digest)))
+
+    async def _for_image(self, digest: str) -> TokenRecord:
+        record = _record(await self._stored(self._keys.session(digest)))
+        if record is None or record.node != self._node:
+            raise SessionRefused(f"node {self._node} knows no token for this image: push it again")
+        return record
 
     async def invited(self, token: str) -> TokenRecord:
         """

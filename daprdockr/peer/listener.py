@@ -22,12 +22,14 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from daprdockr.model.names import ServiceName
 from daprdockr.model.session import (
     BackupAsked,
+    ContainerAsked,
     ExecAsked,
     ForwardAsked,
+    ImageAsked,
     JoinAsked,
     RestoreAsked,
-    SessionAsked,
     SessionRequest,
+    StockAsked,
 )
 from daprdockr.model.stored.token import TokenRecord
 from daprdockr.peer.admission import Places, SessionRefused, Tokens
@@ -35,10 +37,12 @@ from daprdockr.peer.archives import BackupSession, RestoreSession
 from daprdockr.peer.channel import OpenSession, PeerChannel
 from daprdockr.peer.commands import CommandSession
 from daprdockr.peer.forwards import ForwardSession
+from daprdockr.peer.images import ImageSession, ImagesHere
 from daprdockr.peer.joining import JoinSession
 from daprdockr.peer.logs import LogSession
 from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.own import ListenAddress, OwnPeer
+from daprdockr.peer.stock import StockSession
 from daprdockr.runtime.logged_once import LoggedOnce
 
 FOLLOW = 3.0
@@ -52,11 +56,12 @@ MOST_UNKNOWN = 256
 class Admission:
     """
     The tokens that open a session, and the room for sessions; ``joining`` returns a session in which a host joins, or
-    is None where this node admits none.
+    is None where this node admits none; ``images`` are those of this node's Engine.
     """
 
     tokens: Tokens
     places: Places
+    images: ImagesHere
     joining: Callable[[PeerChannel, JoinAsked], JoinSession] | None = None
 
 
@@ -136,20 +141,37 @@ class PeerListener(Service):
         asked, tokens = request.asked, self._admission.tokens
         if isinstance(asked, JoinAsked) and self._admission.joining is None:
             raise SessionRefused("this node admits no hosts: it has no member of etcd")
-        record = await (tokens.invited if isinstance(asked, JoinAsked) else tokens.use)(request.token)
+        record = await self._known(tokens, request)
         if channel not in self._channels:
             raise SessionRefused("the other side is gone")
         self._admission.places.take(asked)
         self._channels[channel] = request
         channel.transport.setTcpKeepAlive(1)
+        if isinstance(asked, StockAsked | ImageAsked):
+            return self._image_session(channel, asked, request.token)
+        if isinstance(asked, JoinAsked):
+            return self._join_session(channel, asked)
         return await self._session(channel, asked, record)
 
-    async def _session(self, channel: PeerChannel, asked: SessionAsked, record: TokenRecord) -> OpenSession:
-        if isinstance(asked, JoinAsked):
-            assert self._admission.joining is not None
-            joining = self._admission.joining(channel, asked)
-            joining.begin()
-            return joining
+    async def _known(self, tokens: Tokens, request: SessionRequest) -> TokenRecord:
+        """:raises SessionRefused: the token does not count for what is asked."""
+        if isinstance(request.asked, ImageAsked):
+            return await tokens.for_image(request.token, request.asked)
+        return await (tokens.invited if isinstance(request.asked, JoinAsked) else tokens.use)(request.token)
+
+    def _image_session(self, channel: PeerChannel, asked: StockAsked | ImageAsked, token: str) -> OpenSession:
+        images = self._admission.images
+        if isinstance(asked, StockAsked):
+            return StockSession(channel, asked, images).begun()
+        return ImageSession(channel, asked, token, images, self._reactor).begun()
+
+    def _join_session(self, channel: PeerChannel, asked: JoinAsked) -> OpenSession:
+        assert self._admission.joining is not None
+        joining = self._admission.joining(channel, asked)
+        joining.begin()
+        return joining
+
+    async def _session(self, channel: PeerChannel, asked: ContainerAsked, record: TokenRecord) -> OpenSession:
         if isinstance(asked, ExecAsked):
             command = CommandSession(channel, asked, self._here, self._reactor)
             await command.begin(record.by)

@@ -89,7 +89,8 @@ class EnginePools:
 class Pools:
     """
     ``files`` is for reading the surroundings, ``nginx`` and ``guard`` for writing their files, ``acme`` for ACME
-    servers, which may hang, and ``joining`` for hosts that join, which wait for etcd.
+    servers, which may hang, and ``joining`` for hosts that join, which wait for etcd. ``images`` is for images that are
+    received, and ``handing`` for those that are handed on, which wait for other nodes.
     """
 
     etcd: EtcdPools
@@ -99,13 +100,16 @@ class Pools:
     guard: Workers
     acme: Workers
     joining: Workers
+    images: Workers
+    handing: Workers
 
     @property
     def all(self) -> tuple[Workers, ...]:
         """In the order in which they start."""
         etcd, engine = self.etcd, self.engine
         docker = (engine.work, engine.stops, engine.pulls, engine.checks, engine.ping)
-        return (etcd.calls, etcd.beats, *docker, self.files, self.nginx, self.guard, self.acme, self.joining)
+        rest = (self.files, self.nginx, self.guard, self.acme, self.joining, self.images, self.handing)
+        return (etcd.calls, etcd.beats, *docker, *rest)
 
 
 @frozen

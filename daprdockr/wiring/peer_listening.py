@@ -10,6 +10,7 @@ from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.own import OwnPeer
 from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation
+from daprdockr.wiring.handing import images_here
 from daprdockr.wiring.joining import admitting
 
 
@@ -26,5 +27,5 @@ def peer_listener(base: Foundation, own: OwnPeer | None, found: Found) -> PeerLi
         engine=EngineStreams(outside.reactor, settings.docker),
         record_event=base.journal.record,
     )
-    admission = Admission(tokens, Places(settings.node), admitting(base))
+    admission = Admission(tokens, Places(settings.node), images_here(base), admitting(base))
     return PeerListener(reactor=outside.reactor, own=own, admission=admission, here=here)

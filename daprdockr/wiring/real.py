@@ -29,6 +29,8 @@ from daprdockr.etcd.maintenance import EtcdMaintenance
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.guard.clock import boot_id, boottime
 from daprdockr.model.stored.keys import Keys
+from daprdockr.peer.admission import IMAGES
+from daprdockr.planning.handing import BRANCHES
 from daprdockr.runtime.workers import Workers
 from daprdockr.wiring.outside import (
     Administration,
@@ -104,6 +106,10 @@ def pools(reactor: Any, docker_workers: int) -> Pools:
         acme=pool("acme", ACME_THREADS),
         # Its own, because one host joins after the other, and each may wait half a minute for etcd.
         joining=pool("joining", 1),
+        # Their own, because an image takes long; two, because what is received here must not wait for other nodes,
+        # which may wait for it.
+        images=pool("images", 2 * IMAGES),
+        handing=pool("handing", BRANCHES * IMAGES),
     )
 
 

@@ -107,6 +107,8 @@ def memory_pools() -> Pools:
         guard=pool("guard"),
         acme=pool("acme"),
         joining=pool("joining"),
+        images=pool("images"),
+        handing=pool("handing"),
     )
 
 

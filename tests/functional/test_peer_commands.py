@@ -18,12 +18,12 @@ from collections.abc import Sequence
 
 from twisted.trial.unittest import TestCase
 
-from daprdockr.cli.peer import PeerSession, SessionFailed, Sessions
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.session import ExecAsked
 from daprdockr.model.stored.keys import Keys
 from daprdockr.peer.admission import MOST
+from daprdockr.sessions.client import PeerSession, SessionFailed, Sessions
 from tests.rig.agent_process import PROGRAMS, AgentProcess
 from tests.rig.docker_engine import engine_url, sample_image, until
 from tests.rig.etcd_members import missing, shared

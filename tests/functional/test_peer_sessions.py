@@ -10,7 +10,6 @@ import time
 from attrs import evolve
 from twisted.trial.unittest import TestCase
 
-from daprdockr.cli.peer import PeerSession, SessionFailed, Sessions, address_of
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.frames import FrameKind, FrameReader, written
 from daprdockr.model.names import InstanceName, ServiceName
@@ -18,6 +17,7 @@ from daprdockr.model.session import LogsAsked, SessionRequest, token_digest
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.token import TokenRecord
+from daprdockr.sessions.client import PeerSession, SessionFailed, Sessions, address_of
 from tests.rig.agent_process import AgentProcess
 from tests.rig.docker_engine import engine_url, sample_image, until
 from tests.rig.etcd_members import missing, shared

@@ -13,12 +13,12 @@ from typing import Any
 from docker import APIClient
 from twisted.trial.unittest import TestCase
 
-from daprdockr.cli.peer import Sessions
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.host import LABEL_ARCHIVE
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.session import BackupAsked
 from daprdockr.model.stored.keys import Keys
+from daprdockr.sessions.client import Sessions
 from tests.rig.agent_process import PROGRAMS, AgentProcess
 from tests.rig.docker_engine import engine_url, sample_image, until
 from tests.rig.etcd_members import missing, shared

@@ -15,7 +15,6 @@ from daprdockr.cli.definitions import author
 from daprdockr.cli.duplex import Duplex, Sink
 from daprdockr.cli.log_streams import place_of
 from daprdockr.cli.outcome import CommandStatus
-from daprdockr.cli.peer import Sessions
 from daprdockr.cli.request import Request
 from daprdockr.cli.terminal import PASSED_ON, caught, raw, size_of
 from daprdockr.model.errors import BadInput
@@ -23,6 +22,7 @@ from daprdockr.model.frames import FrameKind, window
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.session import ExecAsked
+from daprdockr.sessions.client import Sessions
 
 
 @frozen

@@ -17,13 +17,13 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import author
 from daprdockr.cli.duplex import Duplex, Sink
 from daprdockr.cli.log_streams import place_of
-from daprdockr.cli.peer import Sessions
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.names import InstanceName, shorten
 from daprdockr.model.seams import Store
 from daprdockr.model.session import ForwardAsked
+from daprdockr.sessions.client import Sessions
 
 MOST = 64
 """Connections at a time; more wait."""

@@ -12,12 +12,12 @@ from daprdockr.cli.definitions import author
 from daprdockr.cli.log_streams import ClaimedPlaces, LogStreams
 from daprdockr.cli.log_text import as_json, as_text, moment_of
 from daprdockr.cli.merging import HOLD, Merging
-from daprdockr.cli.peer import SessionFailed, Sessions
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.session import LogsAsked
+from daprdockr.sessions.client import SessionFailed, Sessions
 
 
 def logs(request: Request, store: Store, console: Console) -> None:

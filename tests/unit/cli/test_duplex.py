@@ -13,9 +13,9 @@ from collections.abc import Callable
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.cli.duplex import MOST_WAITING, Duplex, Sink
-from daprdockr.cli.peer import SessionFailed, Sessions
 from daprdockr.model.frames import MAX_CONTENT, MAX_FRAME, FrameKind
 from daprdockr.model.session import ForwardAsked
+from daprdockr.sessions.client import SessionFailed, Sessions
 from tests.build.values import KEYS, instance
 from tests.fakes.peer_node import PATIENCE, PeerConnection, PeerNode, pipe
 from tests.fakes.store import MemoryStore

@@ -15,7 +15,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.statedir import StateDir
 from daprdockr.cli.founding import InCluster
 from daprdockr.cli.joining import JoiningHost, answer_of, ask_to_join
-from daprdockr.cli.peer import PeerSession, SessionFailed
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
@@ -23,6 +22,7 @@ from daprdockr.model.frames import FrameKind, FrameReader, written
 from daprdockr.model.joining import JoinAnswer, JoinToken
 from daprdockr.model.session import JoinAsked, SessionRequest
 from daprdockr.sealing.certificates import self_signed
+from daprdockr.sessions.client import PeerSession, SessionFailed
 
 TOKEN = JoinToken("10.0.0.1:5081", "ab" * 32, "cd" * 32)
 ENDPOINTS = ("https://10.0.0.1:2379",)

@@ -68,8 +68,8 @@ class MainTests(SynchronousTestCase):
 
     def test_wrong_usage(self) -> None:
         """Wrong usage is one line and exit status 2."""
-        done = command_line(MemoryStore(), "-nope")
-        self.assertEqual(done, Outcome(2, "", "daprdockrcmd: '-nope' is not a known flag: -help lists them all\n"))
+        done = command_line(MemoryStore(), "-zzzz")
+        self.assertEqual(done, Outcome(2, "", "daprdockrcmd: '-zzzz' is not a known flag: -help lists them all\n"))
 
     def test_etcd_is_away(self) -> None:
         """etcd that does not answer is one line and exit status 1."""

@@ -10,12 +10,12 @@ import tarfile
 from attrs import evolve
 
 from daprdockr.cli.parse import read_request
-from daprdockr.cli.peer import SessionFailed
 from daprdockr.cli.volume_archives import Archives
 from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.session import BackupAsked, RestoreAsked
 from daprdockr.model.stored.claim import ClaimRecord
+from daprdockr.sessions.client import SessionFailed
 from tests.build.command_line import ShowCase
 from tests.build.values import KEYS, instance, named
 from tests.fakes.command_line import command_line

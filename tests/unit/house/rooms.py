@@ -19,6 +19,7 @@ ROOMS = {
     "dns": 3,
     "proxy": 3,
     "sealing": 3,
+    "sessions": 3,
     "agent": 4,
     "arguments": 4,
     "picture": 4,

@@ -8,7 +8,18 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.session import ExecAsked, ForwardAsked, LogsAsked, SessionAsked, SessionRequest, token_digest
+from daprdockr.model.session import (
+    ExecAsked,
+    ForwardAsked,
+    ImageAsked,
+    LogsAsked,
+    SessionAsked,
+    SessionRequest,
+    StockAsked,
+    image_token_digest,
+    token_digest,
+)
+from tests.build.images import DIFFS, IMAGE, NAME
 from tests.build.values import instance
 
 TOKEN = "5f" * 32
@@ -18,6 +29,10 @@ ASKED: tuple[SessionAsked, ...] = (
     ExecAsked(instance(1), ("sh", "-c", "", "a\nb")),
     ExecAsked(instance(1), ("sh",), terminal=True, input=True, rows=24, columns=80),
     ForwardAsked(instance(1), 5432),
+    StockAsked(IMAGE, NAME, DIFFS),
+    StockAsked(IMAGE, "", ()),
+    ImageAsked(IMAGE, NAME, 0, 10_000_000_000, {"c": 0, "b": 3, "a": 1}),
+    ImageAsked(IMAGE, "", 3, 0),
 )
 
 
@@ -49,6 +64,35 @@ class RequestTests(SynchronousTestCase):
         self.assertIn("Port", self.refused(Forward={**logs, "Port": 0}))
         self.assertIn("64 hex digits", self.refused(Token="short", Logs=logs))
         self.assertRaises(BadInput, SessionRequest.decode, b"not JSON")
+
+    def test_order(self) -> None:
+        """Nodes that are handed an image keep their order."""
+        found = SessionRequest.decode(SessionRequest(TOKEN, ASKED[-2]).encode()).asked
+        assert isinstance(found, ImageAsked)
+        self.assertEqual([*found.then], ["c", "b", "a"])
+
+    def test_images(self) -> None:
+        """An image has a whole id, and a name with a tag or none."""
+        image = {"Image": IMAGE, "Reference": NAME, "Held": 0, "Size": 1}
+        self.assertIn("no id of an image", self.refused(Image={**image, "Image": "web:1"}))
+        for name in ("web", IMAGE):
+            self.assertIn("Reference", self.refused(Image={**image, "Reference": name}))
+        self.assertIn("name and tag", self.refused(Image={**image, "Reference": "WEB:1"}))
+        self.assertIn("Size is missing", self.refused(Image={"Image": IMAGE, "Reference": NAME, "Held": 0}))
+
+    def test_image_tokens(self) -> None:
+        """With the token for an image a node takes no other one, no other name, and no other node takes it."""
+        asked = ImageAsked(IMAGE, NAME, 0, 10, {"b": 1})
+        found = image_token_digest(TOKEN, "a", asked)
+        self.assertEqual(found, image_token_digest(TOKEN, "a", ImageAsked(IMAGE, NAME, 2, 5)))
+        others = {
+            token_digest(TOKEN),
+            image_token_digest(TOKEN, "b", asked),
+            image_token_digest(TOKEN, "a", ImageAsked(DIFFS[0], NAME, 0, 10)),
+            image_token_digest(TOKEN, "a", ImageAsked(IMAGE, "shop/web:2", 0, 10)),
+            image_token_digest("5e" * 32, "a", asked),
+        }
+        self.assertEqual((len(others), found in others), (5, False))
 
     def test_digest(self) -> None:
         """etcd has another text than the token, and another one for each."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,15 +17,19 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.engine.streams import EngineStreams
 from daprdockr.model.frames import FrameKind, FrameReader, written
 from daprdockr.model.host import ContainerState
+from daprdockr.model.images import ImageStock
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.session import (
     ExecAsked,
     ForwardAsked,
+    ImageAsked,
     JoinAsked,
     LogsAsked,
     SessionAsked,
     SessionRequest,
+    StockAsked,
+    image_token_digest,
     token_digest,
 )
 from daprdockr.model.stored.claim import ClaimRecord
@@ -32,11 +37,13 @@ from daprdockr.model.stored.entries import Batch, Entry
 from daprdockr.model.stored.token import TokenRecord
 from daprdockr.peer.admission import Places, Tokens
 from daprdockr.peer.channel import PeerChannel
+from daprdockr.peer.images import ImagesHere
 from daprdockr.peer.joining import JoinSession
 from daprdockr.peer.listener import FOLLOW, MOST_UNKNOWN, Admission, PeerListener
 from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.own import ListenAddress, OwnPeer
 from daprdockr.sealing.certificates import self_signed
+from tests.build.images import DIFFS, IMAGE, NAME
 from tests.build.values import API, KEYS, WEB, instance
 from tests.fakes.log_lines import LogLines
 from tests.fakes.run import run_at_once
@@ -88,12 +95,22 @@ class ListenerTests(SynchronousTestCase):
         entry = Entry(KEYS.claim(instance(1)), ClaimRecord("a").encode(), 1, 5, 7)
         cluster.apply(Batch(1, 5, (entry,)))
         here = OnThisNode("a", self.nothing, cluster, cast(EngineStreams, None), lambda subject, text: None)
-        places = Places("a", {LogsAsked: 2, ExecAsked: 1, ForwardAsked: 1, JoinAsked: 1})
+        places = Places("a", {LogsAsked: 2, ExecAsked: 1, ForwardAsked: 1, JoinAsked: 1, StockAsked: 1, ImageAsked: 1})
         tokens = Tokens(run_at_once, self.store, KEYS, "a")
         own = OwnPeer(PAIR, lambda: (self.place, self.place))
-        self.listener = PeerListener(
-            reactor=self.reactor, own=own, admission=Admission(tokens, places, self.joining), here=here
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        self.engine = SimpleNamespace(stock=lambda *asked: ImageStock(1))
+        images = ImagesHere(
+            node="a",
+            engine=cast(Any, self.engine),
+            run=run_at_once,
+            hand=run_at_once,
+            directory=directory,
+            open_image=cast(Any, None),
         )
+        admission = Admission(tokens, places, images, self.joining)
+        self.listener = PeerListener(reactor=self.reactor, own=own, admission=admission, here=here)
 
     joining: Any = None
 
@@ -215,6 +232,29 @@ class ListenerTests(SynchronousTestCase):
             kind, text = self.first(self.ask(number, asked=asked)[1])
             self.assertEqual(kind, FrameKind.REFUSED)
             self.assertIn("1.web.myapp has no container that runs on a", text)
+
+    def test_stock(self) -> None:
+        """A command line that would push an image learns how much of it the Engine has."""
+        _, wire = self.ask(1, asked=StockAsked(IMAGE, NAME, DIFFS))
+        frames = FrameReader().feed(wire.value())
+        self.assertEqual(frames[1], (FrameKind.OUTPUT, ImageStock(1).encode()))
+
+    def test_image(self) -> None:
+        """An image is taken with a token for just this one on this node, as often as it is sent, and with no other."""
+        token, asked = "7a" * 32, ImageAsked(IMAGE, NAME, 0, 10)
+        lease = self.store.grant(60).id
+        self.store.put(KEYS.session(image_token_digest(token, "a", asked)), TokenRecord("a").encode(), lease)
+        self.store.put(KEYS.session(image_token_digest(token, "b", asked)), TokenRecord("b").encode(), lease)
+        for wanted, kind in (
+            (asked, FrameKind.ACCEPTED),
+            (asked, FrameKind.ACCEPTED),
+            (ImageAsked(IMAGE, "shop/web:2", 0, 10), FrameKind.REFUSED),
+            (LogsAsked(instance(1)), FrameKind.REFUSED),
+        ):
+            channel, wire = self.connected()
+            channel.dataReceived(written(FrameKind.ASK, SessionRequest(token, wanted).encode()))
+            self.assertEqual(self.first(wire)[0], kind)
+            channel.connectionLost(Failure(ConnectionDone()))
 
     def test_join_nowhere(self) -> None:
         """A node without a member of etcd admits no hosts."""

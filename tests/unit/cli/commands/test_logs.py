@@ -12,13 +12,13 @@ from daprdockr.cli.log_streams import ClaimedPlaces, LogStreams, Reading
 from daprdockr.cli.log_text import as_json, as_text, harmless, moment_of
 from daprdockr.cli.merging import LogLine, Merging
 from daprdockr.cli.parse import read_request
-from daprdockr.cli.peer import SessionFailed
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.names import InstanceName
 from daprdockr.model.session import LogsAsked, SessionAsked
 from daprdockr.model.stored.claim import ClaimRecord
+from daprdockr.sessions.client import SessionFailed
 from tests.build.command_line import ShowCase
 from tests.build.values import KEYS, WEB, definition, instance
 from tests.fakes.command_line import command_line

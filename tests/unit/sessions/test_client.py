@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.cli.peer import PeerSession, SessionFailed, Sessions, address_of
 from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.session import LIFE, ExecAsked, SessionRequest, token_digest
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.token import TokenRecord
+from daprdockr.sessions.client import PeerSession, SessionFailed, Sessions, address_of
 from tests.build.values import KEYS, instance
 from tests.fakes.peer_node import PeerConnection, PeerNode
 from tests.fakes.store import MemoryStore

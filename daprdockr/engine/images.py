@@ -1,0 +1,121 @@
+"""
+The images of a Docker Engine as archives: saved, loaded, and which layers it has.
+
+Blocking: runs in threads of a pool or in a command line. Each call has a client of its own, because it may take
+minutes.
+
+Note [Images of containerd]
+    An Engine may store its images by containerd. The id of an image is then another digest, and its layers are
+    compressed, so it takes and gives whole archives only. It loads those that other Engines write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from attrs import frozen
+from docker import APIClient
+
+from daprdockr.engine.clients import EngineClients
+from daprdockr.engine.failures import asking
+from daprdockr.model.errors import EngineRefused, ImageAbsent
+from daprdockr.model.images import MOST_LAYERS, ImageStock
+from daprdockr.model.names import one_line, shorten
+from daprdockr.planning.handing import held_layers
+
+TIMEOUT = 60
+SILENCE = 300
+"""Seconds without a sign of an Engine that saves or loads: it says nothing while it reads or writes a large layer."""
+
+MOST_IMAGES = 1000
+"""Of more images only the newest are searched for layers."""
+
+_CONTAINERD = "io.containerd.snapshotter.v1"
+_CHUNK = 256 * 1024
+
+
+@frozen
+class StoredImage:
+    """An image that an Engine has: its id, its layers, the lowest first, its names, and its size in octets."""
+
+    id: str
+    layers: tuple[str, ...]
+    references: tuple[str, ...]
+    size: int
+
+
+class EngineImages:
+    """
+    :param url: as in DOCKER_HOST: ``unix:///path`` or ``tcp://host:port``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._clients = EngineClients(url, TIMEOUT)
+        self._layers: dict[str, tuple[str, ...]] = {}
+
+    def look(self, reference: str) -> StoredImage | None:
+        """Return an image, or None when it is not there. :raises EngineError: the Engine does not answer."""
+        with self._asking(f"inspect image {shorten(reference)}") as client:
+            return _look(client, reference)
+
+    def stores_whole(self) -> bool:
+        """Return whether it takes whole archives only: Note [Images of containerd]."""
+        with self._asking("say how it stores images") as client:
+            return _CONTAINERD in str(client.info().get("DriverStatus"))
+
+    def stock(self, image: str, reference: str, layers: tuple[str, ...]) -> ImageStock:
+        """Return what it has of an image. :raises EngineError: the Engine does not answer."""
+        whole = self.stores_whole()
+        with self._asking("list its images") as client:
+            found = _look(client, reference if whole and reference else image)
+            has = found is not None and found.id == image and (not reference or reference in found.references)
+            return ImageStock(0 if whole else held_layers(layers, self._all_layers(client)), has)
+
+    def _all_layers(self, client: APIClient) -> list[tuple[str, ...]]:
+        """An image never changes, so each is inspected once."""
+        listed = sorted(client.images(), key=lambda one: int(one.get("Created") or 0), reverse=True)
+        ids = [str(one["Id"]) for one in listed[:MOST_IMAGES]]
+        self._layers = {one: self._layers[one] for one in ids if one in self._layers}
+        for one in ids:
+            if one not in self._layers and (found := _look(client, one)) is not None:
+                self._layers[one] = found.layers
+        return list(self._layers.values())
+
+    def save(self, reference: str) -> Iterator[bytes]:
+        """Yield the archive of an image. :raises EngineError: it is not there, or cannot be read."""
+        with self._asking(f"save image {shorten(reference)}", SILENCE) as client:
+            yield from client.get_image(reference, _CHUNK)
+
+    def load(self, pieces: Iterator[bytes]) -> None:
+        """Load the images of an archive. :raises EngineError: it does not take them."""
+        with self._asking("load an image", SILENCE) as client:
+            for said in client.load_image(pieces):
+                if "error" in said:
+                    raise EngineRefused(f"the Docker Engine could not load the image: {one_line(str(said['error']))}")
+
+    def has(self, image: str, reference: str) -> bool:
+        """Return whether an image is there, by this name ("": by any)."""
+        found = self.look(reference or image)
+        if found is None:
+            return False
+        return found.id == image or self.stores_whole()  # Note [Images of containerd]
+
+    def close(self) -> None:
+        self._clients.close()
+
+    @contextmanager
+    def _asking(self, doing: str, timeout: int = TIMEOUT) -> Iterator[APIClient]:
+        with asking(doing), self._clients.own(silence=timeout) as client:
+            client.timeout = timeout
+            yield client
+
+
+def _look(client: APIClient, reference: str) -> StoredImage | None:
+    try:
+        with asking(f"inspect image {shorten(reference)}"):
+            found = client.inspect_image(reference)
+    except ImageAbsent:
+        return None
+    layers = tuple(map(str, (found.get("RootFS") or {}).get("Layers") or ()))[:MOST_LAYERS]
+    return StoredImage(str(found["Id"]), layers, tuple(found.get("RepoTags") or ()), int(found.get("Size") or 0))

@@ -1,0 +1,100 @@
+"""Images as they are pushed: their names, what a node has of one, and what became of it there."""
+
+from __future__ import annotations
+
+import re
+
+from attrs import frozen
+
+from daprdockr.model import reading
+from daprdockr.model.errors import BadInput
+from daprdockr.model.members import Members, all_members, decode_whole, encode_members
+from daprdockr.model.names import shorten
+
+MOST_LAYERS = 1000
+"""More than any Engine takes."""
+
+_PART = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_NAME = re.compile(rf"(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{{1,5}})?/)?{_PART}(?:/{_PART})*", re.ASCII)
+_TAG = re.compile("[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_ID = re.compile("sha256:[0-9a-f]{64}", re.ASCII)
+_LONGEST = 255
+_IMPLIED = re.compile("(?:(?:index[.])?docker[.]io/)?(?:library/)?")
+"""The part of a name that Docker leaves out."""
+
+
+def image_reference(text: str) -> str:
+    """
+    Return the name of an image as Docker lists it, with its tag, or its whole id.
+
+    :raises BadInput: it is neither.
+    """
+    if _ID.fullmatch(text):
+        return text
+    if "@" in text:
+        raise BadInput(f"image {shorten(text)} is not usable: name it by a tag, a digest is a registry's")
+    path, colon, tag = text.rpartition(":")
+    name, tag = (path, tag) if colon and "/" not in tag else (text, "latest")
+    if len(name) > _LONGEST or not _NAME.fullmatch(name) or not _TAG.fullmatch(tag):
+        raise BadInput(f"image {shorten(text)} is not usable: write its name and tag, as in shop/web:1")
+    found = _IMPLIED.match(name)
+    return f"{name[found.end() :] if found else name}:{tag}"
+
+
+def is_image_id(reference: str) -> bool:
+    return _ID.fullmatch(reference) is not None
+
+
+def image_id(value: object, path: str) -> str:
+    """Return the id of an image. :raises BadInput: it is none."""
+    found = reading.text(value, path)
+    if not _ID.fullmatch(found):
+        raise BadInput(f"{path} is not usable: {shorten(found)} is no id of an image")
+    return found
+
+
+def layers(value: object, path: str) -> tuple[str, ...]:
+    """Return the ids of layers, the lowest first. :raises BadInput: one is none."""
+    return tuple(reading.list_of(image_id, MOST_LAYERS)(value, path))
+
+
+@frozen
+class ImageStock:
+    """How many layers of an image a node has, from the lowest one on, and whether it has all of it by this name."""
+
+    held: int
+    has: bool = False
+
+    @classmethod
+    def decode(cls, data: bytes) -> ImageStock:
+        """:raises BadInput: it is no such answer."""
+        return cls(**decode_whole(data, _STOCK, ("Held",)))
+
+    def encode(self) -> bytes:
+        return encode_members(all_members(self, _STOCK))
+
+
+@frozen
+class Receipt:
+    """The outcome of handing an image to a node: the octets that it received, and why it has it not, or ""."""
+
+    node: str
+    octets: int = 0
+    failed: str = ""
+
+    @classmethod
+    def decode(cls, data: bytes) -> Receipt:
+        """:raises BadInput: it is no such report."""
+        return cls(**decode_whole(data, _HANDED, ("Node",)))
+
+    def encode(self) -> bytes:
+        return encode_members(all_members(self, _HANDED))
+
+
+OCTETS = reading.integer(0, 2**53)
+_STOCK: Members = {"Held": ("held", reading.integer(0, MOST_LAYERS)), "Has": ("has", reading.boolean)}
+_HANDED: Members = {
+    "Node": ("node", reading.node_name),
+    "Octets": ("octets", OCTETS),
+    "Failed": ("failed", reading.free_text),
+}

@@ -1,0 +1,286 @@
+"""
+An image that this node receives, loads into its Engine, and hands on to other nodes. See docs/design/images.rst.
+
+Note [Never the whole image in memory]
+    What arrives waits in a buffer of at most ``PIECE`` and a frame, and a thread writes it to a file that has no name,
+    so nothing of it is left when the agent dies. Meanwhile no more is taken, and TCP holds up the sender.
+
+Note [One at a time]
+    A node receives and loads one image after the other. It lets the next one begin before it has handed on what it has:
+    two nodes that wait for each other to take an image would otherwise never end.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from attrs import field, frozen
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, DeferredLock
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from daprdockr.model.errors import BadInput, DaprdockrError, DiskError
+from daprdockr.model.frames import FrameKind
+from daprdockr.model.images import ImageStock, Receipt
+from daprdockr.model.session import ImageAsked
+from daprdockr.peer.admission import SessionRefused
+from daprdockr.peer.channel import PeerChannel
+from daprdockr.planning.handing import branches
+from daprdockr.runtime.pool import Run
+from daprdockr.sessions.archive import ImageArchive, read_archive
+from daprdockr.sessions.handing import STALL, OpenImage, Reports, hand
+
+PIECE = 512 * 1024
+TURN = 40.0
+"""Seconds in which an image waits for the one before it; the sender waits a little longer."""
+
+SIGN = 5.0
+"""Seconds between two signs that the Engine still loads, or other nodes are still handed the image."""
+
+ROOM = 256 * 1024 * 1024
+"""Octets that an image has to leave free on the disk of the state directory."""
+
+
+class Images(Protocol):
+    """As ``engine.images`` does; blocking."""
+
+    def stock(self, image: str, reference: str, layers: tuple[str, ...]) -> ImageStock: ...
+
+    def load(self, pieces: Iterator[bytes]) -> None: ...
+
+    def has(self, image: str, reference: str) -> bool: ...
+
+
+@frozen
+class ImagesHere:
+    """
+    :ivar run: runs a blocking call in a thread.
+    :ivar hand: the same for a call that waits for other nodes: they wait for ``run`` here, so no such call may.
+    :ivar directory: where an image lies until it is loaded and handed on.
+    :ivar open_image: returns what opens sessions with nodes, with the token of this one; called in the reactor's
+        thread.
+    """
+
+    node: str
+    engine: Images
+    run: Run
+    hand: Run
+    directory: Path
+    open_image: Callable[[str], OpenImage]
+    turn: DeferredLock = field(factory=DeferredLock)
+
+
+class ImageSession:
+    """One image. See ``begun``."""
+
+    log = Logger()
+
+    def __init__(self, channel: PeerChannel, asked: ImageAsked, token: str, here: ImagesHere, reactor: Any) -> None:
+        self._channel = channel
+        self._asked = asked
+        self._token = token
+        self._here = here
+        self._reactor = reactor
+        self._incoming: Incoming | None = None
+        self._waits: Deferred[Any] | None = None
+        self._is_gone = False
+        self._signs = LoopingCall(channel.send, FrameKind.OUTPUT)
+        self._signs.clock = reactor
+
+    def begun(self) -> ImageSession:
+        """Take the image when it is its turn; return itself."""
+        Deferred.fromCoroutine(self._take()).addErrback(self._failed)
+        return self
+
+    async def _take(self) -> None:
+        try:
+            await self._turn()
+        except CancelledError:
+            self._channel.refuse(f"node {self._here.node} takes another image: try again later")
+            return
+        try:
+            await self._pass_on()
+        except DaprdockrError as error:
+            self._channel.refuse(str(error))
+        else:
+            self._channel.finish(FrameKind.STATUS, b"0")
+        finally:
+            if self._signs.running:
+                self._signs.stop()
+
+    async def _pass_on(self) -> None:
+        """Have the image, and hand it on; the next one may come before the latter: Note [One at a time]."""
+        file: BinaryIO | None = None
+        try:
+            try:
+                file = await self._here.run(_spool, self._here.directory, self._asked.size, self._here.node)
+                handed_on = await self._received(file)
+            finally:
+                self._here.turn.release()
+            await handed_on
+        finally:
+            if file is not None:
+                self._here.run(file.close).addErrback(lambda _: None)  # a disk that hangs holds up no reactor
+
+    async def _turn(self) -> None:
+        """:raises CancelledError: it did not come in time, or nobody waits for it any more."""
+        self._waits = self._here.turn.acquire().addTimeout(TURN, self._reactor, _cancelled)
+        await self._waits
+        self._waits = None
+
+    async def _received(self, file: BinaryIO) -> Deferred[Any]:
+        """
+        Receive the image, and load it; return what fires when it is handed on.
+
+        :raises DaprdockrError: it did not arrive, or is another one.
+        """
+        if self._is_gone:
+            raise SessionRefused("the other side is gone")
+        self._incoming = Incoming(file, self._asked.size, self._channel, self._here.run, self._reactor)
+        self._channel.send(FrameKind.ACCEPTED)
+        await self._incoming.whole
+        self._signs.start(SIGN)
+        archive = await self._here.run(read_archive, file, self._asked.reference, self._asked.image)
+        handed_on = [self._hand_on(archive, nodes) for nodes in branches(self._asked.then)]
+        await self._load(archive)
+        return DeferredList(handed_on, consumeErrors=True)
+
+    async def _load(self, archive: ImageArchive) -> None:
+        try:
+            await self._here.run(_loaded, self._here.engine, archive, self._asked.held)
+        except DaprdockrError as error:
+            self._tell(Receipt(self._here.node, self._asked.size, str(error)))
+        else:
+            self.log.info("an image was received: {image}", image=self._asked.reference or self._asked.image)
+            self._tell(Receipt(self._here.node, self._asked.size))
+
+    def _hand_on(self, archive: ImageArchive, nodes: Mapping[str, int]) -> Deferred[None]:
+        def told(handed: Receipt) -> None:
+            self._reactor.callFromThread(self._tell, handed)
+
+        open_image = self._here.open_image(self._token)
+        return self._here.hand(hand, archive, nodes, open_image, Reports(told)).addErrback(self._not_handed_on)
+
+    def _tell(self, handed: Receipt) -> None:
+        self._channel.send(FrameKind.OUTPUT, handed.encode())
+
+    def _not_handed_on(self, failure: Failure) -> None:
+        self.log.failure("an image was not handed on", failure)
+
+    def _failed(self, failure: Failure) -> None:
+        self.log.failure("an image was not taken", failure)
+        self._channel.refuse("this is a fault of the agent, its log has more")
+
+    def frame(self, kind: FrameKind, content: bytes) -> None:
+        """Take a frame. :raises BadInput: it has no use here."""
+        if self._incoming is None:
+            raise BadInput("an image is sent when it is asked for")
+        self._incoming.frame(kind, content)
+
+    def pause(self) -> None:
+        """An image causes little output."""
+
+    def resume(self) -> None: ...
+
+    def gone(self) -> None:
+        """An image that has arrived as a whole is loaded and handed on nevertheless."""
+        self._is_gone = True
+        if self._waits is not None:
+            self._waits.cancel()
+        if self._incoming is not None:
+            self._incoming.fail("the other side is gone")
+
+
+class Incoming:
+    """
+    The octets of an image that arrive. See Note [Never the whole image in memory].
+
+    :ivar whole: fires when all of it is written.
+    """
+
+    def __init__(self, file: BinaryIO, size: int, channel: PeerChannel, run: Run, reactor: Any) -> None:
+        self._file = file
+        self._left = size
+        self._channel = channel
+        self._run = run
+        self._reactor = reactor
+        self._waiting = bytearray()
+        self._is_writing = False
+        self._has_ended = False
+        self._silent: IDelayedCall = reactor.callLater(STALL, self.fail, f"nothing came for {STALL:g} s")
+        self.whole: Deferred[None] = Deferred()
+
+    def frame(self, kind: FrameKind, content: bytes) -> None:
+        """Take a frame. :raises BadInput: it has no use here, or there are more octets than were announced."""
+        if self._has_ended or kind not in (FrameKind.INPUT, FrameKind.INPUT_ENDS):
+            raise BadInput(f"an image has no frame of the kind {kind.name}")
+        self._left -= len(content)
+        self._has_ended = kind is FrameKind.INPUT_ENDS
+        if self._left < 0 or (self._has_ended and self._left):
+            raise BadInput("the image has another size than was announced")
+        self._waiting += content
+        self._silent.reset(STALL)
+        if self._has_ended or len(self._waiting) >= PIECE:
+            self._write()
+
+    def _write(self) -> None:
+        if not self._is_writing and not self.whole.called:
+            self._is_writing = True
+            self._channel.pauseInput()
+            data = bytes(self._waiting)
+            self._waiting.clear()
+            self._run(self._file.write, data).addCallbacks(self._written, self._not_written)
+
+    def _written(self, _: object) -> None:
+        self._is_writing = False
+        if self.whole.called:
+            return
+        self._silent.reset(STALL)
+        if self._waiting:
+            self._write()
+            return
+        self._channel.resumeInput()
+        if self._has_ended:
+            self._silent.cancel()
+            self.whole.callback(None)
+
+    def _not_written(self, failure: Failure) -> None:
+        self._is_writing = False
+        self.fail(f"it cannot be written to the disk: {failure.getErrorMessage()}")
+
+    def fail(self, why: str) -> None:
+        """End it; a no-op when all of it has arrived."""
+        if not self.whole.called:
+            if self._silent.active():
+                self._silent.cancel()
+            self.whole.errback(SessionRefused(f"the image did not arrive: {why}"))
+
+
+def _cancelled(*_: object) -> None:
+    raise CancelledError
+
+
+def _spool(directory: Path, size: int, node: str) -> BinaryIO:
+    """Return a new file without a name. :raises DiskError: there is not enough room."""
+    try:
+        status = os.statvfs(directory)
+        free = status.f_bavail * status.f_frsize
+        if free < size + ROOM:
+            text = f"{size / 1e6:.1f} MB come, {free / 1e6:.1f} MB are free, and {ROOM / 1e6:.0f} MB have to stay so"
+            raise DiskError(f"node {node} has no room for the image in {directory}: {text}")
+        return tempfile.TemporaryFile(dir=directory)
+    except OSError as error:
+        raise DiskError(f"node {node} has no file for the image in {directory}: {error.strerror}") from None
+
+
+def _loaded(engine: Images, archive: ImageArchive, held: int) -> None:
+    """Load an image. :raises DaprdockrError: the Engine does not have it afterwards."""
+    engine.load(archive.pieces(held))
+    if not engine.has(archive.image, archive.reference):
+        raise DiskError("the Docker Engine took the image, and does not have it now: see its log")

@@ -1,0 +1,57 @@
+# -*- test-case-name: tests.unit.peer.test_images -*-
+"""The answer to those who would push an image: how much of it this node's Engine has."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from daprdockr.model.errors import BadInput, DaprdockrError
+from daprdockr.model.frames import FrameKind
+from daprdockr.model.session import StockAsked
+from daprdockr.peer.channel import PeerChannel
+from daprdockr.peer.images import ImagesHere
+
+
+class StockSession:
+    """One question. See ``begun``."""
+
+    log = Logger()
+
+    def __init__(self, channel: PeerChannel, asked: StockAsked, here: ImagesHere) -> None:
+        self._channel = channel
+        self._asked = asked
+        self._here = here
+
+    def begun(self) -> StockSession:
+        """Answer in good time; return itself."""
+        self._channel.send(FrameKind.ACCEPTED)
+        Deferred.fromCoroutine(self._answer()).addErrback(self._failed)
+        return self
+
+    async def _answer(self) -> None:
+        asked = self._asked
+        try:
+            stock = await self._here.run(self._here.engine.stock, asked.image, asked.reference, asked.layers)
+        except DaprdockrError as error:
+            self._channel.refuse(str(error))
+            return
+        self._channel.send(FrameKind.OUTPUT, stock.encode())
+        self._channel.finish(FrameKind.STATUS, b"0")
+
+    def _failed(self, failure: Failure) -> None:
+        self.log.failure("images were not looked at", failure)
+        self._channel.refuse("this is a fault of the agent, its log has more")
+
+    def frame(self, kind: FrameKind, content: bytes) -> None:
+        """:raises BadInput: who asks sends nothing more."""
+        raise BadInput("who asks what a node has sends nothing")
+
+    def pause(self) -> None:
+        """Nothing is read that could be left for later."""
+
+    def resume(self) -> None: ...
+
+    def gone(self) -> None:
+        """The answer is not sent, then."""

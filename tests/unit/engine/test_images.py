@@ -1,0 +1,101 @@
+"""Images of an Engine: what it has, saved and loaded, seen by a scripted Engine behind a real Unix socket."""
+
+from __future__ import annotations
+
+import json
+
+from daprdockr.engine import images
+from daprdockr.engine.images import EngineImages, StoredImage
+from daprdockr.model.errors import EngineRefused, EngineUnavailable, ImageAbsent
+from daprdockr.model.images import ImageStock
+from tests.build.adapter import AdapterCase
+from tests.build.images import DIFFS, IMAGE, NAME
+
+ABSENT = (404, {"message": "No such image: x"})
+
+
+class ImagesTests(AdapterCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.images = EngineImages(f"unix://{self.directory}/s")
+        self.addCleanup(self.images.close)
+        self.server.answers["/info"] = (200, {"DriverStatus": [["Backing Filesystem", "extfs"]]})
+        self.server.answers["/images/json"] = (200, [])
+        for name in (IMAGE, NAME):
+            self.server.answers[f"/images/{name}/json"] = ABSENT
+
+    def have(self, id: str, layers: tuple[str, ...], *names: str) -> None:
+        found = {"Id": id, "RootFS": {"Layers": [*layers]}, "RepoTags": [*names], "Size": 5}
+        for name in (id, *names):
+            self.server.answers[f"/images/{name}/json"] = (200, found)
+        listed = self.server.answers["/images/json"][1]
+        assert isinstance(listed, list)
+        listed.append({"Id": id, "Created": len(listed)})
+
+    def by_containerd(self) -> None:
+        self.server.answers["/info"] = (200, {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]})
+
+    def test_look(self) -> None:
+        """An image is known by its id, layers and names; one that is not there is None."""
+        self.assertIsNone(self.images.look(NAME))
+        self.have(IMAGE, DIFFS, NAME)
+        self.assertEqual(self.images.look(NAME), StoredImage(IMAGE, DIFFS, (NAME,), 5))
+        self.assertEqual((self.images.has(IMAGE, NAME), self.images.has(DIFFS[0], NAME)), (True, False))
+        self.server.answers[f"/images/{NAME}/json"] = (500, {"message": "broken"})
+        self.assertRaises(EngineRefused, self.images.look, NAME)
+
+    def test_stock(self) -> None:
+        """The layers that any image has count, and an image is inspected once; a name that it lacks is not had."""
+        self.assertEqual(self.images.stock(IMAGE, NAME, DIFFS), ImageStock(0))
+        self.have("sha256:other", (*DIFFS[:2], "sha256:x"))
+        self.assertEqual(self.images.stock(IMAGE, NAME, DIFFS), ImageStock(2))
+        self.have(IMAGE, DIFFS, NAME)
+        self.server.asked.clear()
+        self.assertEqual(self.images.stock(IMAGE, NAME, DIFFS), ImageStock(3, has=True))
+        self.assertNotIn("/images/sha256:other/json", self.server.paths())
+        self.assertEqual(self.images.stock(IMAGE, "shop/web:2", DIFFS), ImageStock(3))
+        self.assertEqual(self.images.stock(IMAGE, "", DIFFS), ImageStock(3, has=True))
+
+    def test_most(self) -> None:
+        """Of too many images the newest are searched; one that is removed meanwhile is left out."""
+        self.patch(images, "MOST_IMAGES", 1)
+        self.have("sha256:old", DIFFS)
+        self.have("sha256:new", DIFFS[:1])
+        self.assertEqual(self.images.stock(IMAGE, NAME, DIFFS), ImageStock(1))
+        self.server.answers["/images/json"] = (200, [{"Id": "sha256:gone", "Created": 9}])
+        self.server.answers["/images/sha256:gone/json"] = ABSENT
+        self.assertEqual(self.images.stock(IMAGE, NAME, DIFFS), ImageStock(0))
+
+    def test_containerd(self) -> None:
+        """An Engine that stores images by containerd takes whole ones, and knows them by another id."""
+        self.by_containerd()
+        self.assertTrue(self.images.stores_whole())
+        self.have("sha256:another", DIFFS, NAME)
+        self.assertEqual(self.images.stock(IMAGE, NAME, DIFFS), ImageStock(0))
+        self.assertTrue(self.images.has(IMAGE, NAME))
+        self.assertFalse(self.images.has(IMAGE, "shop/web:2") if self.absent("shop/web:2") else True)
+        self.assertEqual(self.images.stock("sha256:another", NAME, DIFFS), ImageStock(0, has=True))
+
+    def absent(self, name: str) -> bool:
+        self.server.answers[f"/images/{name}/json"] = ABSENT
+        return True
+
+    def test_saved(self) -> None:
+        """An image is saved in pieces; one that is not there is an error."""
+        self.server.answers[f"/images/{NAME}/get"] = (200, b"archive")
+        self.assertEqual(b"".join(self.images.save(NAME)), b"archive")
+        self.server.answers[f"/images/{NAME}/get"] = ABSENT
+        self.assertRaises(ImageAbsent, lambda: [*self.images.save(NAME)])
+
+    def test_loaded(self) -> None:
+        """An archive is loaded; what the Engine says against it is the error."""
+        said = [{"stream": "Loaded image"}, {"errorDetail": {}, "error": "no space\nleft"}]
+        for lines in (said[:1], said):
+            self.server.answers["/images/load"] = (200, b"".join(json.dumps(line).encode() + b"\r\n" for line in lines))
+            if lines == said:
+                refusal = self.assertRaises(EngineRefused, self.images.load, iter([b"archive"]))
+                self.assertIn("could not load the image: no space left", str(refusal))
+            else:
+                self.images.load(iter([b"archive"]))
+        self.images.close()
+        self.assertRaises(EngineUnavailable, self.images.load, iter([b"archive"]))
