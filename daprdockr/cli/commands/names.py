@@ -20,9 +20,10 @@ KINDS = ("services", "instances", "nodes", "jobs", "secrets", "files", "certific
 
 def local_names(request: Request, console: Console) -> bool:
     found = local_answer(request, console, "names")
-    if found is not None:
-        _print(found, request, console)
-    return found is not None
+    if found is None or not set(request.words) <= set(found):
+        return False  # an older agent knows fewer kinds
+    _print(found, request, console)
+    return True
 
 
 def say_names(request: Request, store: Store, console: Console) -> None:

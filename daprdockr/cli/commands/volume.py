@@ -107,7 +107,7 @@ COMMAND = Command(
     flags=("yes", "o"),
     word="ACTION ...",
     choices=tuple(_WORDS),
-    kinds={"move": "instances"},
+    kinds=dict.fromkeys(("backup", "restore", "move"), "instances"),
     check=_check,
     reference=(
         "the named volumes of all instances: the node that has each, and how the instance is, or whether it waits for"

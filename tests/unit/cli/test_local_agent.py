@@ -108,6 +108,20 @@ class ShownTests(LocalCase):
         self.assertEqual(self.run_line("names", "nodes", "services").stdout, "a\nweb.myapp\n")
         self.assertEqual(self.store.calls, [])
 
+    def test_names_of_an_older_agent(self) -> None:
+        """What an older agent does not know is asked of etcd."""
+        self.given({**SEEN, "services": ["web.myapp"]})
+        self.assertEqual(self.run_line("names", "services", "jobs"), Outcome(0, "", ""))
+        self.assertIn("list", self.store.calls)
+
+    def test_events_of_one(self) -> None:
+        """The agent's events are told apart here, and only the stream of those that come is from etcd."""
+        rows = [{"Time": 1.0, "Node": "a", "Subject": name, "Text": "y"} for name in ("web.myapp", "db.myapp")]
+        self.given({**SEEN, "Rows": rows})
+        self.assertEqual(self.run_line("events", "db.myapp", "-o", "json").json, rows[1:])
+        self.assertEqual(self.run_line("events", "b").stdout, "TIME   WHO   SUBJECT   EVENT\n")
+        self.assertEqual(self.store.calls, [])
+
     def test_mute(self) -> None:
         """Nodes that can claim nothing are exit status 1, after all else."""
         self.given({**STATUS, "Mute": ["node b is frozen"]})
