@@ -186,7 +186,7 @@ def fsync_of(host: Host) -> tuple[float, float]:
 
 def suffer(cluster: Cluster, situation: Situation, number: int) -> Findings:
     """Have it last, give each command, and undo it."""
-    before, places, host, lines = cluster.starts(), names(cluster), cluster.hosts[-1], list[str]()
+    before, places, host, lines = claimed(cluster), names(cluster), cluster.hosts[-1], list[str]()
     total, count = fsync_of(host)
     took: dict[str, tuple[float, int]] = {}
     situation.begin()
@@ -212,6 +212,15 @@ def suffer(cluster: Cluster, situation: Situation, number: int) -> Findings:
     if stopped:
         lines += [f"stopped: {', '.join(stopped)}", *logged(cluster, {one.split()[0] for one in stopped})]
     return Findings(took, len(stopped), healed, total / count if count > 0 else 0.0, lines)
+
+
+def claimed(cluster: Cluster) -> dict[str, str]:
+    """
+    Return when each container was started that a claim names. A second copy of an instance is none of these: its node
+    stops it when it finds that the instance runs elsewhere.
+    """
+    ids = {claim["ContainerId"] for service in (WEB, PROBE) for claim in cluster.claims(service).values()}
+    return {container: start for container, start in cluster.starts().items() if container in ids}
 
 
 def logged(cluster: Cluster, instances: Iterable[str]) -> Iterator[str]:
@@ -275,6 +284,10 @@ def too_long(number: int, frame: object) -> None:
     raise AssertionError(f"not done after {LIMIT} s")
 
 
+def interrupted(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="tests.chaos.etcd_faults", description=__doc__.strip().splitlines()[0])
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the table there too")
@@ -283,6 +296,7 @@ def main(words: Sequence[str]) -> int:
     if reason := missing():
         parser.error(reason)
     signal.signal(signal.SIGALRM, too_long)
+    signal.signal(signal.SIGTERM, interrupted)
     signal.alarm(LIMIT)
     began, load = time.strftime("%Y-%m-%d %H:%M"), os.getloadavg()[0]
     found = carry_out([name for name in wanted.only.split(";") if name])
