@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -120,6 +122,25 @@ class HandingTests(SynchronousTestCase):
 
         self.play("a", cut)
         self.assertIn("node a is lost", self.hand(a=0)["a"])
+
+    def test_broken(self) -> None:
+        """A connection that breaks without a word is said to be lost."""
+
+        class Broken:
+            node = "a"
+            connection = cast(Any, SimpleNamespace(settimeout=lambda _: None))
+
+            def frames(self) -> list[tuple[FrameKind, bytes]]:
+                return [NOTHING]
+
+            def close(self) -> None: ...
+
+        def fail(_: bytes) -> None:
+            raise BrokenPipeError(32, "Broken pipe")
+
+        Broken.connection.sendall = fail
+        hand(self.archive, {"a": 0}, lambda *_: cast(PeerSession, Broken()), Reports(self.told.append))
+        self.assertIn("node a is lost: ", self.told[0].failed)
 
     def test_lacking(self) -> None:
         """A layer that is not here cannot be handed on."""

@@ -8,10 +8,16 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.statedir import PEER, StateDir
+from daprdockr.model.errors import NotFound
+from daprdockr.model.session import ImageAsked
+from daprdockr.model.stored.entries import Batch, Entry
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.peer.listener import PeerListener
+from daprdockr.sessions.client import SessionFailed
 from daprdockr.wiring.composition import Composition, compose
+from daprdockr.wiring.handing import images_here
 from daprdockr.wiring.real import real
+from tests.build.images import IMAGE, NAME
 from tests.build.settings import settings
 from tests.fakes.run import LoopClock
 
@@ -37,6 +43,17 @@ class PeeringTests(SynchronousTestCase):
         assert parts.outward.peer is not None
         self.assertEqual((record.peer, record.fingerprint), ("10.0.0.1:5081", parts.outward.peer.fingerprint))
         self.assertTrue((parts.base.settings.state_dir / PEER).exists())
+
+    def test_images(self) -> None:
+        """An image is handed on to nodes by their records: one without a record is not there, one takes no sessions."""
+        parts = self.make(peer=("10.0.0.1", 5081))
+        cluster = parts.base.cluster
+        entry = Entry(cluster.keys.node("b"), NodeRecord().encode(), 1, 1, 7)
+        cluster.apply(Batch(1, 1, (entry,)))
+        opened = images_here(parts.base).open_image("5f" * 32)
+        asked = ImageAsked(IMAGE, NAME, 0, 1)
+        self.assertRaises(NotFound, opened, "c", asked)
+        self.assertIn("takes no sessions", str(self.assertRaises(SessionFailed, opened, "b", asked)))
 
     def test_off(self) -> None:
         """Without it there is neither listener nor certificate, and the record says nothing."""
