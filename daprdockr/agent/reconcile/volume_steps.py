@@ -73,8 +73,10 @@ class VolumeSteps:
 
     async def _write(self, step: RecordVolumes | NoteOverdue, claimed: Condition) -> None:
         key, value = self.mirror.cluster.keys.volumes(step.instance), step.record.encode()
+        known = self.mirror.cluster.volumes(step.instance.service).get(step.instance.number)
         revision = await self._commit(step, [claimed, Unchanged(key, step.revision)], [Put(key, value)])
-        self.mirror.note(Entry(key, value, revision, revision))
+        created = known.created if known is not None and step.revision else revision
+        self.mirror.note(Entry(key, value, created, revision))
 
     async def _forget(self, step: ForgetVolumes) -> None:
         keys, service = self.mirror.cluster.keys, step.instance.service

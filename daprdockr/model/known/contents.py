@@ -207,8 +207,8 @@ class Contents:
         record = VolumeRecord.decode(change.value) if isinstance(change, Entry) else None
         of_service = self.volumes.setdefault(instance.service, {})
         of_service.pop(instance.number, None)
-        if record is not None:
-            of_service[instance.number] = StoredVolumes(record, change.mod_revision)
+        if isinstance(change, Entry) and record is not None:
+            of_service[instance.number] = StoredVolumes(record, change.mod_revision, change.create_revision)
         if not of_service:
             del self.volumes[instance.service]
         self.layout.tied()

@@ -76,10 +76,14 @@ class KnownRun:
 
 @frozen
 class StoredVolumes:
-    """The record of an instance's volumes; ``revision`` is the mod revision that every later write compares."""
+    """
+    The record of an instance's volumes; ``revision`` is the mod revision that every later write compares, ``created``
+    as for ``Service``.
+    """
 
     record: VolumeRecord
     revision: int
+    created: int = 0
 
 
 def newest_of(runs: Mapping[int, KnownRun]) -> KnownRun | None:
