@@ -124,7 +124,7 @@ class HandingTests(SynchronousTestCase):
         self.assertIn("node a is lost", self.hand(a=0)["a"])
 
     def test_broken(self) -> None:
-        """A connection that breaks without a word is said to be lost."""
+        """A connection that breaks while nothing was answered is reported as lost."""
 
         class Broken:
             node = "a"
