@@ -109,7 +109,7 @@ class ShownTests(LocalCase):
         self.assertEqual(self.store.calls, [])
 
     def test_names_of_an_older_agent(self) -> None:
-        """What an older agent does not know is asked of etcd."""
+        """Etcd is asked for names that an older agent does not know."""
         self.given({**SEEN, "services": ["web.myapp"]})
         self.assertEqual(self.run_line("names", "services", "jobs"), Outcome(0, "", ""))
         self.assertIn("list", self.store.calls)
