@@ -73,6 +73,11 @@ class RestoreAsked:
 
 
 @frozen
+class VolumesAsked:
+    """The named volumes of the node."""
+
+
+@frozen
 class JoinAsked:
     """A host would join the cluster: the name and address of its node, and its request for a certificate, as PEM."""
 
@@ -106,7 +111,7 @@ class ImageAsked:
     then: Mapping[str, int] = field(factory=dict)
 
 
-ContainerAsked = LogsAsked | ExecAsked | ForwardAsked | BackupAsked | RestoreAsked
+ContainerAsked = LogsAsked | ExecAsked | ForwardAsked | BackupAsked | RestoreAsked | VolumesAsked
 
 SessionAsked = ContainerAsked | JoinAsked | StockAsked | ImageAsked
 
@@ -225,6 +230,7 @@ _KINDS: Mapping[str, tuple[type[Any], Members]] = {
     "Forward": (ForwardAsked, _FORWARD),
     "Backup": (BackupAsked, _VOLUME),
     "Restore": (RestoreAsked, _VOLUME),
+    "Volumes": (VolumesAsked, {}),
     "Join": (JoinAsked, _JOIN),
     "Stock": (StockAsked, _STOCK),
     "Image": (ImageAsked, _IMAGE),

@@ -35,6 +35,7 @@ from daprdockr.model.session import (
     RestoreAsked,
     SessionAsked,
     StockAsked,
+    VolumesAsked,
     image_token_digest,
     token_digest,
 )
@@ -57,6 +58,7 @@ MOST: Mapping[type[SessionAsked], int] = {
     ForwardAsked: 64,
     BackupAsked: 8,
     RestoreAsked: 4,
+    VolumesAsked: 16,
     JoinAsked: 4,
     StockAsked: IMAGES,
     ImageAsked: IMAGES,
@@ -67,6 +69,7 @@ _NAMES: Mapping[type[SessionAsked], str] = {
     ForwardAsked: "connections",
     BackupAsked: "backups of volumes",
     RestoreAsked: "restores of volumes",
+    VolumesAsked: "lists of volumes",
     JoinAsked: "hosts that join",
     StockAsked: "questions about images",
     ImageAsked: "images",

@@ -30,6 +30,7 @@ from daprdockr.model.session import (
     RestoreAsked,
     SessionRequest,
     StockAsked,
+    VolumesAsked,
 )
 from daprdockr.model.stored.token import TokenRecord
 from daprdockr.peer.admission import Places, SessionRefused, Tokens
@@ -43,6 +44,7 @@ from daprdockr.peer.logs import LogSession
 from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.own import ListenAddress, OwnPeer
 from daprdockr.peer.stock import StockSession
+from daprdockr.peer.volumes import VolumesSession
 from daprdockr.runtime.logged_once import LoggedOnce
 
 FOLLOW = 3.0
@@ -188,6 +190,10 @@ class PeerListener(Service):
             restore = RestoreSession(channel, asked, self._here)
             await restore.begin(record.by)
             return restore
+        if isinstance(asked, VolumesAsked):
+            volumes = VolumesSession(channel, self._here)
+            await volumes.begin()
+            return volumes
         logs = LogSession(channel, asked, self._here, self._reactor)
         logs.begin()
         if asked.follow:

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.node_volumes import NodeVolume
 from daprdockr.model.stored.revisioned import StoredVolumes
 from daprdockr.picture.table import Column, Row, Table
 
@@ -18,10 +19,22 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-def volume_table(cluster: Cluster) -> Table:
-    """Return each volume of an instance, sorted by node and volume."""
+def volume_table(cluster: Cluster, found: Mapping[str, Iterable[NodeVolume]]) -> Table:
+    """
+    Return each volume of an instance, and each other one, sorted by node and volume.
+
+    :param found: the named volumes of the nodes that answered.
+    """
     rows = [row for name in cluster.with_volumes for row in _rows(cluster, name)]
+    known = {(row["Node"], row["Volume"]) for row in rows}
+    others = ((node, one) for node, volumes in found.items() for one in volumes)
+    rows += [_other(node, one) for node, one in others if (node, one.name) not in known]
     return Table(sorted(rows, key=lambda row: (row["Node"], row["Volume"], row["Instance"])), COLUMNS)
+
+
+def _other(node: str, volume: NodeVolume) -> Row:
+    state = "in use" if volume.users else "unused"
+    return {"Node": node, "Volume": volume.name, "Instance": ",".join(volume.users), "State": state}
 
 
 def _rows(cluster: Cluster, service: ServiceName) -> Iterator[Row]:

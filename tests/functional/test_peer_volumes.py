@@ -91,7 +91,9 @@ class VolumesTests(TestCase):
         found = self.shell("cat /data/sub/link /data/other; stat -c '%a %u %g' /data/sub/a")
         self.assertEqual(found, "one\nnew\n640 7 8\n")
         self.assertIn("restores volume", self.run_line("events").stdout.decode())
-        self.assertIn(self.volume, self.run_line("volume", "ls").stdout.decode())
+        listed = self.run_line("volume", "ls")
+        self.assertEqual(listed.stderr, b"")
+        self.assertRegex(listed.stdout.decode(), rf"{self.volume} +{self.instance} +running")
 
         half = self.run_line("volume", "restore", str(self.instance), self.volume, stdin=archive[:1536])
         self.assertEqual(half.returncode, 1)

@@ -11,6 +11,7 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import check_exists, show, snapshot
 from daprdockr.cli.volume_archives import Archives
+from daprdockr.cli.volumes_of_nodes import volumes_of_nodes
 from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, check_label
@@ -40,7 +41,9 @@ def volume(request: Request, store: Store, console: Console) -> None:
     action, *words = request.words
     match action:
         case "ls":
-            show(request, console, volume_table(snapshot(request, store)))
+            cluster = snapshot(request, store)
+            found = volumes_of_nodes(request, store, cluster, console.complain)
+            show(request, console, volume_table(cluster, found))
         case "move":
             _move(request, store, console, InstanceName.parse(words[0]), words[1])
         case _:
@@ -111,7 +114,8 @@ COMMAND = Command(
     check=_check,
     reference=(
         "the named volumes of all instances: the node that has each, and how the instance is, or whether it waits for"
-        " that node",
+        " that node; and the other named volumes of the nodes, with the containers that mount them, or as unused."
+        " A node that does not answer is said on stderr",
         "print the content of a named volume as a tar archive, with owners, modes and links, by way of the node with"
         " the instance; its container need not run. Files that change meanwhile may be there in part, so stop the"
         " program's writing first, or use its own means. It fails if the archive is not whole",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from daprdockr.model.frames import FrameKind
 from daprdockr.model.names import InstanceName
+from daprdockr.model.node_volumes import NodeVolume, write_volumes
+from daprdockr.model.session import VolumesAsked
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.volume import VolumeRecord
 from daprdockr.model.wanted.definition import Definition
 from tests.build.command_line import WELL, DrainCase
 from tests.build.values import KEYS, named
 from tests.fakes.command_line import Outcome, command_line
+from tests.fakes.peer_node import PeerConnection, PeerNode
 
 DB = named("db", 2, Container={"Volumes": ["data:/data"]}, Placement={"WaitForVolume": 60})
 FIRST, SECOND = InstanceName(DB.name, 1), InstanceName(DB.name, 2)
@@ -58,6 +62,28 @@ class ListTests(VolumeCase):
         self.assertEqual(self.states()["1.db.myapp"], "left behind, it is on n2")
         self.put(InstanceName(DB.name, 3), GONE)
         self.assertEqual(self.states()["3.db.myapp"], "not wanted")
+
+    def test_of_nodes(self) -> None:
+        """Other named volumes of nodes are lines, too; a node that does not answer, or not well, is one on stderr."""
+        answer = write_volumes([NodeVolume("data", ("2.db.myapp",)), NodeVolume("old"), NodeVolume("tool", ("x", "y"))])
+
+        def play(peer: PeerConnection) -> None:
+            self.assertEqual(peer.accept((FrameKind.OUTPUT, answer), (FrameKind.STATUS, b"0")).asked, VolumesAsked())
+
+        def odd(peer: PeerConnection) -> None:
+            peer.accept((FrameKind.OUTPUT, b"[1]"), (FrameKind.STATUS, b"0"))
+
+        self.store.put(KEYS.node("n1"), PeerNode(self, play).record().encode(), self.store.lease)
+        self.store.put(KEYS.node("n3"), PeerNode(self, odd).record().encode(), self.store.lease)
+        done = self.run_line("volume ls -o json")
+        rows = [tuple(row.values()) for row in done.json if row["Node"] == "n1"]
+        others = [("n1", "old", "", "unused"), ("n1", "tool", "x,y", "in use")]
+        self.assertEqual(rows, [("n1", "data", "2.db.myapp", "running"), *others])
+        lines = done.stderr.splitlines()
+        self.assertEqual(
+            [line.partition(" are not known")[0] for line in lines],
+            ["daprdockrcmd: volumes of node n2", "daprdockrcmd: volumes of node n3"],
+        )
 
 
 class MoveTests(VolumeCase):

@@ -1,0 +1,50 @@
+# -*- test-case-name: tests.unit.cli.commands.test_volume -*-
+"""The volumes of all nodes, as their agents have them; several are asked at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from daprdockr.cli.definitions import author
+from daprdockr.cli.request import Request
+from daprdockr.model.errors import DaprdockrError
+from daprdockr.model.frames import FrameKind
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.node_volumes import NodeVolume, read_volumes
+from daprdockr.model.seams import Store
+from daprdockr.model.session import VolumesAsked
+from daprdockr.model.stored.node import NodeRecord
+from daprdockr.sessions.client import Sessions
+
+AT_A_TIME = 8
+
+
+def volumes_of_nodes(
+    request: Request, store: Store, cluster: Cluster, complain: Callable[[str], object]
+) -> dict[str, list[NodeVolume]]:
+    """
+    Return the volumes by node, of those that answer.
+
+    :param complain: takes one line about each of the others.
+    """
+    sessions = Sessions(store, request.keys, author(request), time.monotonic)
+    found: dict[str, list[NodeVolume]] = {}
+    with ThreadPoolExecutor(AT_A_TIME) as threads:
+        asked = {n: threads.submit(partial(_of_node, sessions, n, one.record)) for n, one in cluster.nodes.items()}
+    for node, answer in sorted(asked.items()):
+        try:
+            found[node] = answer.result()
+        except DaprdockrError as error:
+            complain(f"volumes of node {node} are not known: {error}")
+    return found
+
+
+def _of_node(sessions: Sessions, node: str, record: NodeRecord) -> list[NodeVolume]:
+    session = sessions.open(node, VolumesAsked(), record)
+    try:
+        return read_volumes(b"".join(content for kind, content in session.frames() if kind is FrameKind.OUTPUT))
+    finally:
+        session.close()

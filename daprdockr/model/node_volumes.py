@@ -1,0 +1,44 @@
+# -*- test-case-name: tests.unit.peer.test_volumes -*-
+"""The named volumes of a node's Docker Engine, as its agent sends them to a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from daprdockr.model import reading
+from daprdockr.model.members import Members, all_members, encode_members, known_members
+
+MOST_VOLUMES = 2000
+"""The most volumes of a node that are sent."""
+
+
+@frozen(order=True)
+class NodeVolume:
+    """A volume, and the instances or other containers that have it mounted."""
+
+    name: str
+    users: tuple[str, ...] = ()
+
+
+def write_volumes(volumes: Iterable[NodeVolume]) -> bytes:
+    found = sorted(volumes)[:MOST_VOLUMES]
+    return encode_members({"Volumes": [all_members(one, _MEMBERS) | {"Users": list(one.users)} for one in found]})
+
+
+def read_volumes(data: bytes) -> list[NodeVolume]:
+    """:raises BadInput: ``write_volumes`` did not write that."""
+    whole = known_members(reading.parse_json(data), "the answer", {"Volumes": ("volumes", reading.list_of(_volume))})
+    return list(whole.get("volumes", ()))
+
+
+def _volume(value: object, path: str) -> NodeVolume:
+    return NodeVolume(**{"name": "", **known_members(value, path, _MEMBERS)})
+
+
+def _users(value: object, path: str) -> tuple[str, ...]:
+    return tuple(reading.list_of(reading.text)(value, path))
+
+
+_MEMBERS: Members = {"Name": ("name", reading.text), "Users": ("users", _users)}
