@@ -23,6 +23,7 @@ EXAMPLES = {
     "logs": "logs -f web.myapp -grep error -since 10m",
     "exec": "exec -i 1.web.myapp -- sh -c 'cat /etc/hosts'",
     "forward": "forward 8080:1.web.myapp:80",
+    "push": "push web:1.7 -node host1,host2",
     "secret": "secret ls",
     "file": "file ls",
     "job": "job run nightly.myapp",

@@ -87,6 +87,8 @@ class OrderTests(TapCase):
         "guard",
         "acme",
         "joining",
+        "images",
+        "handing",
     ]
     LOOPS = ["Journal", "Heartbeat", "Host", "Pulse", "ContainerdPulse", "Mirror", "Witnesses", "HealthChecks"]
     LOOPS += ["Followers", "Reconcile"]

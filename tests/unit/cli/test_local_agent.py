@@ -115,7 +115,7 @@ class ShownTests(LocalCase):
         self.assertIn("list", self.store.calls)
 
     def test_events_of_one(self) -> None:
-        """The agent's events are told apart here, and only the stream of those that come is from etcd."""
+        """The agent's events are sifted here, and only the stream of those that come is from etcd."""
         rows = [{"Time": 1.0, "Node": "a", "Subject": name, "Text": "y"} for name in ("web.myapp", "db.myapp")]
         self.given({**SEEN, "Rows": rows})
         self.assertEqual(self.run_line("events", "db.myapp", "-o", "json").json, rows[1:])
