@@ -73,7 +73,9 @@ class ImagesCase(SynchronousTestCase):
     def begin(self, size: int, then: Mapping[str, int] | None = None, held: int = 0) -> tuple[SentFrames, ImageSession]:
         channel = SentFrames()
         asked = ImageAsked(IMAGE, NAME, held, size, then or {})
-        return channel, ImageSession(cast(PeerChannel, channel), asked, TOKEN, self.here, self.clock).begun()
+        session = ImageSession(cast(PeerChannel, channel), asked, TOKEN, self.here, self.clock).begun()
+        self.addCleanup(session.gone)  # One that is only forgotten ends when garbage is collected, in another test.
+        return channel, session
 
     def send(self, session: ImageSession, content: bytes) -> None:
         for at in range(0, len(content), MAX_CONTENT):
