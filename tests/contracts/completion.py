@@ -38,9 +38,9 @@ class CompletionContract(SynchronousTestCase):
         """Start a shell that reads these lines, and its script."""
         path = Path(self.mktemp()).absolute()
         path.write_bytes(subprocess.run([COMMAND, "completion", name], stdout=subprocess.PIPE, check=True).stdout)
-        self.shell = TypedShell(shell, r"GOT<([^>%]*)>")
+        self.shell = TypedShell(shell, r"GOT<([^>%]*)>", self.names())
         self.addCleanup(self.shell.close)
-        for line in (*lines, f"export PATH={self.names()}:$PATH", f"source {path}"):
+        for line in (*lines, f"source {path}"):
             self.shell.answer(f"{line}; echo 'GOT''<>'{ENTER}")
 
     def names(self) -> Path:

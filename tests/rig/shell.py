@@ -11,6 +11,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 PATIENCE = 60.0
 """Seconds after which a shell that prints nothing fails its test."""
@@ -26,15 +27,17 @@ def _take_terminal() -> None:
 class TypedShell:
     """
     :param command: starts the shell. :param said: a pattern of what it prints in answer to one line.
+    :param first: a directory whose programs it finds before all others.
 
     The caller calls ``close`` at the end.
     """
 
-    def __init__(self, command: Sequence[str], said: str) -> None:
+    def __init__(self, command: Sequence[str], said: str, first: Path) -> None:
         self._said = re.compile(said)
         self._screen = ""
         self._terminal, its_end = pty.openpty()
-        environment = {**os.environ, "TERM": "vt100", "LC_ALL": "C.UTF-8"}
+        path = f"{first}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "TERM": "vt100", "LC_ALL": "C.UTF-8", "PATH": path}
         self._process = subprocess.Popen(
             command,
             stdin=its_end,
