@@ -210,6 +210,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         default="8",
         read=parameter.whole_number(1, 256),
     ),
+    Parameter(
+        "prune-images",
+        "HOURS",
+        "remove images of services that nothing has needed for so long, or off",
+        default="off",
+        read=parameter.number_or_off(1, 8760),
+    ),
     Parameter("cpuprofile", "FILE", "write a CPU profile here at exit", read=parameter.new_file),
 )
 FLAGS = {

@@ -76,6 +76,21 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def number_or_off(low: int, high: int) -> Callable[[str], int | None]:
+    """Read a whole number, or None for off."""
+    number = whole_number(low, high)
+
+    def read(text: str) -> int | None:
+        if text == "off":
+            return None
+        try:
+            return number(text)
+        except BadInput as problem:
+            raise BadInput(f"{problem}, or off") from None
+
+    return read
+
+
 def choice(*words: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text in words:

@@ -65,6 +65,7 @@ class Settings:
     peer: Address | None = None
     api_token_file: Path | None = None
     log_format: str = "text"
+    prune_images: int | None = None
 
     def __attrs_post_init__(self) -> None:
         single = tuple(one for one in (self.api, self.peer) if one is not None)

@@ -11,8 +11,9 @@ Note [Images of containerd]
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from attrs import frozen
 from docker import APIClient
@@ -20,7 +21,7 @@ from docker import APIClient
 from daprdockr.engine.clients import EngineClients
 from daprdockr.engine.failures import asking
 from daprdockr.model.errors import EngineRefused, ImageAbsent
-from daprdockr.model.images import MOST_LAYERS, ImageStock
+from daprdockr.model.images import MOST_LAYERS, HeldImage, ImageStock
 from daprdockr.model.names import one_line, shorten
 from daprdockr.planning.handing import held_layers
 
@@ -101,6 +102,29 @@ class EngineImages:
             return False
         return found.id == image or self.stores_whole()  # Note [Images of containerd]
 
+    def held(self) -> tuple[HeldImage, ...]:
+        """Return all images, but for layers in between. :raises EngineError: the Engine does not answer."""
+        with self._asking("list its images") as client:
+            used = {str(one.get("ImageID")) for one in client.containers(all=True)}
+            return tuple(_held(one, used) for one in client.images())
+
+    def remove(self, image: HeldImage) -> bool:
+        """
+        Remove an image, but not from a container; return whether it is gone.
+
+        :raises EngineError: the Engine does not answer.
+        """
+        with self._asking(f"remove image {image.id}") as client:
+            for name in (*image.references, *image.digests):
+                try:
+                    with asking(f"remove image {shorten(name)}"):
+                        client.remove_image(name)
+                except ImageAbsent:
+                    continue  # with its last tag an image loses the names with digests, too
+                except EngineRefused:
+                    return False
+            return _look(client, image.id) is None
+
     def close(self) -> None:
         self._clients.close()
 
@@ -119,3 +143,10 @@ def _look(client: APIClient, reference: str) -> StoredImage | None:
         return None
     layers = tuple(map(str, (found.get("RootFS") or {}).get("Layers") or ()))[:MOST_LAYERS]
     return StoredImage(str(found["Id"]), layers, tuple(found.get("RepoTags") or ()), int(found.get("Size") or 0))
+
+
+def _held(summary: Mapping[str, Any], used: Collection[str]) -> HeldImage:
+    def names(member: str) -> tuple[str, ...]:
+        return tuple(str(one) for one in summary.get(member) or () if not str(one).startswith("<none>"))
+
+    return HeldImage(str(summary["Id"]), names("RepoTags"), names("RepoDigests"), summary["Id"] in used)

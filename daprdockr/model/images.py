@@ -59,6 +59,19 @@ def layers(value: object, path: str) -> tuple[str, ...]:
 
 
 @frozen
+class HeldImage:
+    """
+    An image that a node's Engine has: its id, its names with their tags, and those with the digest of a registry.
+    ``is_used``: there is a container of it, running or not.
+    """
+
+    id: str
+    references: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    is_used: bool = False
+
+
+@frozen
 class ImageStock:
     """How many layers of an image a node has, from the lowest one on, and whether it has all of it by this name."""
 

@@ -77,7 +77,7 @@ def _services(
     yield from (base.journal, member.heartbeat, local.host, local.pulse, local.containerd)
     yield from (known.mirror, outward.certifying, local.witnesses, local.health, reports.followers, acting.reconcile)
     yield from (known.marking, reports.doubting, known.ownerless, member.write_check, local.orphans)
-    yield from (member.embedded_key, member.own_member, member.room)
+    yield from (local.pruning, member.embedded_key, member.own_member, member.room)
     yield from found.around.all
 
 

@@ -21,6 +21,7 @@ from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.health import HealthChecks
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.host.last_words import ReadLastWords
+from daprdockr.agent.host.pruning import Pruning
 from daprdockr.agent.host.pulse import Pulse
 from daprdockr.agent.host.stock import Stock
 from daprdockr.agent.membership.contested import Contested
@@ -59,6 +60,7 @@ from daprdockr.runtime.outage import Outage
 from daprdockr.wiring.edges import Edges
 from daprdockr.wiring.foundation import Foundation, Surroundings
 from daprdockr.wiring.joining import own_member
+from daprdockr.wiring.pruning import pruning
 
 
 @frozen
@@ -153,6 +155,7 @@ class OnThisHost:
     guarded: Guarded
     orphans: Orphans
     witnesses: Witnesses
+    pruning: Pruning | None = None
 
 
 def on_this_host(base: Foundation, known: Knowledge) -> OnThisHost:
@@ -186,6 +189,7 @@ def on_this_host(base: Foundation, known: Knowledge) -> OnThisHost:
             record_event=base.journal.record,
         ),
         witnesses=Witnesses(mirror=known.mirror, containers=partial(_listed, host)),
+        pruning=pruning(base, known.mirror, host),
     )
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.agent.host.pruning import Pruning
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.options import Options
 from daprdockr.model.errors import BadInput
@@ -112,6 +114,13 @@ class OrderTests(TapCase):
         agent = self.make("--dns=off", "--http=off", "--api=off", "--peer=off", "--ephemeral", profile)
         loops = ["Ephemeral", *self.LOOPS, "EtcdKeeping", "ReadSocket"]
         self.assertEqual(self.parts(agent), ["Profile", *self.THREADS, "Relay", "Guarded", *loops])
+
+    def test_pruning(self) -> None:
+        """Old images are removed where that is asked for."""
+        agent = self.make("--dns=off", "--http=off", "--api=off", "--peer=off", "--prune-images=168")
+        self.assertIn(("Orphans", "Pruning"), pairwise(self.parts(agent)))
+        (pruning,) = (part for part in agent if isinstance(part, Pruning))
+        self.assertFalse(pruning._is_certain())
 
 
 class NothingYetTests(TapCase):

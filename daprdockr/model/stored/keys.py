@@ -119,8 +119,7 @@ Named = _OfService | NodeKey | CordonKey | SecretKey | CertificateKey | FileKey 
 
 _MIRRORED = (
     *("certificates/", "challenge", "cordons/", "files/", "identity", "instances/", "marks", "nodes/", "pauses/"),
-    *("rollouts/", "runs/"),
-    *("secrets/", "services/", "trust"),
+    *("rollouts/", "runs/", "secrets/", "services/", "trust"),
 )
 
 _ALONE: Mapping[str, Named] = {
@@ -154,10 +153,7 @@ class Keys:
 
     @property
     def identity(self) -> str:
-        """
-        The key of the number that distinguishes this etcd from one that was wiped: see Note [The identity of an etcd]
-        in ``known.history``.
-        """
+        """The number that tells this etcd from a wiped one: Note [The identity of an etcd] in ``known.history``."""
         return self.root + "identity"
 
     @property
@@ -172,9 +168,7 @@ class Keys:
 
     @property
     def trust(self) -> str:
-        """
-        The key of the operator's decision which doubts are over: see Note [A decision that is not stale] in ``doubts``.
-        """
+        """The key of the decision which doubts are over: see Note [A decision that is not stale] in ``doubts``."""
         return self.root + "trust"
 
     @property
@@ -192,9 +186,14 @@ class Keys:
     def service(self, name: ServiceName) -> str:
         return f"{self.services}{name.group}/{name.service}"
 
+    @property
+    def histories(self) -> str:
+        """The prefix of the revisions of all services."""
+        return self.root + "history/"
+
     def history(self, name: ServiceName) -> str:
         """The prefix of the revisions of a service: see ``history``."""
-        return f"{self.root}history/{name.group}/{name.service}/"
+        return f"{self.histories}{name.group}/{name.service}/"
 
     def runs(self, name: ServiceName) -> str:
         """The prefix of the runs of a job: see ``run``."""

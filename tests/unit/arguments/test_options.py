@@ -72,6 +72,7 @@ REFUSED = {
     "--cluster-key": [""],
     "--memory-dir": [""],
     "--docker-workers": ["0", "257", "many"],
+    "--prune-images": ["", "0", "8761", "no", "1.5"],
     "--cpuprofile": ["", "/no/such/directory/profile", "/"],
     "--etcd-ca": ["/no/such/file"],
     "--etcd-user": ["somebody"],

@@ -7,7 +7,7 @@ import json
 from daprdockr.engine import images
 from daprdockr.engine.images import EngineImages, StoredImage
 from daprdockr.model.errors import EngineRefused, EngineUnavailable, ImageAbsent
-from daprdockr.model.images import ImageStock
+from daprdockr.model.images import HeldImage, ImageStock
 from tests.build.adapter import AdapterCase
 from tests.build.images import DIFFS, IMAGE, NAME
 
@@ -99,3 +99,30 @@ class ImagesTests(AdapterCase):
                 self.images.load(iter([b"archive"]))
         self.images.close()
         self.assertRaises(EngineUnavailable, self.images.load, iter([b"archive"]))
+
+    def test_held(self) -> None:
+        """All images are listed with their names, if they have any, and whether there is a container of them."""
+        old = {"Id": "sha256:1", "RepoTags": ["<none>:<none>"], "RepoDigests": ["shop/web@sha256:5f"]}
+        bare = {"Id": "sha256:2", "RepoTags": None, "RepoDigests": ["<none>@<none>"]}
+        self.server.answers["/images/json"] = (200, [old, bare, {"Id": "sha256:3", "RepoTags": [NAME]}])
+        self.server.answers["/containers/json"] = (200, [{"Id": "c", "ImageID": "sha256:3"}])
+        digests = HeldImage("sha256:1", (), ("shop/web@sha256:5f",))
+        used = HeldImage("sha256:3", (NAME,), is_used=True)
+        self.assertEqual(self.images.held(), (digests, HeldImage("sha256:2"), used))
+
+    def test_removed(self) -> None:
+        """An image loses each of its names, and is gone with the last."""
+        image = HeldImage(IMAGE, (NAME, "shop/web:0"), ("shop/web@sha256:5f",))
+        for name in image.references:
+            self.server.answers[f"/images/{name}"] = (200, [{"Untagged": name}])
+        self.server.answers["/images/shop/web%40sha256:5f"] = ABSENT
+        self.assertTrue(self.images.remove(image))
+
+    def test_not_removed(self) -> None:
+        """One that a container needs is left, and so is one that got another name."""
+        image = HeldImage(IMAGE, (NAME,))
+        self.server.answers[f"/images/{NAME}"] = (409, {"message": "conflict: container 1 is using its image"})
+        self.assertFalse(self.images.remove(image))
+        self.have(IMAGE, DIFFS, "mine:latest")
+        self.server.answers[f"/images/{NAME}"] = (200, [{"Untagged": NAME}])
+        self.assertFalse(self.images.remove(image))
