@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from twisted.internet import reactor
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from daprdockr.proxy.configuration import HttpListener, NginxSettings, render
@@ -131,7 +132,7 @@ class LeavingTests(NginxTestCase):
         await nginx.stopService()
         self.assertTrue(await self.serves("web.example.com"))
         assert pid is not None
-        self.kill_group(pid)
+        await self.kill_group(pid)
 
     async def test_ended(self) -> None:
         """A stop that ends nginx waits until master and workers are gone and the port is free."""
@@ -152,7 +153,7 @@ class LeavingTests(NginxTestCase):
         assert first._process is not None
         first._process.leave_running = True
         await first.stopService()
-        self.kill_group(pid)  # leaves the unix socket and the record behind
+        await self.kill_group(pid)  # leaves the unix socket and the record behind
         (self.directory / "nginx.conf").write_text("half a fi")
 
         second = self.nginx()
@@ -160,9 +161,12 @@ class LeavingTests(NginxTestCase):
         await until(lambda: self.serves("web.example.com"))
         self.assertEqual(second.status.changes, 0)
 
-    def kill_group(self, pid: int) -> None:
+    async def kill_group(self, pid: int) -> None:
+        """Kill them, and wait until the upstream here has seen their connections end."""
         if group_of(pid):
             os.killpg(pid, signal.SIGKILL)
+            await until(lambda: not group_of(pid))
+            await deferLater(reactor, 0.1)
 
 
 class ProgramTests(NginxTestCase):
