@@ -58,6 +58,10 @@ class LogsTests(TestCase):
         nodes = json.loads(self.agents[0].command("nodes", "-o", "json"))
         return [node["Ready"] for node in nodes] == [True] * len(self.agents)
 
+    def seen(self) -> str:
+        """Return what distinguishes an instance that logged anew from lines that came twice."""
+        return "".join(self.agents[0].command(one) for one in ("ps", "nodes", "events"))
+
     def define(self, service: str, instances: int, program: str, **more: Any) -> str:
         container = {"Image": sample_image(), "Entrypoint": ["sh", "-c", program]}
         definition = {"Name": service, "Group": self.group, "Instances": instances, "Container": container}
@@ -94,7 +98,8 @@ class LogsTests(TestCase):
         with self.following("logs", "-f", chat, "-o", "json") as (lines, _):
             until(lambda: len(lines) >= expected, seen=lambda: f"{len(lines)} of {expected}")
         found = [json.loads(line) for line in lines]
-        self.assertEqual(set(Counter(one["Instance"] for one in found).values()), {BURSTS * LINES})
+        counts = Counter(one["Instance"] for one in found)
+        self.assertEqual(set(counts.values()), {BURSTS * LINES}, f"{counts} {self.seen()}")
         by_instance: dict[str, list[str]] = defaultdict(list)
         latest, worst = 0.0, 0.0
         for one in found:
