@@ -46,7 +46,7 @@ from daprdockr.planning.keeping.rolling import free_slots
 from daprdockr.planning.keeping.running import keep_running
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, remove, withdraw
 from daprdockr.planning.placing.failing import drops_out, fails_here, gives_up, overdue_at
-from daprdockr.planning.placing.home import tied_elsewhere
+from daprdockr.planning.placing.home import why_tied
 from daprdockr.planning.situation import Here, Situation
 from daprdockr.planning.steps import (
     DropSuccession,
@@ -215,13 +215,16 @@ def _own(situation: Situation, claim: Claim, definition: Definition, now: float)
     leaves_at = situation.moving.leaving.get(instance.number)
     drained = leaves_at is not None and leaves_at <= now
     leaves = confirmed and (drained or (definition.at_most_one and gives_up(situation, claim, now)))
-    gone = (leaves and definition.at_most_one) or (confirmed and tied_elsewhere(situation, instance.number))
+    elsewhere = why_tied(situation, instance.number) if confirmed else ""
+    gone = (leaves and definition.at_most_one) or elsewhere
     if gone and not situation.of(instance):
         yield ReleaseClaim(instance, claim.fence)
         return
     if leaves and definition.at_most_one:
         reason = f"it leaves {here.node}" if drained else f"{instance} does not come up on {here.node}"
         next_steps = [one for c in situation.of(instance) for one in withdraw(situation, c, reason, now)]
+    elif elsewhere and not any(container.running for container in situation.of(instance)):
+        next_steps = [remove(c, elsewhere) for c in situation.of(instance)]  # any would keep the claim here
     else:
         next_steps = list(keep_running(situation, claim, definition, confirmed, now))
     if confirmed:

@@ -103,6 +103,20 @@ class WaitTests(VolumeCase):
 
 
 class EndTests(VolumeCase):
+    def test_named_again(self) -> None:
+        """A service without the volume went elsewhere; with the volume again it goes back to the data."""
+        self.cluster.define(definition())
+        self.cluster.advance(25)
+        self.cluster.store.put(KEYS.cordon(self.home), asking_to_drain())
+        self.cluster.advance(40)
+        self.assertNotEqual(self.running, [self.home])
+        self.cluster.store.commit([], [Delete(KEYS.cordon(self.home))])
+        self.cluster.define(self.db())
+        self.cluster.advance(40)
+        claim = self.cluster.claims[FIRST]
+        self.assertEqual((self.running, claim.node, claim.healthy), ([self.home], self.home, True))
+        self.assertEqual(claim.definition, self.db().digest)
+
     def test_scaled_down(self) -> None:
         """An instance that was scaled down comes back to its data."""
         self.cluster.define(self.db(0))
