@@ -23,7 +23,7 @@ from daprdockr.planning.candidates import Candidate, able, has_ports
 from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.placing.failing import failing_now
-from daprdockr.planning.placing.home import at_home
+from daprdockr.planning.placing.home import at_home, homes
 from daprdockr.planning.placing.leaving import forbidden, takers
 from daprdockr.planning.placing.placement import rank, vacancies
 from daprdockr.planning.placing.tied import ties
@@ -59,7 +59,7 @@ def _due(situation: Situation, definition: Definition, now: float) -> dict[int, 
     Return the free instances that this node may claim, by number, with the time from which it may; the best first.
     """
     node, since, adopt_until = situation.here.node, situation.placing.free_since, situation.placing.adopt_until
-    tied, vacant = ties(definition, situation.claims.volumes), vacancies(definition, situation.claims.owners)
+    tied, vacant = homes(situation, definition), vacancies(definition, situation.claims.owners)
     wanted = [number for number in vacant if tied.get(number, node) == node]
     preferred = [number for number in wanted if _has_precedence(situation, definition, number, now)]
     held = Counter(claim.node for claim in situation.claims.owners.values())

@@ -42,6 +42,8 @@ class Here:
     """The cluster keys with which it opens secrets."""
     local: str = "127.0.0.1"
     """The address at which it reaches the ports that its containers publish."""
+    former: tuple[str, ...] = ()
+    """The names that it had before it was renamed, without those that another node has now."""
 
     @property
     def may_claim(self) -> bool:

@@ -48,4 +48,5 @@ class Standing:
             revision=max(cluster.revision, cluster.history.superseded),
             local=where.local,
             keys=self.keys(),
+            former=tuple(name for name in node.former if name not in cluster.nodes),
         )

@@ -11,11 +11,17 @@ from daprdockr.planning.placing.tied import ties
 from daprdockr.planning.situation import Situation
 
 
+def homes(situation: Situation, definition: Definition) -> dict[int, str]:
+    """Return, by number, the node with the data of each tied instance; what has a former name of this node is here."""
+    found, here = ties(definition, situation.claims.volumes), situation.here
+    return {number: here.node if node in here.former else node for number, node in found.items()}
+
+
 def tied_elsewhere(situation: Situation, number: int) -> str:
     """Return the other node that has the data of an instance; "" if there is none."""
     if situation.service is None:
         return ""
-    node = ties(situation.service.definition, situation.claims.volumes).get(number, "")
+    node = homes(situation, situation.service.definition).get(number, "")
     return "" if node == situation.here.node else node
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.stored.cordon import asking_to_drain
@@ -91,6 +92,28 @@ class WaitTests(VolumeCase):
         self.agents[self.home] = self.cluster.succeed(lost)
         self.cluster.advance(15)
         self.assertEqual((self.running, lost.docker.states), ([self.other], []))
+
+    def renamed(self) -> MemoryAgent:
+        """The agent with the data goes on as ``z``."""
+        lost = self.agents[self.home]
+        self.cluster.stop(lost)
+        chosen = evolve(lost.settings, node="z")
+        return self.cluster.start(MemoryAgent(chosen=chosen, store=self.cluster.store, engine=lost.docker.seen_by("z")))
+
+    def test_renamed(self) -> None:
+        """A renamed node has its instances on, and writes its new name down; nothing is restarted."""
+        before = [(c.id, c.started) for c in self.agents[self.home].docker.states]
+        agent = self.renamed()
+        self.cluster.advance(LEASE_OVER + 6)
+        self.assertEqual((self.cluster.claims[FIRST].node, self.record), ("z", VolumeRecord("z", ("data",))))
+        self.assertEqual([(c.id, c.started) for c in agent.docker.states], before)
+
+    def test_name_of_another(self) -> None:
+        """A former name that another node has by now does not count."""
+        agent = self.renamed()
+        self.cluster.advance(1)
+        self.agents[self.home] = self.cluster.add(self.home)
+        self.assertEqual(agent.here().former, ())
 
     def test_others_move(self) -> None:
         """An instance without data beside it moves as before, and a new one goes to another node than the lost one."""
