@@ -153,7 +153,7 @@ class Keys:
 
     @property
     def identity(self) -> str:
-        """The number that tells this etcd from a wiped one: Note [The identity of an etcd] in ``known.history``."""
+        """The number that distinguishes this etcd: see Note [The identity of an etcd] in ``known.history``."""
         return self.root + "identity"
 
     @property
