@@ -23,7 +23,7 @@ from daprdockr.model.host import ContainerState
 from daprdockr.model.last_words import LastWords
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Condition, Entry, Operation, Put, Unchanged
+from daprdockr.model.stored.entries import Condition, Operation, Put, Unchanged
 from daprdockr.model.stored.history import Revision, RevisionRecord, Revisions
 from daprdockr.model.stored.revisioned import Service
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
@@ -104,7 +104,8 @@ class RolloutSteps:
 
     async def _end(self, step: StopRollout, history: Revisions, back: Revision | None, record: RolloutRecord) -> None:
         """Write what becomes of the rollout; with a revision to go ``back`` to, the definition too."""
-        keys, service = self.mirror.cluster.keys, self._service(step)
+        cluster, service = self.mirror.cluster, self._service(step)
+        keys = cluster.keys
         conditions: Sequence[Condition] = [Unchanged(keys.service(step.service), step.revision)]
         operations: Sequence[Operation] = ()
         if back is not None:
@@ -113,13 +114,11 @@ class RolloutSteps:
             conditions, operations = history.storing(keys, restored, step.revision, present)
         ended = Put(keys.rollout(step.service), record.encode())
         self.around.stopped.stops(step.service, record.node, step.record)
-        earlier = self.mirror.cluster.rollout(step.service)
         revision = await self._commit(step, [*conditions, Unchanged(ended.key, step.record)], [*operations, ended])
-        created = earlier.created if step.record and earlier is not None else revision
-        notes = [Entry(ended.key, ended.value, created, revision, 0)]
+        notes = [cluster.written(ended.key, ended.value, step.record, revision)]
         if back is not None:
             value = back.record.definition.encode()
-            notes.append(Entry(keys.service(step.service), value, service.created, revision, 0))
+            notes.append(cluster.written(keys.service(step.service), value, step.revision, revision))
         self.mirror.note(*notes)
 
     async def _mark(self, step: MarkGood) -> None:
@@ -151,7 +150,7 @@ class RolloutSteps:
             self.around.under_way.not_pinned(step.service)
         else:
             key, value = keys.service(step.service), definition.encode()
-            self.mirror.note(Entry(key, value, service.created, revision, 0))
+            self.mirror.note(self.mirror.cluster.written(key, value, step.revision, revision))
 
     def _service(self, step: OnRollout) -> Service:
         service = self.mirror.cluster.services.get(step.service)

@@ -19,7 +19,7 @@ from daprdockr.agent.reconcile.claim_steps import ClaimLost, outcome
 from daprdockr.model.host import ContainerState
 from daprdockr.model.last_words import LastWords
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Absent, Condition, Deleted, Entry, Operation, Put, Unchanged
+from daprdockr.model.stored.entries import Absent, Condition, Deleted, Operation, Put, Unchanged
 from daprdockr.model.stored.run import RunOutput, RunRecord, RunState, deletions
 from daprdockr.planning.outcome import Done, Retry
 from daprdockr.planning.run_steps import ForgetRuns, OnRun, RunStep, WriteRun
@@ -78,8 +78,7 @@ class RunSteps:
         known = self.mirror.cluster.runs(step.service).get(step.number)
         revision = await self._commit(step, list(self._conditions(step)), operations)
         pruned = (Deleted(keys.run(step.service, number), revision) for number in step.pruned)
-        created = revision if known is None else known.created
-        self.mirror.note(Entry(key, value, created, revision), *pruned)
+        self.mirror.note(self.mirror.cluster.written(key, value, step.revision, revision), *pruned)
         goes_on = known is not None and known.record.state is step.record.state  # it is an event already
         if (text := _text(step.number, step.record)) != "" and not goes_on:
             self.record_event(str(step.service), text, lines)

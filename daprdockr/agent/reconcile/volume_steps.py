@@ -16,7 +16,7 @@ from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.claim_steps import ClaimLost, outcome
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put, Unchanged
+from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Fence, Operation, Put, Unchanged
 from daprdockr.planning.outcome import Done, Retry
 from daprdockr.planning.situation import Here
 from daprdockr.planning.volume_steps import ForgetVolumes, NoteOverdue, OnVolumes, RecordVolumes, VolumeStep
@@ -73,10 +73,8 @@ class VolumeSteps:
 
     async def _write(self, step: RecordVolumes | NoteOverdue, claimed: Condition) -> None:
         key, value = self.mirror.cluster.keys.volumes(step.instance), step.record.encode()
-        known = self.mirror.cluster.volumes(step.instance.service).get(step.instance.number)
         revision = await self._commit(step, [claimed, Unchanged(key, step.revision)], [Put(key, value)])
-        created = known.created if known is not None and step.revision else revision
-        self.mirror.note(Entry(key, value, created, revision))
+        self.mirror.note(self.mirror.cluster.written(key, value, step.revision, revision))
 
     async def _forget(self, step: ForgetVolumes) -> None:
         keys, service = self.mirror.cluster.keys, step.instance.service

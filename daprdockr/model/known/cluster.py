@@ -258,6 +258,17 @@ class Cluster:
         self._pass(batch.revision)
         return changes
 
+    def written(self, key: str, value: bytes, before: int, revision: int) -> Entry:
+        """
+        Return what an own write of a key without a lease left in etcd, to be noted: a key that is written again keeps
+        its create revision.
+
+        :param before: the mod revision that the write compared; 0: the key did not exist.
+        :param revision: that of the write.
+        """
+        held = self._entries.get(key) if before else None
+        return Entry(key, value, revision if held is None else held.create_revision, revision)
+
     def note(self, *own: Change) -> Changes:
         """Take over own writes before the watch reports them: Note [Own writes come twice]."""
         self._deleted.update({change.key: change.mod_revision for change in own if isinstance(change, Deleted)})

@@ -208,7 +208,7 @@ class Contents:
         of_service = self.volumes.setdefault(instance.service, {})
         of_service.pop(instance.number, None)
         if isinstance(change, Entry) and record is not None:
-            of_service[instance.number] = StoredVolumes(record, change.mod_revision, change.create_revision)
+            of_service[instance.number] = StoredVolumes(record, change.mod_revision)
         if not of_service:
             del self.volumes[instance.service]
         self.layout.tied()
@@ -249,7 +249,7 @@ class Contents:
             self.rollouts.pop(service, None)
         else:
             record = RolloutRecord.decode(change.value)
-            self.rollouts[service] = StoppedRollout(record, change.create_revision, change.mod_revision)
+            self.rollouts[service] = StoppedRollout(record, change.mod_revision)
 
     def _set_node(self, name: str, change: Change) -> None:
         before = self.nodes.get(name)

@@ -54,10 +54,9 @@ class Slot:
 
 @frozen
 class StoppedRollout:
-    """The stored record of a rollout that did not end well: ``created`` and ``revision`` as for ``Service``."""
+    """The stored record of a rollout that did not end well: ``revision`` as for ``Service``."""
 
     record: RolloutRecord
-    created: int
     revision: int
 
 
@@ -76,14 +75,10 @@ class KnownRun:
 
 @frozen
 class StoredVolumes:
-    """
-    The record of an instance's volumes; ``revision`` is the mod revision that every later write compares, ``created``
-    as for ``Service``.
-    """
+    """The record of an instance's volumes; ``revision`` is the mod revision that every later write compares."""
 
     record: VolumeRecord
     revision: int
-    created: int = 0
 
 
 def newest_of(runs: Mapping[int, KnownRun]) -> KnownRun | None:

@@ -56,6 +56,16 @@ class ListingTests(SynchronousTestCase):
         self.assertEqual((self.cluster.cordoned, self.cluster.loads), ({"b"}, Counter(a=1)))
         self.assertEqual(self.cluster.pauses, {WEB: PauseRecord(by="anna@desk")})
 
+    def test_written(self) -> None:
+        """What is written over keeps its create revision, what is new has that of the write, whatever was there."""
+        key, value = KEYS.service(WEB), definition(Instances=2)
+        self.assertEqual(
+            self.cluster.written(key, value, before=3, revision=11), entry(key, 11, value, created=3, lease=0)
+        )
+        self.assertEqual(self.cluster.written(key, value, before=0, revision=11), entry(key, 11, value, lease=0))
+        absent = KEYS.service(API)
+        self.assertEqual(self.cluster.written(absent, value, before=0, revision=11), entry(absent, 11, value, lease=0))
+
     def test_absence_in_a_later_listing(self) -> None:
         """Entries that a later listing of the same etcd does not have are gone."""
         changes = self.cluster.replace(listing(9))

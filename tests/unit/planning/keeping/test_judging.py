@@ -36,7 +36,7 @@ def stops(found: Situation) -> list[OnRollout]:
 
 
 def stopped(state: RolloutState, before: str = "", to: str = WEB_2.digest) -> StoppedRollout:
-    return StoppedRollout(RolloutRecord(state, before, to), 44, 44)
+    return StoppedRollout(RolloutRecord(state, before, to), 44)
 
 
 class JudgeTests(PlanTestCase):
