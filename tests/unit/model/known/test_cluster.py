@@ -57,7 +57,7 @@ class ListingTests(SynchronousTestCase):
         self.assertEqual(self.cluster.pauses, {WEB: PauseRecord(by="anna@desk")})
 
     def test_written(self) -> None:
-        """What is written over keeps its create revision, what is new has that of the write, whatever was there."""
+        """A key that is written over keeps its create revision, and a new one has the revision of the write."""
         key, value = KEYS.service(WEB), definition(Instances=2)
         self.assertEqual(
             self.cluster.written(key, value, before=3, revision=11), entry(key, 11, value, created=3, lease=0)
