@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import able, has_ports, room
-from daprdockr.planning.placing.tied import ties
+from daprdockr.planning.placing.tied import tie, ties
 from daprdockr.planning.situation import Situation
 
 
@@ -21,8 +21,8 @@ def tied_elsewhere(situation: Situation, number: int) -> str:
     """Return the other node that has the data of an instance; "" if there is none."""
     if situation.service is None:
         return ""
-    node = homes(situation, situation.service.definition).get(number, "")
-    return "" if node == situation.here.node else node
+    node, here = tie(situation.service.definition, situation.claims.volumes.get(number)), situation.here
+    return "" if node == here.node or node in here.former else node
 
 
 def why_tied(situation: Situation, number: int) -> str:

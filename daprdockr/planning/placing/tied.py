@@ -22,6 +22,12 @@ from daprdockr.model.wanted.definition import Definition
 
 def ties(definition: Definition, volumes: Mapping[int, StoredVolumes]) -> dict[int, str]:
     """Return, by the number of each instance that is tied to a node, that node: Note [Tied to a node]."""
+    return {number: node for number, stored in volumes.items() if (node := tie(definition, stored))}
+
+
+def tie(definition: Definition, stored: StoredVolumes | None) -> str:
+    """Return the node to which an instance with this record is tied; "" if it is not."""
     kept = definition.container.kept_volumes
-    found = ((number, stored.record) for number, stored in volumes.items()) if kept else ()
-    return {number: record.node for number, record in found if not set(kept).isdisjoint(record.volumes)}
+    if stored is None or set(kept).isdisjoint(stored.record.volumes):
+        return ""
+    return stored.record.node
