@@ -30,6 +30,9 @@ OPENING = 15.0
 LINGER = 300.0
 """Seconds in which the other side has to read the end of a session."""
 
+AT_FAULT = "this is a fault of the agent, its log has more"
+"""The refusal after an error that nobody expected."""
+
 # ruff: noqa: N802  names of Twisted's
 
 
@@ -124,7 +127,7 @@ class PeerChannel(Int32StringReceiver):
             self.refuse(str(failure.value))
             return
         self.log.failure("a session did not begin", failure)
-        self.refuse("this is a fault of the agent, its log has more")
+        self.refuse(AT_FAULT)
 
     def lengthLimitExceeded(self, length: int) -> None:
         self.abort()

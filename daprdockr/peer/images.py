@@ -30,7 +30,7 @@ from daprdockr.model.frames import FrameKind
 from daprdockr.model.images import ImageStock, Receipt
 from daprdockr.model.session import ImageAsked
 from daprdockr.peer.admission import SessionRefused
-from daprdockr.peer.channel import PeerChannel
+from daprdockr.peer.channel import AT_FAULT, PeerChannel
 from daprdockr.planning.handing import branches
 from daprdockr.runtime.pool import Run
 from daprdockr.sessions.archive import ImageArchive, read_archive
@@ -175,7 +175,7 @@ class ImageSession:
 
     def _failed(self, failure: Failure) -> None:
         self.log.failure("an image was not taken", failure)
-        self._channel.refuse("this is a fault of the agent, its log has more")
+        self._channel.refuse(AT_FAULT)
 
     def frame(self, kind: FrameKind, content: bytes) -> None:
         """Take a frame. :raises BadInput: it has no use here."""

@@ -35,7 +35,7 @@ from daprdockr.model.etcd_member import EtcdMember, member_url
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.joining import JoinAnswer
 from daprdockr.model.session import JoinAsked
-from daprdockr.peer.channel import PeerChannel
+from daprdockr.peer.channel import AT_FAULT, PeerChannel
 from daprdockr.planning.etcd_membership import MemberStep, RemoveMember, admission, begins_with, voters_urls
 from daprdockr.runtime.pool import Run
 from daprdockr.sealing.authority import signed, uses_of
@@ -157,7 +157,7 @@ class JoinSession:
 
     def _failed(self, failure: Failure) -> None:
         self.log.failure("a host could not join", failure)
-        self._channel.refuse("this is a fault of the agent, its log has more")
+        self._channel.refuse(AT_FAULT)
 
     def frame(self, kind: FrameKind, content: bytes) -> None:
         """:raises BadInput: a host that joins sends nothing more."""

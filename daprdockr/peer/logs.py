@@ -26,7 +26,7 @@ from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName
 from daprdockr.model.session import LogsAsked
 from daprdockr.peer.admission import SessionRefused
-from daprdockr.peer.channel import PeerChannel
+from daprdockr.peer.channel import AT_FAULT, PeerChannel
 from daprdockr.peer.on_this_node import OnThisNode
 
 POLL = 1.0
@@ -117,7 +117,7 @@ class LogSession:
     def _failed(self, failure: Any) -> None:
         self.log.failure("a log cannot be sent", failure)
         self.gone()
-        self._channel.refuse("this is a fault of the agent, its log has more")
+        self._channel.refuse(AT_FAULT)
 
     async def _read_to_end(self, container: ContainerState, tail: int | None, since: float) -> None:
         self._opening += 1

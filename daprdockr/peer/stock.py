@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.session import StockAsked
-from daprdockr.peer.channel import PeerChannel
+from daprdockr.peer.channel import AT_FAULT, PeerChannel
 from daprdockr.peer.images import ImagesHere
 
 
@@ -42,7 +42,7 @@ class StockSession:
 
     def _failed(self, failure: Failure) -> None:
         self.log.failure("images were not looked at", failure)
-        self._channel.refuse("this is a fault of the agent, its log has more")
+        self._channel.refuse(AT_FAULT)
 
     def frame(self, kind: FrameKind, content: bytes) -> None:
         """:raises BadInput: who asks sends nothing more."""
