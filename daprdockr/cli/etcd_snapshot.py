@@ -12,6 +12,7 @@ from daprdockr.etcd.channel import open_lanes
 from daprdockr.etcd.etcd_members import Opening
 from daprdockr.etcd.member_snapshot import MemberSnapshot, snapshot_of_member
 from daprdockr.model.errors import BadInput, DiskError
+from daprdockr.picture.cells import size
 from daprdockr.process.atomic import replace_file
 
 
@@ -27,8 +28,8 @@ def save_snapshot(path: Path, access: Access, console: Console, opening: Opening
     with snapshot_of_member(access, opening=opening) as snapshot:
         if not snapshot.has_quorum:
             console.complain(f"etcd has no quorum: this is what {snapshot.place} has, others may have had more")
-        size = _written(place, snapshot)
-    console.say(f"{path}: {_size(size)} from {snapshot.place}, at revision {snapshot.revision} or later, checked")
+        written = _written(place, snapshot)
+    console.say(f"{path}: {size(written)} from {snapshot.place}, at revision {snapshot.revision} or later, checked")
 
 
 def _checked(path: Path) -> Path:
@@ -50,7 +51,3 @@ def _written(place: Path, snapshot: MemberSnapshot) -> int:
         return place.stat().st_size
     except OSError as error:
         raise DiskError(f"{place} cannot be written: {error.strerror}; nothing was kept") from error
-
-
-def _size(size: int) -> str:
-    return f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 2**10:.0f} KiB"

@@ -23,3 +23,11 @@ def moment(seconds: float) -> str:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if seconds else ""
     except (ValueError, OverflowError):
         return ""
+
+
+def size(number: int) -> str:
+    """Return a number of bytes."""
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB")):
+        if number >= unit:
+            return f"{number / unit:.1f} {name}"
+    return f"{number / 2**10:.0f} KiB"

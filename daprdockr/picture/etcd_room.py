@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from daprdockr.model.etcd_look import KnownRoom
-from daprdockr.picture.cells import moment
+from daprdockr.picture.cells import moment, size
 from daprdockr.picture.table import Row
 
 
@@ -31,14 +31,6 @@ def room_row(known: KnownRoom) -> Row:
         "Compacted": look.compacted,
         "CompactedTime": known.compacted_at,
     }
-
-
-def size(number: int) -> str:
-    """Return a number of bytes."""
-    for unit, name in ((2**30, "GiB"), (2**20, "MiB")):
-        if number >= unit:
-            return f"{number / unit:.1f} {name}"
-    return f"{number / 2**10:.0f} KiB"
 
 
 def _compacted(known: KnownRoom) -> str:

@@ -6,7 +6,8 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.etcd_look import KnownRoom
-from daprdockr.picture.etcd_room import room_line, room_row, size
+from daprdockr.picture.cells import size
+from daprdockr.picture.etcd_room import room_line, room_row
 from tests.fakes.etcd_upkeep import MIB, looked, status
 
 WELL = KnownRoom(
