@@ -14,6 +14,7 @@ from tests.rig.agent_case import AgentTestCase
 from tests.rig.docker_engine import until
 from tests.rig.python_image import PORT, python_image, web_container
 from tests.rig.strict_client import StrictClient, Target, Wanted
+from tests.rig.suspension import resume, suspend
 
 HTTP = {"HostName": "web.test", "ContainerPort": str(PORT)}
 HEALTH = {"Type": "http", "Path": "/", "Port": str(PORT), "Interval": 2, "Timeout": 0.8, "Retries": 100}
@@ -71,7 +72,7 @@ class HungTests(AgentTestCase):
         needs no check for that. When they go on they are served again, and no other instance lost anything.
         """
         pid = self.agent.pid_of(self.hung)
-        stopped = self.lost(lambda: os.kill(pid, signal.SIGSTOP), lambda: os.kill(pid, signal.SIGCONT))
+        stopped = self.lost(lambda: suspend(pid), lambda: resume(pid))
         with closing(APIClient(base_url=self.agent.engine, version="auto")) as engine:
             paused = self.lost(lambda: engine.pause(self.hung), lambda: engine.unpause(self.hung))
         self.assertGreater(stopped, 0)

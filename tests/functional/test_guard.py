@@ -362,9 +362,9 @@ class AgentTests(AgentCase):
 
     def test_agent_stopped(self) -> None:
         """It ends in time while the agent is stopped by a signal, and is started again by it."""
-        self.agent.signal(signal.SIGSTOP)
+        self.agent.suspend()
         self.ends_in_time()
-        self.agent.signal(signal.SIGCONT)
+        self.agent.resume()
         self.runs_again()
 
     def test_guard_killed(self) -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -21,6 +19,7 @@ from tests.rig.applications import ASGI, WSGI, applications
 from tests.rig.docker_engine import until
 from tests.rig.etcd_members import missing
 from tests.rig.strict_client import StrictClient, Target, Wanted
+from tests.rig.suspension import resume, suspend
 from tests.rig.wsgi_app import LARGE
 
 BOTH = (WSGI, ASGI)
@@ -131,13 +130,13 @@ class ApplicationTests(TestCase):
         """An instance that hangs is out by its failed checks; what it was asked is answered when it goes on."""
         pid = self.rig.agent.pid_of(self.rig.agent.ids(self.rig.asgi)[0])
         with ThreadPoolExecutor(9) as threads:
-            os.kill(pid, signal.SIGSTOP)
+            suspend(pid)
             try:
                 asked = [threads.submit(self.rig.ask, ASGI) for _ in range(9)]
                 until(lambda: self._healthy() == 2)
                 served = {self.rig.ask(ASGI).seen["name"] for _ in range(20)}
             finally:
-                os.kill(pid, signal.SIGCONT)
+                resume(pid)
             self.assertEqual([200] * 9, [one.result().status for one in asked])
         self.assertEqual(2, len(served))
         until(lambda: self._healthy() == 3)

@@ -27,6 +27,7 @@ from docker import APIClient
 
 from tests.build.ports import free_port
 from tests.rig.docker_engine import remove, unique_prefix, until
+from tests.rig.suspension import resume, suspend
 
 PROGRAMS = Path(sys.executable).parent
 LIMIT = 60
@@ -116,10 +117,14 @@ class AgentProcess:
         self._process.wait()
         self._process = None
 
-    def signal(self, number: int) -> None:
-        """Send a signal to it alone."""
+    def suspend(self) -> None:
+        """Have it, and none of its processes, stand still."""
         assert self._process is not None
-        self._process.send_signal(number)
+        suspend(self._process.pid)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        resume(self._process.pid)
 
     def stop(self) -> None:
         """End it in good order; twistd then ends itself by the signal it got."""

@@ -27,6 +27,8 @@ from unittest import SkipTest
 from docker import APIClient
 from docker.errors import APIError
 
+from tests.rig.suspension import resume, suspend
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 SAMPLE = "daprdockr/sample:1"
 PATIENCE = 60.0
@@ -121,11 +123,11 @@ class PrivateEngine:
         """While this lasts dockerd takes connections and says nothing, or its ``containerd`` does."""
         path = self._run.home / "exec" / "containerd" / "containerd.pid"
         pid = int(path.read_text()) if containerd else self.pid
-        os.kill(pid, signal.SIGSTOP)
+        suspend(pid)
         try:
             yield
         finally:
-            os.kill(pid, signal.SIGCONT)
+            resume(pid)
 
     def end(self) -> None:
         self._run.end()

@@ -14,7 +14,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import ssl
 import subprocess
 import tempfile
@@ -28,6 +27,7 @@ from daprdockr.etcd.address import Access
 from tests.build.ports import free_port
 from tests.rig.certificates import Authority
 from tests.rig.docker_engine import until
+from tests.rig.suspension import resume, suspend
 
 GUARD = 'cat; rm -rf "$1"; kill -KILL 0'
 """Ends the members, which are in its process group, when the end of its input says that we died, in whatever way."""
@@ -151,11 +151,11 @@ class EtcdMembers:
 
     def stop(self, number: int) -> None:
         """Freeze a member: its connections stay, and nothing answers."""
-        self._running(number).send_signal(signal.SIGSTOP)
+        suspend(self._running(number).pid)
 
     def cont(self, number: int) -> None:
         """Let a frozen member go on."""
-        self._running(number).send_signal(signal.SIGCONT)
+        resume(self._running(number).pid)
 
     def wipe(self, same_id: bool = False) -> None:
         """Have another, empty cluster at the same endpoints, perhaps with the same id, as a loss of data leaves it."""

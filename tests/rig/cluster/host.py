@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from tests.rig.cluster.home import Home, remove_cgroups
 from tests.rig.cluster.machine import INSIDE, Machine
 from tests.rig.cluster.network import CLIENT, PEER, Network
 from tests.rig.docker_engine import sample_image, until
+from tests.rig.suspension import suspend
 
 TWISTD = str(Path(sys.executable).with_name("twistd"))
 AGENT, ENGINE, ETCD, NGINX, RELAY = "twistd", "dockerd", "etcd", "nginx: master", "daprd-relay"
@@ -166,7 +167,11 @@ class Host:
 
     def freeze(self, part: str) -> None:
         """Its connections stay, and nothing answers."""
-        assert self.machine.signal(part, signal.SIGSTOP), f"{part} does not run on {self.name}"
+        pids = self.machine.pids(part)
+        assert pids, f"{part} does not run on {self.name}"
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                suspend(pid)
 
     def thaw(self, part: str) -> None:
         self.machine.signal(part, signal.SIGCONT)
