@@ -6,6 +6,12 @@ was asked for are left out here, so that they cost no network. The text is searc
 long would hold up the reactor.
 
 Containers of the instance that come while somebody follows join by themselves, from their beginning.
+
+Note [Each line once]
+    The Engine may have started a container that is known here as created. Its log is then followed already when its
+    start is reported, or the Engine was asked for that and has not answered yet. So no container's log is read twice at
+    the same time; and where one is read again, from the last start on, the lines that were sent are left out, which are
+    those up to the time of the last one.
 """
 
 from __future__ import annotations
@@ -43,8 +49,9 @@ class LogSession:
         self._asked = asked
         self._here = here
         self._seen: dict[str, float] = {}
+        self._reading: set[str] = set()
         self._open: dict[str, EngineAnswer] = {}
-        self._opening = 0
+        self._last: dict[str, bytes] = {}
         self._poll = LoopingCall(self._join)
         self._poll.clock = reactor
         self._is_paused = False
@@ -101,14 +108,14 @@ class LogSession:
     def _join(self) -> None:
         """
         Read the log of each container that has started since, that of one that was started again from then on; end when
-        the instance is another node's.
+        the instance is another node's. See Note [Each line once].
         """
         for one in self._here.all_of(self._asked.instance):
             before = self._seen.get(one.id)
-            if one.started and one.started != before and one.id not in self._open:
+            if one.started and one.started != before and one.id not in self._reading:
                 self._seen[one.id] = one.started
                 self._read(one, None, 0.0 if before is None else one.started)
-        if not self._open and not self._opening and not self._here.is_claimed(self._asked.instance):
+        if not self._reading and not self._here.is_claimed(self._asked.instance):
             self._finish()
 
     def _read(self, container: ContainerState, tail: int | None, since: float) -> None:
@@ -120,26 +127,29 @@ class LogSession:
         self._channel.refuse(AT_FAULT)
 
     async def _read_to_end(self, container: ContainerState, tail: int | None, since: float) -> None:
-        self._opening += 1
+        self._reading.add(container.id)
         try:
             details = await self._here.inspected(container.id)
             doing = f"give the log of container {container.id[:12]}"
             stream = await self._here.engine.read(doing, self._path(container.id, tail, since))
+            if self._over:
+                stream.close()
+            else:
+                await self._send_all(container.id, stream, bool(details["Config"]["Tty"]))
         except EngineError as error:
             self._channel.send(FrameKind.NOTE, str(error).encode())
-            return
         finally:
-            self._opening -= 1
-        if self._over:
-            stream.close()
-            return
-        self._open[container.id] = stream
-        ended: Deferred[None] = Deferred()
-        stream.begin(_Sending(self._channel, self._asked.grep.encode(), bool(details["Config"]["Tty"]), stream, ended))
+            self._reading.discard(container.id)
+
+    async def _send_all(self, container: str, stream: EngineAnswer, raw: bool) -> None:
+        self._open[container] = stream
+        sending = _Sending(self._channel, self._asked.grep.encode(), raw, stream, self._last.get(container, b""))
+        stream.begin(sending)
         if self._is_paused:
             stream.pause()
-        await ended
-        del self._open[container.id]
+        await sending.over
+        self._last[container] = sending.last
+        del self._open[container]
 
     def _path(self, container: str, tail: int | None, since: float) -> str:
         query: dict[str, int | str] = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(self._asked.follow)}
@@ -155,15 +165,17 @@ class LogSession:
 
 
 class _Sending:
-    """Reads one container's log, and sends the lines of each piece of it that arrives in few frames."""
+    """
+    Reads one container's log, and sends the lines of each piece of it that arrives in few frames; of those that have a
+    time, the ones after ``last``, which is then the time of the latest.
+    """
 
-    def __init__(
-        self, channel: PeerChannel, grep: bytes, raw: bool, stream: EngineAnswer, ended: Deferred[None]
-    ) -> None:
+    def __init__(self, channel: PeerChannel, grep: bytes, raw: bool, stream: EngineAnswer, last: bytes) -> None:
         self._channel = channel
         self._grep = grep
         self._stream = stream
-        self._ended = ended
+        self.over: Deferred[None] = Deferred()
+        self._before = self.last = last
         self._found: list[tuple[int, bytes]] = []
         self._lines = Lines(self._keep)
         self._pieces = None if raw else Pieces(self._lines.received, self._lines.end)
@@ -181,10 +193,14 @@ class _Sending:
         self._stream.close()
 
     def lost(self) -> None:
-        self._ended.callback(None)
+        self.over.callback(None)
 
     def _keep(self, stream: int, line: bytes) -> None:
-        if self._grep in line.partition(b" ")[2]:
+        time, _, text = line.partition(b" ")
+        if self._before and time <= self._before:
+            return
+        self.last = max(self.last, time)
+        if self._grep in text:
             self._found.append((stream, line))
 
     def _send(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.engine.streams import EngineStreams, StreamReader
@@ -26,7 +27,7 @@ from tests.build.values import KEYS, WEB, instance
 from tests.fakes.peer_channel import SentFrames
 from tests.fakes.run import LoopClock
 
-STAMP = b"2026-11-28T10:00:00.000000001Z "
+STAMP, LATER = b"2026-11-28T10:00:00.000000001Z ", b"2026-11-28T10:00:00.000000002Z "
 
 
 class Stream:
@@ -51,10 +52,10 @@ class Stream:
             if self.reader is not None:
                 self.reader.lost()
 
-    def say(self, *lines: bytes, stream: int = 1) -> None:
+    def say(self, *lines: bytes, stream: int = 1, stamp: bytes = STAMP) -> None:
         assert self.reader is not None
         for line in lines:
-            content = STAMP + line
+            content = stamp + line
             self.reader.received(bytes([stream, 0, 0, 0]) + len(content).to_bytes(4) + content)
 
     def end(self) -> None:
@@ -63,12 +64,16 @@ class Stream:
 
 
 class ToldEngine:
-    """An Engine whose streams the test has; ``refuses`` are ids of containers without a log."""
+    """
+    An Engine whose streams the test has; ``refuses`` are ids of containers without a log, ``late`` fires when streams
+    come that are not there at once.
+    """
 
     def __init__(self) -> None:
         self.streams: dict[str, Stream] = {}
         self.paths: list[str] = []
         self.refuses: set[str] = set()
+        self.late: Deferred[None] | None = None
         self.tty = False
 
     async def ask(self, doing: str, method: str, path: str, body: object = None) -> Any:
@@ -79,8 +84,10 @@ class ToldEngine:
         self.paths.append(path)
         if name in self.refuses:
             raise EngineRefused("its logging driver cannot be read")
-        self.streams[name] = Stream()
-        return self.streams[name]
+        self.streams[name] = stream = Stream()
+        if self.late is not None:
+            await self.late
+        return stream
 
 
 class OnePlace:
@@ -161,6 +168,33 @@ class LogsTests(SynchronousTestCase):
         self.assertIn("/next/logs", self.engine.paths[3])
         self.assertNotIn("since", self.engine.paths[3])
         self.assertEqual(len(self.engine.paths), 4)
+
+    def test_started_before_it_was_known(self) -> None:
+        """The log of a container whose start is reported while the Engine is asked for it is read once."""
+        self.place = OnePlace(evolve(container("next"), started=0.0, status=Status.CREATED))
+        self.engine.late = Deferred()
+        session = self.session(follow=True)
+        self.place.found = (evolve(container("next"), started=5.0),)
+        session.on_changes()
+        self.engine.late.callback(None)
+        session.on_changes()
+        self.engine.streams["next"].say(b"a\n")
+        self.clock.advance(POLL)
+        self.assertEqual((len(self.engine.paths), self.lines()), (1, b"a\n"))
+
+    def test_read_again(self) -> None:
+        """Where that container has ended its log is read from its start on, and what was sent is not sent again."""
+        self.place = OnePlace(evolve(container("next"), started=0.0, status=Status.CREATED))
+        session = self.session(follow=True, grep="a")
+        self.place.found = (evolve(container("next"), started=5.0),)
+        session.on_changes()
+        self.engine.streams["next"].say(b"a\n", b"b\n")
+        self.engine.streams["next"].end()
+        self.clock.advance(POLL)
+        self.assertIn("since=5.0", self.engine.paths[1])
+        self.engine.streams["next"].say(b"a\n", b"b\n")
+        self.engine.streams["next"].say(b"a later\n", stamp=LATER)
+        self.assertEqual(self.lines(), b"a\n" + LATER + b"a later\n")
 
     def test_moved(self) -> None:
         """A log that is followed ends when its containers have, and the instance is another node's."""
