@@ -36,6 +36,8 @@ from tests.build.ports import free_port
 
 WEB = ServiceName(group="shop", service="web")
 ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath)}
+LIMIT = 40.0
+"""Seconds that a client waits for a connection, and for an answer, on however slow a machine."""
 
 
 def need_nginx() -> None:
@@ -125,7 +127,7 @@ class NginxTestCase(TestCase):
         self.addCleanup(shutil.rmtree, self.directory)
         self.port = free_port()
         pool = HTTPConnectionPool(reactor, persistent=False)
-        self.client = HTTPClient(Agent(reactor, pool=pool, connectTimeout=2))
+        self.client = HTTPClient(Agent(reactor, pool=pool, connectTimeout=LIMIT))
 
     def nginx(self, **changes: Any) -> Nginx:
         """An nginx that is ended after the test; not started."""
@@ -178,7 +180,7 @@ class NginxTestCase(TestCase):
         """One request on a connection of its own."""
         headers = {"Host": host} | kwargs.pop("headers", {})
         url = f"http://127.0.0.1:{port or self.port}{path}"
-        response = await self.client.request(method, url, headers=headers, timeout=10, **kwargs)
+        response = await self.client.request(method, url, headers=headers, timeout=LIMIT, **kwargs)
         text = await treq.text_content(response, "utf-8")
         return Answer(
             response.code,
@@ -203,7 +205,7 @@ class NginxTestCase(TestCase):
 
 def _converse(port: int, payload: bytes, pause_for: bytes, more: bytes) -> bytes:
     received = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as stream:
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as stream:
         # A reset follows an answer to what nginx did not read to its end; what was received before can still be read.
         with contextlib.suppress(ConnectionError):
             stream.sendall(payload)
