@@ -24,8 +24,9 @@ class LoggingTests(NginxTestCase):
         return [json.loads(line) for line in path.read_bytes().decode("utf-8").splitlines()]
 
     async def logging(self, *upstreams: Upstream) -> None:
-        trusting = HttpClients(trusted=("127.0.0.0/8",))
-        await self.started(route(NAME, *upstreams), clients=trusting, access_log=self.directory / "access.log")
+        """An nginx with one worker: each writes the lines of its own requests, and no order holds between two."""
+        trusting, log = HttpClients(trusted=("127.0.0.0/8",)), self.directory / "access.log"
+        await self.started(route(NAME, *upstreams), clients=trusting, access_log=log, settings={"workers": 1})
 
     async def test_line(self) -> None:
         """It says who asked for what, what came of it, and which instance answered after how many tries."""
