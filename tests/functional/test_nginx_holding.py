@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.web.server import Site
 
+from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.routes import Route
 from tests.build.ports import free_port
 from tests.rig.nginx_here import Answer, Echo, NginxTestCase, route, until
@@ -41,13 +42,21 @@ class HoldingTests(NginxTestCase):
     def ask(self, **more: Any) -> Deferred[Answer]:
         return Deferred.fromCoroutine(self.get(NAME, **more))
 
+    async def until_held(self, nginx: Nginx, requests: int) -> None:
+        """Wait until so many requests wait in nginx, however long they take to get there."""
+
+        async def are_held() -> bool:
+            return (await nginx.counts())["held"] == requests
+
+        await until(are_held)
+
     async def test_held(self) -> None:
         """Requests that come while no instance is healthy are answered by the first that is, POST as well as GET."""
         nginx = await self.started(self.holding())
         asked = gatherResults(
             [self.ask(), self.ask(method="POST", data=b"x" * 5000), self.ask(method="PUT", data=b"y")]
         )
-        await deferLater(reactor, 0.3)
+        await self.until_held(nginx, 3)
         self.assertFalse(asked.called)
         await self.published(nginx, self.holding(self.upstream()))
         answers = await asked
@@ -66,7 +75,7 @@ class HoldingTests(NginxTestCase):
         dead = evolve(self.upstream(), port=9)
         nginx = await self.started(self.holding(dead))
         asked = gatherResults([self.ask(), self.ask(method="POST", data=b"x" * 5000)])
-        await deferLater(reactor, 0.3)
+        await self.until_held(nginx, 2)
         self.assertFalse(asked.called)
         await self.published(nginx, self.holding(self.upstream(2)))
         self.assertEqual([(one.code, one.seen["name"]) for one in await asked], [(200, "2.web.shop")] * 2)
@@ -76,7 +85,7 @@ class HoldingTests(NginxTestCase):
         """A POST that two instances took no connection for was received by none, and goes to one that comes."""
         nginx = await self.started(self.holding(*(evolve(self.upstream(number), port=8 + number) for number in (1, 2))))
         asked = self.ask(method="POST", data=b"x" * 5000)
-        await deferLater(reactor, 0.3)
+        await self.until_held(nginx, 1)
         self.assertFalse(asked.called)
         await self.published(nginx, self.holding(self.upstream(3)))
         self.assertEqual(((await asked).code, (await asked).seen["name"]), (200, "3.web.shop"))
@@ -86,7 +95,7 @@ class HoldingTests(NginxTestCase):
         place = evolve(self.upstream(), port=9)
         nginx = await self.started(self.holding(place))
         asked = self.ask()
-        await deferLater(reactor, 0.3)
+        await self.until_held(nginx, 1)
         await self.published(nginx, self.holding(self.upstream()))
         self.assertEqual((await asked).code, 200)
 
@@ -94,9 +103,9 @@ class HoldingTests(NginxTestCase):
         """So it is when nobody says that it is back, as while etcd is away."""
         ports = [free_port() for _ in range(3)]
         dead = [evolve(self.upstream(number), port=port) for number, port in enumerate(ports, 1)]
-        await self.started(self.holding(*dead))
+        nginx = await self.started(self.holding(*dead))
         asked = [self.ask(), self.ask(method="POST", data=b"x" * 5000)]
-        await deferLater(reactor, 0.3)
+        await self.until_held(nginx, 2)
         self.assertFalse(any(one.called for one in asked))
         site: Any = Site(Echo("2.web.shop"))
         listening: Any = reactor.listenTCP(ports[1], site, interface="127.0.0.1")
@@ -106,7 +115,7 @@ class HoldingTests(NginxTestCase):
 
     async def test_many_away(self) -> None:
         """Of many instances that take no connection a request tries all, and so comes to the one that does."""
-        away = [evolve(self.upstream(number), port=port) for number, port in enumerate(range(9, 39), 2)]
+        away = [evolve(self.upstream(number), port=free_port()) for number in range(2, 32)]
         await self.started(self.holding(self.upstream(), *away))
         answers = await gatherResults([self.ask(), self.ask(method="POST", data=b"x" * 5000)])
         self.assertEqual([(one.code, one.seen["name"]) for one in answers], [(200, "1.web.shop")] * 2)
@@ -115,9 +124,10 @@ class HoldingTests(NginxTestCase):
         """A request for which instances come that all take no connection gets our answer, and not that of nginx."""
         nginx = await self.started(self.holding(evolve(self.upstream(), port=9)))
         asked = self.ask()
-        for port in range(10, 23):
+        await self.until_held(nginx, 1)
+        for _ in range(13):
             await deferLater(reactor, 0.15)
-            await self.published(nginx, self.holding(evolve(self.upstream(), port=port)))
+            await self.published(nginx, self.holding(evolve(self.upstream(), port=free_port())))
         answer = await asked
         self.assertEqual((answer.code, answer.text), (503, "no instance of this service is healthy\n"))
 
@@ -125,7 +135,7 @@ class HoldingTests(NginxTestCase):
         """Requests for a service that is deleted while they wait end with 503, others of its host name with 404."""
         nginx = await self.started(self.holding(seconds=1))
         asked = self.ask()
-        await deferLater(reactor, 0.2)
+        await self.until_held(nginx, 1)
         await self.published(nginx)
         self.assertEqual([(await self.get(NAME)).code, (await asked).code], [404, 503])
 
