@@ -135,11 +135,13 @@ class SharedEngineTests(SynchronousTestCase):
 
     def test_healthcheck(self) -> None:
         """The verdict of a container's own health check arrives as an event and as state."""
-        check = {"Test": ["CMD", "true"], "Interval": 1_000_000_000, "Timeout": 1_000_000_000, "Retries": 1}
+        second = 1_000_000_000
+        check = {"Test": ["CMD", "test", "-e", "/well"], "Interval": second, "Timeout": 60 * second, "Retries": 1000}
         container = self.create("web", Healthcheck=check)
         stream = self.engine.events()
         self.addCleanup(stream.close)
         self.assertEqual(self.engine.start(container).health, "starting")
+        self.assertEqual(self.engine.execute(container, ["touch", "/well"], PATIENCE), 0)
         for action, _ in stream:
             if action.startswith("health_status"):
                 self.assertEqual(action, "health_status: healthy")
