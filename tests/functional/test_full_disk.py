@@ -156,6 +156,17 @@ class AgentTests(AgentTestCase):
         record = ProcessTable().find(str(self.agent.state / "nginx" / "nginx.conf"), program)
         return 0 if record is None else record.pid
 
+    def kill_nginx(self) -> None:
+        until(lambda: self.nginx() != 0)  # and a pid of 0 would be our own process group
+        os.kill(self.nginx(), signal.SIGKILL)
+
+    def next_agent(self) -> None:
+        """Another agent takes over from one that is killed; this returns when it has reached etcd."""
+        self.agent.kill()
+        before = self.agent.log.count("in touch")
+        self.agent.spawn(TTL)
+        until(lambda: self.agent.log.count("in touch") > before)
+
     def deadline(self, container: str) -> float:
         """The time until which the guard lets it run, according to the orders on the disk."""
         orders = StateDir(self.agent.state).former_orders(boot_id())
@@ -180,11 +191,8 @@ class AgentTests(AgentTestCase):
         until(lambda: self.agent.pid_of(web[0]) not in (0, killed))
         self.agent.command("-svc", self.web, "-set", "-instances", "1")
         until(lambda: self.agent.served_by("demo.test") == {f"1.{self.web} 1"})
-        self.agent.kill()
-        self.agent.spawn(TTL)
-        until(lambda: self.agent.log.count("in touch") == 2)
-        until(lambda: self.nginx() != 0)
-        os.kill(self.nginx(), signal.SIGKILL)
+        self.next_agent()
+        self.kill_nginx()
         self.assertEqual((self.agent.ids(self.data), self.agent.pid_of(data[0])), (data, pid))
         self.agent.command("-svc", self.web, "-set", "-http-host", "other.test")
         self.disk.empty()
@@ -216,15 +224,13 @@ class AgentTests(AgentTestCase):
         self.agent.ids(f"more.{self.agent.group}")
         self.assertEqual(self.deadline(data[0]), deadline)
         self.assertEqual((self.agent.ids(self.data), self.agent.pid_of(data[0])), (data, pid))
-        self.agent.kill()
-        self.agent.spawn(TTL)
-        until(lambda: self.agent.log.count("in touch") == 2)
+        self.next_agent()
         taken_over = boottime()
         until(lambda: boottime() > taken_over + TTL)
         self.assertEqual((self.agent.ids(self.data), self.agent.pid_of(data[0])), (data, pid))
         self.assertNotIn("Traceback", self.agent.log)
         self.assertLess(self.agent.log.count("Read-only file system"), 20, self.agent.log)
-        os.kill(self.nginx(), signal.SIGKILL)
+        self.kill_nginx()
         self.agent.command("-svc", self.web, "-set", "-http-host", "other.test")
         self.disk.make_writable()
         until(lambda: self.agent.served_by("other.test") == {f"1.{self.web} 1"})
