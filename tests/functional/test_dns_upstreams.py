@@ -19,6 +19,7 @@ from daprdockr.dns.forwarding.forward import RECHECK_SECONDS, RESPONSE_SECONDS, 
 from daprdockr.dns.forwarding.shares import Client
 from daprdockr.dns.forwarding.upstreams import STAGGER_SECONDS
 from tests.build.dns_samples import question, read
+from tests.build.ports import free_port
 from tests.rig.dns.upstream import Rule, Upstream, address_reply, plain
 
 TTL = 60
@@ -79,7 +80,7 @@ class UpstreamsTests(TestCase):
 
     async def test_away_and_back(self) -> None:
         """Clients get the old reply while the upstream is away, and its new one a moment after it came back."""
-        upstream = self.upstream()
+        upstream = self.upstream(port=free_port())  # nobody takes it while the upstream is away
         forwarder = self.forward_to(upstream.endpoint)
         self.assertEqual((1, TTL), await self.ask(forwarder))
         self.clock.advance(TTL)
