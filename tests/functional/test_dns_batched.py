@@ -23,6 +23,8 @@ from daprdockr.model.host import Port
 from tests.build.dns_samples import Asking, question, running, sample_zone
 
 NAMES = ["1.web.myapp", "2.web.myapp", "web.myapp", "nope.myapp", "db.myapp"]
+SO_PEEK_OFF = 42
+"""Of asm-generic/socket.h: each look into the queue shows what came after the last one."""
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")]
 
 
@@ -157,8 +159,11 @@ class BatchTests(TestCase):
         server.bind(("127.0.0.1", 0))
         client.connect(server.getsockname())
         client.settimeout(20)
+        server.settimeout(20)
+        server.setsockopt(socket.SOL_SOCKET, SO_PEEK_OFF, 0)
         for octets in (b"one", b"two", b"three"):
             client.send(octets)
+            self.assertEqual(octets, server.recv(9, socket.MSG_PEEK), "a busy kernel hands it over later")
         batch = DatagramBatch()
         self.assertEqual(3, batch.receive(server.fileno()))
         self.assertEqual([3, 3, 5], list(batch.lengths[:3]))
