@@ -81,7 +81,7 @@ class Browser:
         found = self.run(f"[...document.querySelectorAll({json.dumps(selector)})].map(one => one.textContent)")
         return [" ".join(text.split()) for text in found]
 
-    def until(self, selector: str, words: str, wait: float = 15.0) -> None:
+    def until(self, selector: str, words: str, wait: float = 60.0) -> None:
         """Wait until some element has these words."""
         until(lambda: any(words in text for text in self.words(selector)), wait, lambda: f"{self.words(selector)}")
 
