@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rig.cluster.case import COUNT, WEB, ClusterTestCase
@@ -58,11 +56,10 @@ class EtcdTests(ClusterTestCase):
 
     def test_leases_revoked(self) -> None:
         """etcd ends the leases of two hosts of three, as it can after an election: nothing is started twice."""
-        listed = json.loads(self.cluster.etcd.etcdctl("get", "--prefix", "/daprdockr/nodes/", "-w", "json"))
-        leases = [f"{entry['lease']:x}" for entry in listed["kvs"]]
+        leases = self.cluster.etcd.leases()
         self.assertEqual(len(leases), 3)
         for lease in leases[:2]:
-            self.cluster.etcd.etcdctl("lease", "revoke", lease)
+            self.cluster.etcd.revoke(lease)
         self.cluster.until_well()
         self.cluster.outlive_leases()
         self.until_settled()

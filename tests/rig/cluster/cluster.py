@@ -124,6 +124,15 @@ class Cluster:
         """With other ``options`` than the cluster's if some are given."""
         host.start_agent(Wishes(self.etcd.urls, self._ttl, self._options if options is None else options))
 
+    def restart_agents(self, options: tuple[str, ...] | None = None) -> None:
+        """End all agents in good order and start them with other ``options``, and leases of their own."""
+        leases = self.etcd.leases()
+        in_parallel(lambda host: host.end(AGENT), self.hosts)
+        for lease in leases:  # it was kept for the next agent, with the length that it has
+            self.etcd.revoke(lease)
+        for host in self.hosts:
+            self.start_agent(host, options)
+
     # Services.
 
     def command(self, *words: str, stdin: str = "") -> str:
@@ -201,11 +210,26 @@ class Cluster:
     # Waiting.
 
     def until(self, condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-        """Wait for what gives no event. :raises AssertionError: with the state of the cluster."""
+        """
+        Wait for what gives no event. Where no member of etcd answers, as while they elect, or an Engine does not, it is
+        not there yet.
+
+        :raises AssertionError: with the state of the cluster.
+        """
+        silent = ""
+
+        def is_so() -> bool:
+            nonlocal silent
+            try:
+                return condition()
+            except OSError as error:
+                silent = f"; the last error is {error!r}"
+                return False
+
         try:
-            until(condition, seconds)
+            until(is_so, seconds)
         except AssertionError:
-            raise AssertionError(f"{what}: not within {seconds:g} s\n{self.report()}") from None
+            raise AssertionError(f"{what}: not within {seconds:g} s{silent}\n{self.report()}") from None
 
     def until_settled(self, service: str, instances: int) -> None:
         self.until(lambda: self.is_settled(service, instances), f"{service} settles on {instances} instances")

@@ -90,6 +90,14 @@ class Members:
         leading = [one["Endpoint"] for one in told if one["Status"]["header"]["member_id"] == one["Status"]["leader"]]
         return [host for host in self.hosts if f"http://{host.address}:{CLIENT}" in leading]
 
+    def leases(self) -> list[str]:
+        """The leases of the nodes, in the order of their names, as etcdctl writes them."""
+        listed = json.loads(self.etcdctl("get", "--prefix", "/daprdockr/nodes/", "--write-out=json"))
+        return [f"{entry['lease']:x}" for entry in listed.get("kvs", ())]
+
+    def revoke(self, lease: str) -> None:
+        self.etcdctl("lease", "revoke", lease)
+
     def etcdctl(self, *words: str) -> str:
         """The output of etcdctl; "" when it fails altogether."""
         environment = os.environ | {"ETCDCTL_API": "3"}
