@@ -25,7 +25,7 @@ from typing import NoReturn
 from unittest import SkipTest
 
 from docker import APIClient
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 
 from tests.rig.suspension import resume, suspend
 
@@ -185,10 +185,11 @@ def until(condition: Callable[[], bool], seconds: float = PATIENCE, seen: Callab
 
 def remove(client: APIClient, container: str) -> None:
     """
-    Remove a container that may run, or that somebody kills just now.
+    Remove a container that may run, or that somebody kills or removes just now, as an agent does that was killed in
+    the middle: what it had asked the Engine for goes on.
 
-    Of that one the Engine says that it cannot be killed, as it does not run, and therefore not be removed; a moment
-    later it can.
+    Of one that is being killed the Engine says that it cannot be killed, as it does not run, and therefore not be
+    removed; a moment later it can. One that is being removed is waited for.
     """
     until(lambda: _is_removed(client, container))
 
@@ -196,8 +197,10 @@ def remove(client: APIClient, container: str) -> None:
 def _is_removed(client: APIClient, container: str) -> bool:
     try:
         client.remove_container(container, v=True, force=True)
+    except NotFound:
+        return True
     except APIError as error:
-        if "is not running" not in str(error):
+        if not any(words in str(error) for words in ("is not running", "is already in progress")):
             raise
         return False
     return True
