@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterable
@@ -9,10 +10,12 @@ from contextlib import closing
 from typing import Any
 
 from docker import APIClient
+from docker.errors import NotFound
 
 from daprdockr.agent.host.ports import choose_ports
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
+from tests.build.ports import free_port
 from tests.rig.agent_case import AgentTestCase
 from tests.rig.docker_engine import engine_url, remove, sample_image
 
@@ -42,8 +45,13 @@ class PublishingTests(AgentTestCase):
     def bindings(self) -> dict[str, dict[str, Any]]:
         """By instance that runs: container port and protocol, and what they are bound to."""
         there = {one["Id"]: one["Labels"]["io.daprdockr.instance"] for one in self.agent.containers()}
-        seen = [(name, self.client.inspect_container(container)) for container, name in there.items()]
-        return {name: one["NetworkSettings"]["Ports"] for name, one in seen if one["State"]["Running"]}
+        found = {}
+        for container, name in there.items():
+            with contextlib.suppress(NotFound):  # that of a former definition goes just now
+                seen = self.client.inspect_container(container)
+                if seen["State"]["Running"]:
+                    found[name] = seen["NetworkSettings"]["Ports"]
+        return found
 
     def test_many_exposed(self) -> None:
         """Of an image's 40 ports 16 are published beside the named one, on the node's address; an event says so."""
@@ -62,9 +70,7 @@ class PublishingTests(AgentTestCase):
 
     def test_fixed(self) -> None:
         """A host port that the definition fixes is bound, also by the container of the next definition."""
-        with closing(socket.socket()) as free:
-            free.bind(("127.0.0.1", 0))
-            number = str(free.getsockname()[1])
+        number = str(free_port())
         self.agent.start()
         for value in ("1", "2"):
             container: dict[str, Any] = {"Image": sample_image(), "Env": [f"A={value}"]}
