@@ -106,12 +106,12 @@ class SecretsTests(AgentTestCase):
         until(lambda: "is not set" in str(self.agent.instances(file)[0]["Reason"]))
         self.assertEqual(self.inside(file, "cat", "/run/secrets/password"), SECOND)
         good = self.key.read_bytes()
-        self.key.write_text("no key\n")
+        self.replace_key(b"no key\n")
         until(lambda: "the cluster key cannot be read, the last value stands" in self.agent.log)
         self.agent.command("secret", "set", "password", stdin=FIRST)
         self.wait(file, variable)
         self.assertEqual(self.agent.log.count("the cluster key cannot be read"), 1)
-        self.key.write_bytes(good)
+        self.replace_key(good)
 
         other = AgentProcess(shared().urls, self.agent.engine, prefix=group, node=f"{group}-b")
         self.addCleanup(other.close)
@@ -122,13 +122,21 @@ class SecretsTests(AgentTestCase):
         self.define("file", {**definition, "Instances": 4})
         self.wait(file, plain)
         until(lambda: len(other.ids(plain)) > 0)
-        self.assertEqual((len(self.agent.ids(file)), other.ids(file)), (4, []))
+        until(lambda: len(self.agent.ids(file)) == 4, seen=self.agent.story)  # those of the former value have gone
+        self.assertEqual(other.ids(file), [])
         for value in (FIRST, SECOND):
             self.check_found_nowhere(value, in_environment_of=variable)
 
         self.agent.kill()
         until(lambda: len(other.ids(plain)) == 4)
         self.assertEqual((other.ids(file), other.ids(variable)), ([], []))
+
+    def replace_key(self, content: bytes) -> None:
+        """At once: an agent that reads a half of it reports that, too."""
+        fresh = self.key.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(content)
+        fresh.replace(self.key)
 
     def test_files(self) -> None:
         """
@@ -156,7 +164,7 @@ class SecretsTests(AgentTestCase):
         until(lambda: self.inside(rolled, "cat", "/etc/x.conf") == "the second")
         self.wait(rolled, signalled)
         self.assertEqual(self.agent.ids(signalled), before[signalled])
-        self.assertTrue(set(before[rolled]).isdisjoint(self.agent.ids(rolled)))
+        until(lambda: set(before[rolled]).isdisjoint(self.agent.ids(rolled)), seen=self.agent.story)
 
     def test_guide(self) -> None:
         """The commands of docs/guide/secrets.rst do what it says, in its order, for a service that it describes."""
@@ -214,8 +222,8 @@ class SecretsTests(AgentTestCase):
 
     def check_found_nowhere(self, value: str, in_environment_of: str) -> None:
         """The value stands in nothing that anybody writes or shows, but for the variables of one service."""
-        needle = value.encode()
-        found = [str(path) for path in self.written() if needle in path.read_bytes()]
+        found: list[str] = []
+        until(lambda: self.are_searched(value.encode(), found))
         self.assertEqual(found, [])
         for process in self.processes():
             self.assertNotIn(value, _shown(int(process.name), "environ") + _shown(int(process.name), "cmdline"))
@@ -227,6 +235,14 @@ class SecretsTests(AgentTestCase):
                 inspected = json.dumps(client.inspect_container(container["Id"]))
                 if not container["Labels"]["io.daprdockr.instance"].endswith(in_environment_of):
                     self.assertNotIn(value, inspected)
+
+    def are_searched(self, needle: bytes, found: list[str]) -> bool:
+        """Search all files; whether none of them was renamed or removed meanwhile, which might have been missed."""
+        try:
+            found[:] = [str(path) for path in self.written() if needle in path.read_bytes()]
+        except FileNotFoundError:
+            return False
+        return True
 
     def written(self) -> Iterator[Path]:
         """The files that the agent and etcd have written to a disk: state, logs, data."""
