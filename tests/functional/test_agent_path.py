@@ -104,7 +104,7 @@ class TroubledServiceTests(AgentTestCase):
         self.agent.command("-stdin", stdin=json.dumps(definition))
         until(lambda: [one["State"] for one in self.agent.instances(self.web)] == ["pulling"])
         self.assertNotEqual(self.agent.instances(self.web)[0]["Reason"], "")
-        self.assertIn(late, self.agent.command("events"))
+        until(lambda: late in self.agent.command("events"))  # an event is stored in its own time
         self.tag(late)
         self.agent.command("wait", self.web, "-timeout", "90")
 
@@ -136,4 +136,4 @@ class TroubledServiceTests(AgentTestCase):
         until(lambda: all(key in self.agent.command("events") for key in keys.values()))
         for key in keys.values():
             self.assertEqual(self.agent.log.count(f"event: {key}"), 1)
-        self.assertTrue(self.agent.is_well())
+        until(self.agent.is_well)

@@ -97,7 +97,7 @@ class ColdStartTests(ClusterTestCase):
         for host in self.cluster.hosts:
             self.until_host_serves(host, self.addresses)
         self.until_tcp_is_served()
-        self.assertEqual(self.cluster.running(), ran)
+        self.cluster.until(lambda: self.cluster.running() == ran, "what ran on the hosts runs again")
         self.assertFalse(any(host.runs(ETCD) for host in self.cluster.hosts))
         for host in self.cluster.hosts:
             self.cluster.etcd.start(host)

@@ -70,7 +70,7 @@ class DrainTests(ClusterTestCase):
         self.assert_untouched(others)
         self.assertIn("host3 is cordoned: 4 instances leave it, 0 stay", told)
         self.assertEqual(told.count(" runs on host"), 4)
-        self.assertEqual(self.cluster.host(3).containers(), [])
+        self.cluster.until(lambda: self.cluster.host(3).containers() == [], "those that have ended are removed")
 
         self.cluster.command("uncordon", "host3")
         self.cluster.define(WEB, COUNT + 3)

@@ -37,7 +37,8 @@ class VolumeTests(SynchronousTestCase):
         self.home.cut_power()
         waits = f"{FIRST} is waiting for more than 1 s for {self.home.name}, which has its volume data"
         self.cluster.until(lambda: waits in " ".join(self.cluster.command("why", FIRST).split()), "why says so")
-        self.assertIn(f"still waits for {self.home.name}", self.cluster.command("events"))
+        told = f"still waits for {self.home.name}"
+        self.cluster.until(lambda: told in self.cluster.command("events"), "an event says so")
         self.assertEqual((self.cluster.claims(DB), self.cluster.running()), ({}, {}))
 
     def test_waits(self) -> None:

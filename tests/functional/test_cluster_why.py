@@ -50,9 +50,12 @@ class WhyTests(SynchronousTestCase):
 
     def until_said(self, name: str, *parts: str) -> None:
         """Wait until the answer has all these parts, and check that it names each node."""
-        self.cluster.until(
-            lambda: all(part in self.asked(name) for part in parts), f"why {name}.broken says {parts}", seconds=30
-        )
+
+        def is_said() -> bool:
+            answer = self.asked(name)
+            return all(part in answer for part in parts)
+
+        self.cluster.until(is_said, f"why {name}.broken says {parts}")
         found = self.cluster.command("why", f"{name}.broken").partition("\nNODE ")[2]
         for node in NODES:
             self.assertRegex(found, rf"(?m)^{node} +\S+ \S+")
