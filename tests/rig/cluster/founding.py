@@ -28,6 +28,7 @@ class FoundingHosts:
         self.home = Home()
         self.network = Network(self.home.lock, self.home.path / "lines.log")
         self._count = count
+        self._complaint = ""
         self.hosts: list[Host] = []
 
     def open(self) -> None:
@@ -84,17 +85,19 @@ class FoundingHosts:
         return [*enter, COMMAND, *words, "-state-dir", self.state(host)]
 
     def rows(self, host: Host, *words: str) -> list[dict[str, Any]]:
-        """The rows of a table that a command prints; a warning beside them, as while etcd elects, does no harm."""
-        printed, complaint = self.begin(host, *words, "-o", "json").communicate(timeout=120)
-        assert printed, f"{host.name}: {words}: {complaint}\n{self.report()}"
-        return list(json.loads(printed))
+        """
+        The rows of a table that a command prints; none where it fails, as it may while etcd elects. A warning beside
+        them does no harm.
+        """
+        printed, self._complaint = self.begin(host, *words, "-o", "json").communicate(timeout=120)
+        return list(json.loads(printed or "[]"))
 
     def until(self, condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
         """:raises AssertionError: with the state of the hosts."""
         try:
             until(condition, seconds)
         except AssertionError:
-            raise AssertionError(f"{what}: not within {seconds:g} s\n{self.report()}") from None
+            raise AssertionError(f"{what}: not within {seconds:g} s\n{self._complaint}\n{self.report()}") from None
 
     def report(self) -> str:
         return "\n".join(host.tail(AGENT) for host in self.hosts if host.machine.is_on)
