@@ -57,6 +57,7 @@ daprdockr)
 esac
 set +a
 setsid --fork sh -c 'echo $$ >"$0"; exec "$@"' "/run/$unit.pid" "$@" >>"@LOGS@/$unit.log" 2>&1 </dev/null
+until [ -s "/run/$unit.pid" ]; do sleep 0.01; done
 """
 
 
