@@ -29,7 +29,7 @@ SERVICE = CHECKOUT / "tests/rig/web_app.py"
 LEFT_OUT = frozenset({"test", "tests", "idlelib", "lib2to3", "ensurepip", "tkinter", "turtledemo", "site-packages"})
 LEFT_OUT |= frozenset({"dist-packages", "pydoc_data"})
 NOT_NEEDED = re.compile(
-    r"\.opt-[12]\.pyc$|\.a$|\.o$|^config-|^_tkinter|^_test|^_dbm|^_gdbm|^_curses|^readline|^_sqlite3"
+    r"\.opt-[12]\.pyc$|\.pyc\.\d+$|\.a$|\.o$|^config-|^_tkinter|^_test|^_dbm|^_gdbm|^_curses|^readline|^_sqlite3"
 )
 INTERPRETER = Path(sys.executable).resolve()
 PORT = 8080
