@@ -10,9 +10,10 @@ before DIR an answering Engine is passed over.
 
 Note [A private Engine leaves the host alone]
 Several private Engines, and one that the host may have, live side by side. A private one therefore has a bridge and a
-subnet of its own (the kernel refuses a second bridge of the same name, which makes the number ours), a cgroup of its
-own, and touches neither iptables nor forwarding: published ports are served by docker-proxy. Its options stand in
-DIR/daemon.json, so that ``dockerd --config-file DIR/daemon.json`` starts it again after a test has killed it.
+subnet of its own (the kernel refuses a second bridge of the same name, which makes the number ours), subnets of its own
+for further networks (two Engines would choose the same ones at the same time), a cgroup of its own, and touches neither
+iptables nor forwarding: published ports are served by docker-proxy. Its options stand in DIR/daemon.json, so that
+``dockerd --config-file DIR/daemon.json`` starts it again after a test has killed it.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ STOP_SECONDS = 20.0
 TRUST_KEY = Path("/etc/docker/key.json")
 OWN_CGROUP = "daprdockr-engine-{number}"
 OWN_BRIDGE = "daprd-eng{number}"
+OWN_POOL = "10.216.{number}.0/24"
 
 
 class EngineFailed(Exception):
@@ -186,6 +188,7 @@ class PrivateEngine:
             "data-root": f"{self.home}/data",
             "exec-root": f"{self.home}/exec",
             "pidfile": f"{self.home}/docker.pid",
+            "default-address-pools": [{"base": OWN_POOL.format(number=self.number), "size": 28}],
             "bridge": OWN_BRIDGE.format(number=self.number),
             # systemd's driver, the default beside cgroup version 2, would want a slice of systemd's instead.
             "exec-opts": ["native.cgroupdriver=cgroupfs"],
