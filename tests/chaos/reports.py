@@ -92,7 +92,7 @@ def of_agent(host: Host) -> dict[str, Report]:
     """All reports of one agent, asked on its host."""
     urls = [f"http://127.0.0.1:5080/{path}" for path in PATHS]
     mark = "\n--- next ---\n"
-    told = host.machine.run("curl", "-s", "-m", "5", "-w", mark, *urls).split(mark)
+    told = host.machine.run("curl", "-s", "-m", "30", "-w", mark, *urls).split(mark)
     return {
         f"{host.name} /api/instances": of_instances(json.loads(told[0])),
         f"{host.name} /api/status": of_status(json.loads(told[1])),

@@ -211,11 +211,11 @@ class AgentProcess:
         command = ["dig", "@127.0.0.1", "-p", str(self.dns_port), name, kind, "+time=2", "+tries=2", *more]
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stdout
 
-    def curl(self, host_name: str, url: str = "") -> str:
-        """The body that HTTP returns under a host name; "" when nothing answers."""
-        command = ["curl", "-s", "-m", "5", "-H", f"Host: {host_name}"] if host_name else ["curl", "-s", "-m", "5"]
+    def curl(self, host_name: str, url: str = "", limit: int = 5) -> str:
+        """The body that HTTP returns under a host name; "" when nothing answers within so many seconds."""
+        command = ["curl", "-s", "-m", str(limit), *(["-H", f"Host: {host_name}"] if host_name else [])]
         target = url or f"http://127.0.0.1:{self.http_port}/"
-        return subprocess.run([*command, target], capture_output=True, text=True, timeout=30, check=False).stdout
+        return subprocess.run([*command, target], capture_output=True, text=True, timeout=60, check=False).stdout
 
     @contextmanager
     def asked_all_the_time(self, host_name: str) -> Iterator[set[str]]:
@@ -225,7 +225,7 @@ class AgentProcess:
 
         def ask() -> None:
             while not over.is_set():
-                answers.add(self.curl(host_name).strip())
+                answers.add(self.curl(host_name, limit=LIMIT // 2).strip())
 
         asker = threading.Thread(target=ask)
         asker.start()
