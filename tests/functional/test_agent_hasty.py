@@ -10,7 +10,7 @@ from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.stored.keys import Keys
 from tests.rig.agent_case import AgentTestCase
 from tests.rig.agent_process import AgentProcess
-from tests.rig.docker_engine import engine_url, sample_image
+from tests.rig.docker_engine import engine_url, sample_image, until
 from tests.rig.etcd_members import EtcdMembers
 
 CHECKOUT = Path(__file__).parents[2]
@@ -54,15 +54,19 @@ class HastyWriterTests(AgentTestCase):
         ids, claims, before = self.agent.ids(self.web), self.leases(), self.agent.resident()
         key = f"{self.keys.services}{self.agent.group}/hasty"
         words = [sys.executable, "-c", WRITER, self.members.url(0), key, "hasty", self.agent.group, str(WRITES)]
-        most = 0
+        seen: list[int] = []
         with subprocess.Popen(words, cwd=CHECKOUT) as writer:
-            while writer.poll() is None:
-                most = max(most, self.agent.resident())
+
+            def has_written() -> bool:
+                seen.append(self.agent.resident())
+                return writer.poll() is not None
+
+            until(has_written, 200)
         self.assertEqual(writer.returncode, 0)
         self.agent.define(self.web, 2, sample_image(), OnPartition="stop")
         self.assertEqual(self.agent.ids(self.web)[:1], ids)
         self.assertEqual(self.leases()[:1], claims)
-        self.assertLess(most - before, 100_000_000)
+        self.assertLess(max(seen) - before, 100_000_000)
         self.assertNotIn("has ended", self.agent.log)
         told = self.agent.command("events")
         self.assertEqual(told.count("hasty-broken"), 1, told)
