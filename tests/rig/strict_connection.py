@@ -57,6 +57,7 @@ class Connection(Protocol):
         self._timeout: Any = None
         self.method = ""
         self.over = False
+        self.idle_since = 0.0
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)  # type: ignore[union-attr]
@@ -89,8 +90,12 @@ class Connection(Protocol):
         if self._kept and reusable:
             self._owner.idle(self)
         else:
-            self.over = True
-            self.transport.loseConnection()  # type: ignore[union-attr]
+            self.close()
+
+    def close(self) -> None:
+        """Use it no more."""
+        self.over = True
+        self.transport.loseConnection()  # type: ignore[union-attr]
 
     def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008 - as Twisted has it
         self.failed("connection lost")

@@ -3,6 +3,11 @@ The program that a ``StrictClient`` runs as its other process: requests at a ste
 
 Started as ``python -m tests.rig.strict_load WANTED`` with ``Wanted`` as JSON. Each line on stdin asks for what was
 ``Taken`` since the last one; the end of stdin ends it.
+
+Note [Kept connections]
+    A server closes a connection that is idle for too long; nginx after 75 s. A request that is on its way then is lost,
+    and that is nobody's fault. So a client closes it long before, as all do that keep connections, and takes the one
+    that was used last: what is not needed gets old.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from twisted.internet.task import deferLater, react
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-from tests.rig.strict_client import Taken, Wanted
+from tests.rig.strict_client import Taken, Target, Wanted
 from tests.rig.strict_connection import Connecting, Connection
 from tests.rig.strict_sockets import Sockets
 
@@ -28,6 +33,8 @@ TICK = 0.002
 MOST_UNDER_WAY = 2000
 CONNECT = 10.0
 """Seconds that a connection may take."""
+IDLE = 20.0
+"""Seconds after which a connection is closed that no request needed: Note [Kept connections]."""
 
 
 @define
@@ -55,7 +62,7 @@ class Load:
     def __init__(self, reactor: Any, wanted: Wanted) -> None:
         self.reactor, self.wanted, self.tally = reactor, wanted, Tally()
         self.limit = wanted.limit
-        self._idle: list[deque[Connection]] = [deque() for _ in wanted.targets]
+        self._idle: dict[Target, deque[Connection]] = {target: deque() for target in wanted.targets}
         self._number = 0
         self._begun = self._heard = self._paused_at = self.now()
         self._due = 0
@@ -94,28 +101,31 @@ class Load:
         number = self._number
         self._number += 1
         method, kept = "POST" if self.wanted.posts and number % 5 == 0 else "GET", number % 2 == 0
-        which = number // 10 % len(self.wanted.targets)
+        target = self.wanted.targets[number // 10 % len(self.wanted.targets)]
         self.tally.sent += 1
         self.under_way += 1
-        connection = self._used(which) if kept else None
+        connection = self.latest(target) if kept else None
         if connection is not None:
             connection.begin(method)
             return
-        target = self.wanted.targets[which]
         connection = Connection(self, target, kept)
         connection.begin(method)
         self.reactor.connectTCP(target.address, target.port, Connecting(connection), timeout=CONNECT)
 
-    def _used(self, which: int) -> Connection | None:
-        """A kept connection that has not ended; None where a new one is to be made."""
-        while self._idle[which]:
-            connection = self._idle[which].popleft()
+    def latest(self, target: Target) -> Connection | None:
+        """The kept connection that was used last and has not ended; None where a new one is to be made."""
+        idle = self._idle[target]
+        while idle and idle[0].idle_since < self.now() - IDLE:
+            idle.popleft().close()
+        while idle:
+            connection = idle.pop()
             if not connection.over:
                 return connection
         return None
 
     def idle(self, connection: Connection) -> None:
-        self._idle[self.wanted.targets.index(connection.target)].append(connection)
+        connection.idle_since = self.now()
+        self._idle[connection.target].append(connection)
 
     def ended(self, seconds: float, lost: str) -> None:
         self.under_way -= 1

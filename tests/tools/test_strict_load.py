@@ -6,7 +6,8 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rig.strict_client import Taken, Target, Wanted
-from tests.rig.strict_connection import read_status
+from tests.rig.strict_connection import Connection, read_status
+from tests.rig.strict_load import IDLE, Load
 from tests.rig.strict_sockets import PING, PONG, SILENT, TEXT, Socket, Sockets
 from tests.rig.strict_sockets import frame as of_client
 from tests.rig.web_app import frame, read_message
@@ -44,6 +45,42 @@ class ValueTests(SynchronousTestCase):
         self.assertEqual(wanted, Wanted.decode(wanted.encode()))
         taken = Taken(5, lost={"GET": 2}, cut={"1.a.b": 1})
         self.assertEqual((taken, 2), (Taken.decode(taken.encode()), taken.losses))
+
+
+class KeptTests(SynchronousTestCase):
+    """The kept connections of the client."""
+
+    def setUp(self) -> None:
+        self.now = 100.0
+        self.load = Load(self, Wanted((Target(80, "a.test"), Target(80, "a.test")), rate=1))
+
+    def seconds(self) -> float:
+        return self.now
+
+    def kept(self, target: Target) -> tuple[Connection, StringTransport]:
+        """A connection that has had an answer."""
+        connection, transport = Connection(self.load, target, True), StringTransport()
+        connection.transport = transport
+        self.load.idle(connection)
+        return connection, transport
+
+    def test_latest(self) -> None:
+        """Of those that are idle the one that was used last is used next, for any target that is the same."""
+        first, second = self.load.wanted.targets
+        (one, _), (other, _) = self.kept(first), self.kept(second)
+        self.assertEqual([other, one, None], [self.load.latest(first) for _ in range(3)])
+
+    def test_old(self) -> None:
+        """One that is idle for long is closed, and not used."""
+        target, _ = self.load.wanted.targets
+        (_, old), (_, fresh) = self.kept(target), self.kept(target)
+        self.now += IDLE - 1
+        again = self.load.latest(target)
+        assert again is not None
+        self.load.idle(again)
+        self.now += 2
+        self.assertEqual([again, None], [self.load.latest(target) for _ in range(2)])
+        self.assertEqual((True, False), (old.disconnecting, fresh.disconnecting))
 
 
 class MessageTests(SynchronousTestCase):
