@@ -12,9 +12,7 @@ Note [One at a time]
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -25,7 +23,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from daprdockr.model.errors import BadInput, DaprdockrError, DiskError
+from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.images import ImageStock, Receipt
 from daprdockr.model.session import ImageAsked
@@ -35,6 +33,7 @@ from daprdockr.planning.handing import branches
 from daprdockr.runtime.pool import Run
 from daprdockr.sessions.archive import ImageArchive, read_archive
 from daprdockr.sessions.handing import STALL, OpenImage, Reports, hand
+from daprdockr.sessions.spool import TakesImages, load, spool
 
 PIECE = 512 * 1024
 TURN = 40.0
@@ -43,18 +42,11 @@ TURN = 40.0
 SIGN = 5.0
 """Seconds between two signs that the Engine still loads, or other nodes are still handed the image."""
 
-ROOM = 256 * 1024 * 1024
-"""Octets that an image has to leave free on the disk of the state directory."""
 
-
-class Images(Protocol):
+class Images(TakesImages, Protocol):
     """As ``engine.images`` does; blocking."""
 
     def stock(self, image: str, reference: str, layers: tuple[str, ...]) -> ImageStock: ...
-
-    def load(self, pieces: Iterator[bytes]) -> None: ...
-
-    def has(self, image: str, reference: str) -> bool: ...
 
 
 @frozen
@@ -65,6 +57,7 @@ class ImagesHere:
     :ivar directory: where an image lies until it is loaded and handed on.
     :ivar open_image: returns what opens sessions with nodes, with the token of this one; called in the reactor's
         thread.
+    :ivar loaded: takes the name of an image that the Engine has now.
     """
 
     node: str
@@ -73,7 +66,8 @@ class ImagesHere:
     hand: Run
     directory: Path
     open_image: Callable[[str], OpenImage]
-    turn: DeferredLock = field(factory=DeferredLock)
+    loaded: Callable[[str], None] = lambda reference: None
+    turn: DeferredLock = field(factory=DeferredLock, init=False)
 
 
 class ImageSession:
@@ -119,7 +113,7 @@ class ImageSession:
         file: BinaryIO | None = None
         try:
             try:
-                file = await self._here.run(_spool, self._here.directory, self._asked.size, self._here.node)
+                file = await self._here.run(spool, self._here.directory, self._asked.size, self._here.node)
                 handed_on = await self._received(file)
             finally:
                 self._here.turn.release()
@@ -153,11 +147,13 @@ class ImageSession:
 
     async def _load(self, archive: ImageArchive) -> None:
         try:
-            await self._here.run(_loaded, self._here.engine, archive, self._asked.held)
+            await self._here.run(load, self._here.engine, archive, self._asked.held)
         except DaprdockrError as error:
             self._tell(Receipt(self._here.node, self._asked.size, str(error)))
         else:
             self.log.info("an image was received: {image}", image=self._asked.reference or self._asked.image)
+            if self._asked.reference:
+                self._here.loaded(self._asked.reference)
             self._tell(Receipt(self._here.node, self._asked.size))
 
     def _hand_on(self, archive: ImageArchive, nodes: Mapping[str, int]) -> Deferred[None]:
@@ -264,23 +260,3 @@ class Incoming:
 
 def _cancelled(*_: object) -> None:
     raise CancelledError
-
-
-def _spool(directory: Path, size: int, node: str) -> BinaryIO:
-    """Return a new file without a name. :raises DiskError: there is not enough room."""
-    try:
-        status = os.statvfs(directory)
-        free = status.f_bavail * status.f_frsize
-        if free < size + ROOM:
-            text = f"{size / 1e6:.1f} MB come, {free / 1e6:.1f} MB are free, and {ROOM / 1e6:.0f} MB have to stay so"
-            raise DiskError(f"node {node} has no room for the image in {directory}: {text}")
-        return tempfile.TemporaryFile(dir=directory)
-    except OSError as error:
-        raise DiskError(f"node {node} has no file for the image in {directory}: {error.strerror}") from None
-
-
-def _loaded(engine: Images, archive: ImageArchive, held: int) -> None:
-    """Load an image. :raises DaprdockrError: the Engine does not have it afterwards."""
-    engine.load(archive.pieces(held))
-    if not engine.has(archive.image, archive.reference):
-        raise DiskError("the Docker Engine took the image, and does not have it now: see its log")

@@ -53,6 +53,7 @@ class ImagesCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock: Any = LoopClock()
         self.engine = MemoryImages()
+        self.known: list[str] = []
         self.opened: list[tuple[str, str, ImageAsked]] = []
         self.run: Any = run_at_once
         self.directory = Path(self.mktemp())
@@ -61,7 +62,7 @@ class ImagesCase(SynchronousTestCase):
 
     def images_here(self, **changed: Any) -> ImagesHere:
         given: dict[str, Any] = {"run": self.run, "hand": run_at_once, "directory": self.directory, **changed}
-        return ImagesHere(node="a", engine=self.engine, open_image=self.opening, **given)
+        return ImagesHere(node="a", engine=self.engine, open_image=self.opening, loaded=self.known.append, **given)
 
     def opening(self, token: str) -> OpenImage:
         def opened(node: str, asked: ImageAsked) -> PeerSession:
@@ -95,7 +96,7 @@ class ReceivingTests(ImagesCase):
         self.send(session, content)
         self.assertEqual((self.told(channel), channel.over), ([Receipt("a", len(content))], "STATUS 0"))
         self.assertEqual([*listed(self.engine.loaded[0]).values()][2:], [*LAYERS])
-        self.assertEqual(os.listdir(self.directory), [])
+        self.assertEqual((os.listdir(self.directory), self.known), ([], [NAME]))
 
     def test_handed_on(self) -> None:
         """Nodes behind it are handed the image with the same token, and what becomes of them is passed on."""
@@ -225,7 +226,7 @@ class WritingTests(ImagesCase):
         self.run = HeldRun()
         self.here = self.images_here()
         self.channel, self.session = self.begin(3 * PIECE)
-        self.run.end("_spool")
+        self.run.end("spool")
 
     def fill(self) -> None:
         for _ in range(PIECE // MAX_CONTENT):
@@ -261,16 +262,16 @@ class WritingTests(ImagesCase):
         self.run.end("close")
         _, session = self.begin(10)
         session.gone()
-        self.run.end("_spool")
+        self.run.end("spool")
         self.begin(10)
-        self.assertIn("_spool", self.run.names)
+        self.assertIn("spool", self.run.names)
 
     def test_signs(self) -> None:
         """While it is loaded the sender gets a sign every few seconds."""
         self.session.gone()
         content = saved()
         self.channel, self.session = self.begin(len(content))
-        self.run.end("_spool")
+        self.run.end("spool")
         self.send(self.session, content)
         self.run.end("write")
         before = len(self.channel.frames)

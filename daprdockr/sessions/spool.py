@@ -1,0 +1,60 @@
+"""The archive of an image in a file, on its way from one Engine to another; blocking."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from daprdockr.model.errors import DiskError
+from daprdockr.sessions.archive import ImageArchive
+
+ROOM = 256 * 1024 * 1024
+"""Octets that an image has to leave free on the disk of the state directory."""
+
+
+class TakesImages(Protocol):
+    """As ``engine.images`` does."""
+
+    def load(self, pieces: Iterator[bytes]) -> None: ...
+
+    def has(self, image: str, reference: str) -> bool: ...
+
+
+class GivesImages(Protocol):
+    """As ``engine.images`` does."""
+
+    def save(self, reference: str) -> Iterator[bytes]: ...
+
+
+def spool(directory: Path, size: int, node: str) -> BinaryIO:
+    """Return a new file without a name. :raises DiskError: there is not enough room."""
+    try:
+        status = os.statvfs(directory)
+        free = status.f_bavail * status.f_frsize
+        if free < size + ROOM:
+            text = f"{size / 1e6:.1f} MB come, {free / 1e6:.1f} MB are free, and {ROOM / 1e6:.0f} MB have to stay so"
+            raise DiskError(f"node {node} has no room for the image in {directory}: {text}")
+        return tempfile.TemporaryFile(dir=directory)
+    except OSError as error:
+        raise DiskError(f"node {node} has no file for the image in {directory}: {error.strerror}") from None
+
+
+def keep(engine: GivesImages, reference: str, file: BinaryIO, is_wanted: Callable[[], bool]) -> None:
+    """Write an image of the Engine to a file, as long as it is wanted. :raises DaprdockrError: it fails."""
+    try:
+        for piece in engine.save(reference):
+            if not is_wanted():
+                return
+            file.write(piece)
+    except OSError as error:
+        raise DiskError(f"the image cannot be written to the disk: {error.strerror}") from None
+
+
+def load(engine: TakesImages, archive: ImageArchive, held: int) -> None:
+    """Load an image. :raises DaprdockrError: the Engine does not have it afterwards."""
+    engine.load(archive.pieces(held))
+    if not engine.has(archive.image, archive.reference):
+        raise DiskError("the Docker Engine took the image, and does not have it now: see its log")
