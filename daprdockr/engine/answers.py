@@ -179,6 +179,14 @@ def image(answer: Mapping[str, Any], reference: str = "") -> Image:
     return Image(answer["Id"], tuple(sorted(ports)), has_healthcheck=check[0] != "NONE", digest=digest)
 
 
+def built(answer: Mapping[str, Any]) -> float:
+    """Read from an answer to ``ImageInspect`` when the image was built; 0 for one that does not say, or lies."""
+    try:
+        return max(0.0, epoch_seconds(answer.get("Created") or ""))
+    except (ValueError, OverflowError):
+        return 0.0
+
+
 def volume(answer: Mapping[str, Any]) -> Volume:
     """Read an answer to ``VolumeInspect``."""
     return Volume(driver=answer.get("Driver") or "local", options=answer.get("Options") or {})

@@ -18,10 +18,11 @@ from typing import Any
 from attrs import frozen
 from docker import APIClient
 
+from daprdockr.engine import answers
 from daprdockr.engine.clients import EngineClients
 from daprdockr.engine.failures import asking
 from daprdockr.model.errors import EngineRefused, ImageAbsent
-from daprdockr.model.images import MOST_LAYERS, HeldImage, ImageStock
+from daprdockr.model.images import MOST_LAYERS, HeldImage, ImageOffer, ImageStock
 from daprdockr.model.names import one_line, shorten
 from daprdockr.planning.handing import held_layers
 
@@ -72,6 +73,19 @@ class EngineImages:
             found = _look(client, reference if whole and reference else image)
             has = found is not None and found.id == image and (not reference or reference in found.references)
             return ImageStock(0 if whole else held_layers(layers, self._all_layers(client)), has)
+
+    def offer(self, reference: str) -> ImageOffer | None:
+        """Return what others should know of an image; None when it is not there. :raises EngineError: as ``look``."""
+        whole = self.stores_whole()
+        with self._asking(f"inspect image {shorten(reference)}") as client:
+            found = _inspected(client, reference)
+        return None if found is None else _offer(found, whole)
+
+    def platform(self) -> str:
+        """Return the platform of the images that it runs. :raises EngineError: as ``look``."""
+        with self._asking("say what it runs on") as client:
+            found = client.version()
+            return f"{found.get('Os')}/{found.get('Arch')}"
 
     def _all_layers(self, client: APIClient) -> list[tuple[str, ...]]:
         """An image never changes, so each is inspected once."""
@@ -135,14 +149,34 @@ class EngineImages:
             yield client
 
 
-def _look(client: APIClient, reference: str) -> StoredImage | None:
+def _inspected(client: APIClient, reference: str) -> Mapping[str, Any] | None:
     try:
         with asking(f"inspect image {shorten(reference)}"):
-            found = client.inspect_image(reference)
+            found: Mapping[str, Any] = client.inspect_image(reference)
+            return found
     except ImageAbsent:
         return None
-    layers = tuple(map(str, (found.get("RootFS") or {}).get("Layers") or ()))[:MOST_LAYERS]
-    return StoredImage(str(found["Id"]), layers, tuple(found.get("RepoTags") or ()), int(found.get("Size") or 0))
+
+
+def _look(client: APIClient, reference: str) -> StoredImage | None:
+    found = _inspected(client, reference)
+    if found is None:
+        return None
+    return StoredImage(str(found["Id"]), _layers(found), tuple(found.get("RepoTags") or ()), _size(found))
+
+
+def _offer(found: Mapping[str, Any], whole: bool) -> ImageOffer:
+    platform = f"{found.get('Os') or ''}/{found.get('Architecture') or ''}".strip("/")
+    image = "" if whole else str(found["Id"])  # Note [Images of containerd]
+    return ImageOffer(image, _layers(found), _size(found), answers.built(found), platform)
+
+
+def _layers(found: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(map(str, (found.get("RootFS") or {}).get("Layers") or ()))[:MOST_LAYERS]
+
+
+def _size(found: Mapping[str, Any]) -> int:
+    return int(found.get("Size") or 0)
 
 
 def _held(summary: Mapping[str, Any], used: Collection[str]) -> HeldImage:

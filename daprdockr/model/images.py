@@ -104,8 +104,57 @@ class Receipt:
         return encode_members(all_members(self, _HANDED))
 
 
+@frozen
+class ImageOffer:
+    """
+    An image that a node has, for another one that lacks it: its id ("": only its archive says it), its layers, its size
+    in octets, when it was built, in seconds since the epoch, and for which platform, as in ``linux/amd64``.
+    """
+
+    image: str
+    layers: tuple[str, ...]
+    size: int
+    built: float = 0.0
+    platform: str = ""
+
+    @classmethod
+    def decode(cls, data: bytes) -> ImageOffer:
+        """:raises BadInput: it is no such answer."""
+        return cls(**decode_whole(data, _OFFERED, ("Image", "Layers", "Size")))
+
+    def encode(self) -> bytes:
+        return encode_members(all_members(self, _OFFERED) | {"Layers": list(self.layers)})
+
+
+@frozen
+class OfferTaken:
+    """The answer to an offer: how many of the lowest layers shall be left out."""
+
+    held: int
+
+    @classmethod
+    def decode(cls, data: bytes) -> OfferTaken:
+        """:raises BadInput: it is no such answer."""
+        return cls(**decode_whole(data, _TAKEN, ("Held",)))
+
+    def encode(self) -> bytes:
+        return encode_members(all_members(self, _TAKEN))
+
+
+def _id_or_none(value: object, path: str) -> str:
+    return "" if value == "" else image_id(value, path)
+
+
 OCTETS = reading.integer(0, 2**53)
 _STOCK: Members = {"Held": ("held", reading.integer(0, MOST_LAYERS)), "Has": ("has", reading.boolean)}
+_TAKEN: Members = {"Held": ("held", reading.integer(0, MOST_LAYERS))}
+_OFFERED: Members = {
+    "Image": ("image", _id_or_none),
+    "Layers": ("layers", layers),
+    "Size": ("size", OCTETS),
+    "Built": ("built", reading.moment),
+    "Platform": ("platform", reading.text),
+}
 _HANDED: Members = {
     "Node": ("node", reading.node_name),
     "Octets": ("octets", OCTETS),

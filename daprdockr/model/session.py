@@ -13,7 +13,7 @@ from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import check_address
 from daprdockr.model.images import MOST_LAYERS, OCTETS, image_id, image_reference, is_image_id, layers
-from daprdockr.model.members import Members, all_members, decode_whole, encode_members, known_members
+from daprdockr.model.members import Members, all_members, decode_members, encode_members, known_members
 from daprdockr.model.names import MOST_TAIL, InstanceName
 
 LIFE = 30
@@ -111,14 +111,27 @@ class ImageAsked:
     then: Mapping[str, int] = field(factory=dict)
 
 
+@frozen
+class OfferAsked:
+    """
+    A node lacks the image with this name or id: what does this one have? It may then take the archive without the
+    lowest layers, as many as it says.
+    """
+
+    reference: str
+
+
 ContainerAsked = LogsAsked | ExecAsked | ForwardAsked | BackupAsked | RestoreAsked | VolumesAsked
 
-SessionAsked = ContainerAsked | JoinAsked | StockAsked | ImageAsked
+SessionAsked = ContainerAsked | JoinAsked | StockAsked | ImageAsked | OfferAsked
 
 
 @frozen
 class SessionRequest:
-    """The request, and the token that shows that one may ask: 64 hex digits, of which etcd has the digest."""
+    """
+    The request, and the token that shows that one may ask: 64 hex digits, of which etcd has the digest; "" from a node
+    that asks for an offer, because its certificate shows who it is.
+    """
 
     token: str
     asked: SessionAsked
@@ -126,8 +139,12 @@ class SessionRequest:
     @classmethod
     def decode(cls, data: bytes) -> SessionRequest:
         """:raises BadInput: it asks for nothing that this agent knows."""
-        given = decode_whole(data, _REQUEST, ("Token",))
+        given = decode_members(data, _REQUEST)
         found = [given[name] for name in _KINDS if name in given]
+        if len(found) == 1 and isinstance(found[0], OfferAsked):
+            return cls("", found[0])
+        if "token" not in given:
+            raise BadInput("Token is missing")
         if len(found) != 1:
             raise BadInput("this agent does not know what is asked for: use the same version on both sides")
         return cls(given["token"], found[0])
@@ -137,7 +154,7 @@ class SessionRequest:
         asked = all_members(self.asked, members)
         known = {key: _written(value) for key, value in asked.items()}
         what = {key: value for key, value in known.items() if value is not None}
-        return encode_members({"Token": self.token, name: what})
+        return encode_members(({"Token": self.token} if self.token else {}) | {name: what})
 
 
 def _written(value: object) -> object:
@@ -184,6 +201,13 @@ def _reference(value: object, path: str) -> str:
     return found
 
 
+def _wanted(value: object, path: str) -> str:
+    found = reading.text(value, path)
+    if image_reference(found) != found:
+        raise BadInput(f"{path} is not usable: it is a name with a tag, or an id")
+    return found
+
+
 def _moment(value: object, path: str) -> float:
     return float(reading.moment(value, path))
 
@@ -224,6 +248,7 @@ _IMAGE: Members = {
     "Size": ("size", OCTETS),
     "Then": ("then", reading.map_of(_HELD)),
 }
+_OFFER: Members = {"Reference": ("reference", _wanted)}
 _KINDS: Mapping[str, tuple[type[Any], Members]] = {
     "Logs": (LogsAsked, _LOGS),
     "Exec": (ExecAsked, _EXEC),
@@ -234,6 +259,7 @@ _KINDS: Mapping[str, tuple[type[Any], Members]] = {
     "Join": (JoinAsked, _JOIN),
     "Stock": (StockAsked, _STOCK),
     "Image": (ImageAsked, _IMAGE),
+    "Offer": (OfferAsked, _OFFER),
 }
 
 _REQUIRED = (

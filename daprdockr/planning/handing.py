@@ -1,13 +1,23 @@
-"""The way of an image from node to node: how much of it each has, and how those that lack it share the work."""
+"""
+The way of an image from node to node: how much of it each has, how those that lack it share the work, and whom one asks
+that lacks it.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 
-from daprdockr.model.images import ImageStock
+from daprdockr.model.images import ImageOffer, ImageStock, is_image_id
+from daprdockr.model.stored.node import NodeRecord
+from daprdockr.planning.candidates import mark
 
 BRANCHES = 2
 """So many nodes are handed an image at once by one that has it, and each of them does the same."""
+
+ASKED = 4
+"""So many nodes are asked for an image at once by one that lacks it."""
 
 
 def held_layers(layers: Sequence[str], others: Iterable[Sequence[str]]) -> int:
@@ -40,3 +50,30 @@ def branches(then: Mapping[str, int]) -> list[dict[str, int]]:
     """Return the nodes in as many parts as are handed the image at once, each in the order of the whole."""
     rows = list(then.items())
     return [dict(rows[number::BRANCHES]) for number in range(min(BRANCHES, len(rows)))]
+
+
+def holders(reference: str, node: str, records: Mapping[str, NodeRecord]) -> list[str]:
+    """
+    Return the nodes that a node asks for an image: those that have it by their records, which do not name ids. Each
+    node that lacks it has an order of its own, so that they do not all ask the same ones.
+    """
+    wanted = mark(reference)
+    there = [
+        name
+        for name, record in records.items()
+        if name != node and record.peer and (is_image_id(reference) or wanted in record.images)
+    ]
+    return sorted(there, key=lambda name: sha256(f"{reference} {node} {name}".encode()).digest())[:ASKED]
+
+
+def fitting(offers: Mapping[str, ImageOffer], platform: str) -> list[str]:
+    """
+    Return the nodes whose offer is good, in their order. Of several images by one name that is the one that was built
+    last; of those that say nothing of that, the one that most have.
+    """
+    usable = {node: offer for node, offer in offers.items() if offer.platform in ("", platform)}
+    if not usable:
+        return []
+    counts = Counter(offer.image for offer in usable.values())
+    best = max(usable.values(), key=lambda offer: (offer.built, counts[offer.image], offer.image))
+    return [node for node, offer in usable.items() if (offer.image, offer.built) == (best.image, best.built)]

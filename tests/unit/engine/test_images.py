@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from daprdockr.engine import images
 from daprdockr.engine.images import EngineImages, StoredImage
 from daprdockr.model.errors import EngineRefused, EngineUnavailable, ImageAbsent
-from daprdockr.model.images import HeldImage, ImageStock
+from daprdockr.model.images import HeldImage, ImageOffer, ImageStock
 from tests.build.adapter import AdapterCase
 from tests.build.images import DIFFS, IMAGE, NAME
 
@@ -55,6 +56,31 @@ class ImagesTests(AdapterCase):
         self.assertNotIn("/images/sha256:other/json", self.server.paths())
         self.assertEqual(self.images.stock(IMAGE, "shop/web:2", DIFFS), ImageStock(3))
         self.assertEqual(self.images.stock(IMAGE, "", DIFFS), ImageStock(3, has=True))
+
+    def test_offer(self) -> None:
+        """Other nodes learn what there is of an image, if it is there; its id only where they know it by that, too."""
+        self.assertIsNone(self.images.offer(NAME))
+        self.have(IMAGE, DIFFS, NAME)
+        self.assertEqual(self.images.offer(NAME), ImageOffer(IMAGE, DIFFS, 5))
+        found: Any = self.server.answers[f"/images/{NAME}/json"][1]
+        found.update({"Os": "linux", "Architecture": "arm64", "Created": "1970-01-01T00:00:17.123456789Z"})
+        offer = self.images.offer(NAME)
+        assert offer is not None
+        self.assertEqual((offer.platform, int(offer.built)), ("linux/arm64", 17))
+        for created in ("0001-01-01T00:00:00Z", "1960-01-01T00:00:00Z", "yesterday"):
+            found["Created"] = created
+            offer = self.images.offer(NAME)
+            assert offer is not None
+            self.assertEqual(offer.built, 0.0)
+        self.by_containerd()
+        offer = self.images.offer(NAME)
+        assert offer is not None
+        self.assertEqual(offer.image, "")
+
+    def test_platform(self) -> None:
+        """An Engine says for which platform it runs images."""
+        self.server.answers["/version"] = (200, {"Os": "linux", "Arch": "amd64", "ApiVersion": "1.41"})
+        self.assertEqual(self.images.platform(), "linux/amd64")
 
     def test_most(self) -> None:
         """Of too many images the newest are searched; one that is removed meanwhile is left out."""

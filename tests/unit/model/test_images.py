@@ -5,7 +5,16 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.images import ImageStock, Receipt, image_id, image_reference, is_image_id, layers
+from daprdockr.model.images import (
+    ImageOffer,
+    ImageStock,
+    OfferTaken,
+    Receipt,
+    image_id,
+    image_reference,
+    is_image_id,
+    layers,
+)
 from tests.build.images import IMAGE
 
 
@@ -46,5 +55,10 @@ class AnswerTests(SynchronousTestCase):
             self.assertEqual(ImageStock.decode(stock.encode()), stock)
         for handed in (Receipt("a"), Receipt("a", 10), Receipt("b", 5, "no room")):
             self.assertEqual(Receipt.decode(handed.encode()), handed)
+        for offer in (ImageOffer(IMAGE, (IMAGE,), 5, 17.5, "linux/amd64"), ImageOffer("", (), 0)):
+            self.assertEqual(ImageOffer.decode(offer.encode()), offer)
+        self.assertEqual(OfferTaken.decode(OfferTaken(3).encode()), OfferTaken(3))
+        self.assertRaises(BadInput, ImageOffer.decode, b'{"Image": "x", "Layers": [], "Size": 1}')
+        self.assertRaises(BadInput, OfferTaken.decode, b'{"Held": -1}')
         self.assertRaises(BadInput, ImageStock.decode, b"{}")
         self.assertRaises(BadInput, Receipt.decode, b'{"Node": "A B"}')

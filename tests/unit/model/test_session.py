@@ -13,6 +13,7 @@ from daprdockr.model.session import (
     ForwardAsked,
     ImageAsked,
     LogsAsked,
+    OfferAsked,
     SessionAsked,
     SessionRequest,
     StockAsked,
@@ -46,6 +47,17 @@ class RequestTests(SynchronousTestCase):
         for asked in ASKED:
             request = SessionRequest(TOKEN, asked)
             self.assertEqual(SessionRequest.decode(request.encode()), request)
+
+    def test_offer(self) -> None:
+        """A node that asks for an image needs no token; whatever else is asked for does."""
+        for reference in (NAME, IMAGE):
+            request = SessionRequest("", OfferAsked(reference))
+            self.assertNotIn(b"Token", request.encode())
+            self.assertEqual(SessionRequest.decode(request.encode()), request)
+        self.assertIn("a name with a tag, or an id", self.refused(Offer={"Reference": "shop/web"}))
+        self.assertIn("Reference is missing", self.refused(Offer={}))
+        logs = json.dumps({"Logs": {"Instance": "1.web.myapp"}}).encode()
+        self.assertIn("Token is missing", str(self.assertRaises(BadInput, SessionRequest.decode, logs)))
 
     def test_unknown_members(self) -> None:
         """A newer command line may say more."""
