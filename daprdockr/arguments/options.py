@@ -223,6 +223,7 @@ FLAGS = {
     "embedded-etcd": "run a private one-member etcd on the first --etcd endpoint",
     "no-etcd-upkeep": "leave etcd's compaction and defragmentation, and a full etcd, to others",
     "no-rebalance": "keep instances where they are when nodes join, however uneven that is",
+    "no-peer-images": "pull images from registries alone, and hand none to other nodes",
     "ephemeral": "at exit take down containers, nginx, relay and embedded etcd",
 }
 _BY_NAME = {row.name: row for row in PARAMETERS}

@@ -50,6 +50,7 @@ class Settings:
     no_rebalance: bool
     ephemeral: bool
     no_etcd_upkeep: bool = False
+    no_peer_images: bool = False
     host_given: bool = True
     http_proxy_protocol: tuple[Address, ...] = ()
     http_trust: tuple[Network, ...] = ()

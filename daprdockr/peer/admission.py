@@ -32,6 +32,7 @@ from daprdockr.model.session import (
     ImageAsked,
     JoinAsked,
     LogsAsked,
+    OfferAsked,
     RestoreAsked,
     SessionAsked,
     StockAsked,
@@ -62,6 +63,7 @@ MOST: Mapping[type[SessionAsked], int] = {
     JoinAsked: 4,
     StockAsked: IMAGES,
     ImageAsked: IMAGES,
+    OfferAsked: 4 * IMAGES,
 }
 _NAMES: Mapping[type[SessionAsked], str] = {
     LogsAsked: "logs",
@@ -73,6 +75,7 @@ _NAMES: Mapping[type[SessionAsked], str] = {
     JoinAsked: "hosts that join",
     StockAsked: "questions about images",
     ImageAsked: "images",
+    OfferAsked: "offers of images",
 }
 
 

@@ -23,6 +23,7 @@ from zope.interface import implementer
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.frames import MAX_CONTENT, MAX_FRAME, FrameKind, read
 from daprdockr.model.session import SessionRequest
+from daprdockr.peer.own import fingerprint_of
 
 OPENING = 15.0
 """Seconds in which a connection has to become a session."""
@@ -81,6 +82,11 @@ class PeerChannel(Int32StringReceiver):
     def client(self) -> str:
         """The address of the other side."""
         return str(self.transport.getPeer().host)
+
+    @property
+    def shown(self) -> str:
+        """The fingerprint of the certificate that the other side showed, "" if it showed none."""
+        return fingerprint_of(self.transport)
 
     @property
     def is_known(self) -> bool:

@@ -27,6 +27,7 @@ from daprdockr.model.session import (
     ForwardAsked,
     ImageAsked,
     JoinAsked,
+    OfferAsked,
     RestoreAsked,
     SessionRequest,
     StockAsked,
@@ -41,6 +42,7 @@ from daprdockr.peer.forwards import ForwardSession
 from daprdockr.peer.images import ImageSession, ImagesHere
 from daprdockr.peer.joining import JoinSession
 from daprdockr.peer.logs import LogSession
+from daprdockr.peer.offering import Offers, OfferSession
 from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.own import ListenAddress, OwnPeer
 from daprdockr.peer.stock import StockSession
@@ -58,13 +60,15 @@ MOST_UNKNOWN = 256
 class Admission:
     """
     The tokens that open a session, and the room for sessions; ``joining`` returns a session in which a host joins, or
-    is None where this node admits none; ``images`` are those of this node's Engine.
+    is None where this node admits none; ``images`` are those of this node's Engine, and ``offers`` those that other
+    nodes may have, None where they may have none.
     """
 
     tokens: Tokens
     places: Places
     images: ImagesHere
     joining: Callable[[PeerChannel, JoinAsked], JoinSession] | None = None
+    offers: Offers | None = None
 
 
 class PeerListener(Service):
@@ -143,17 +147,32 @@ class PeerListener(Service):
         asked, tokens = request.asked, self._admission.tokens
         if isinstance(asked, JoinAsked) and self._admission.joining is None:
             raise SessionRefused("this node admits no hosts: it has no member of etcd")
+        if isinstance(asked, OfferAsked):
+            return self._offer_session(channel, request, asked)
         record = await self._known(tokens, request)
         if channel not in self._channels:
             raise SessionRefused("the other side is gone")
-        self._admission.places.take(asked)
-        self._channels[channel] = request
-        channel.transport.setTcpKeepAlive(1)
+        self._take_place(channel, request)
         if isinstance(asked, StockAsked | ImageAsked):
             return self._image_session(channel, asked, request.token)
         if isinstance(asked, JoinAsked):
             return self._join_session(channel, asked)
         return await self._session(channel, asked, record)
+
+    def _take_place(self, channel: PeerChannel, request: SessionRequest) -> None:
+        """:raises SessionRefused: there is none."""
+        self._admission.places.take(request.asked)
+        self._channels[channel] = request
+        channel.transport.setTcpKeepAlive(1)
+
+    def _offer_session(self, channel: PeerChannel, request: SessionRequest, asked: OfferAsked) -> OpenSession:
+        """:raises SessionRefused: the other side is no node, or may not have this image."""
+        offers = self._admission.offers
+        if offers is None:
+            raise SessionRefused("this node hands no images to other nodes")
+        offers.check(channel.shown, asked)
+        self._take_place(channel, request)
+        return OfferSession(channel, asked, offers, self._reactor).begun()
 
     async def _known(self, tokens: Tokens, request: SessionRequest) -> TokenRecord:
         """:raises SessionRefused: the token does not count for what is asked."""

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.ssl import CertificateOptions, PrivateCertificate, TLSVersion
+from twisted.internet.error import CertificateError
+from twisted.internet.ssl import Certificate, CertificateOptions, PrivateCertificate, TLSVersion
 from twisted.logger import Logger
 
 from daprdockr.model.stored.certificate import MAX_PEM, CertificatePair
 from daprdockr.process.atomic import replace_file
 from daprdockr.process.kept import read_kept
+
+_ASK = 1
+"""``SSL_VERIFY_PEER`` of OpenSSL: clients are asked for a certificate, and a function of ours judges it."""
 
 ListenAddress = tuple[str, int]
 
@@ -42,8 +46,22 @@ class OwnPeer:
         return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
     def options(self) -> CertificateOptions:
-        """Return the options of TLS, which is 1.3: every client is ours."""
-        return _options(self.pair)
+        """
+        Return the options of TLS, which is 1.3: every client is ours. Clients may show a certificate, which proves that
+        they have its key and nothing else: whose it is, the fingerprints in the records of nodes say.
+        """
+        options = _options(self.pair)
+        options.getContext().set_verify(_ASK, lambda *_: True)
+        return options
+
+
+def fingerprint_of(transport: Any) -> str:
+    """Return what stands in a node's record of the certificate that the other side shows; "" if it shows none."""
+    try:
+        found: bytes = Certificate.peerFromTransport(transport).dump()
+    except CertificateError:
+        return ""
+    return sha256(found).hexdigest()
 
 
 def kept_pair(

@@ -10,6 +10,7 @@ Note [Whom a command line trusts]
 from __future__ import annotations
 
 import hmac
+import os
 import secrets
 import socket
 import ssl
@@ -24,6 +25,7 @@ from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
 from daprdockr.model.frames import MAX_FRAME, FrameKind, FrameReader, written
 from daprdockr.model.seams import Store
 from daprdockr.model.session import LIFE, SessionAsked, SessionRequest, token_digest
+from daprdockr.model.stored.certificate import CertificatePair
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.token import TokenRecord
@@ -136,17 +138,20 @@ class Sessions:
             return self._lease
 
 
-def open_session(node: str, record: NodeRecord, request: Callable[[], SessionRequest]) -> PeerSession:
+def open_session(
+    node: str, record: NodeRecord, request: Callable[[], SessionRequest], own: CertificatePair | None = None
+) -> PeerSession:
     """
     Ask a node for something. See Note [Whom a command line trusts].
 
     :param request: returns the request, when the node has shown that it is the right one.
+    :param own: shows the node who asks; one that asks so does not wait for long, because it can do without.
     :raises SessionFailed: the node does not answer, is another one, or refuses.
     """
-    connection = _connected(node, record)
+    connection = _connected(node, record, own)
     try:
         connection.sendall(written(FrameKind.ASK, request().encode()))
-        return _accepted(node, connection)
+        return _accepted(node, connection, ANSWER_TIMEOUT if own is None else CONNECT_TIMEOUT)
     except OSError as error:
         connection.close()
         raise SessionFailed(f"node {node} does not answer at {record.peer}: {_text(error)}") from None
@@ -163,13 +168,15 @@ def address_of(record: NodeRecord) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _connected(node: str, record: NodeRecord) -> ssl.SSLSocket:
+def _connected(node: str, record: NodeRecord, own: CertificatePair | None) -> ssl.SSLSocket:
     if not record.peer:
         raise SessionFailed(f"node {node} takes no sessions: its agent is an older one, or has --peer off")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is compared by its fingerprint
     try:
+        if own is not None:
+            show_own(context, own)
         plain = socket.create_connection(address_of(record), CONNECT_TIMEOUT)
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         connection = context.wrap_socket(plain)
@@ -183,9 +190,17 @@ def _connected(node: str, record: NodeRecord) -> ssl.SSLSocket:
     return connection
 
 
-def _accepted(node: str, connection: ssl.SSLSocket) -> PeerSession:
+def show_own(context: ssl.SSLContext, own: CertificatePair) -> None:
+    """Show a certificate to the other side. OpenSSL reads it from a file: this one is in memory, and has no name."""
+    with open(os.memfd_create("own"), "wb") as file:
+        file.write((own.key + own.chain).encode())
+        file.flush()
+        context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
+
+
+def _accepted(node: str, connection: ssl.SSLSocket, patience: float) -> PeerSession:
     """Return the session when the agent accepted it. :raises SessionFailed: it did not."""
-    connection.settimeout(ANSWER_TIMEOUT)
+    connection.settimeout(patience)
     reader = FrameReader()
     while True:
         data = connection.recv(MAX_FRAME)

@@ -43,6 +43,7 @@ from daprdockr.agent.reporting.publish_ports import PublishPorts
 from daprdockr.wiring.edges import Edges
 from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation, Surroundings, own_addresses
+from daprdockr.wiring.handing import other_nodes
 from daprdockr.wiring.held_ports import held_ports, not_to_fix, ports_of_routes
 
 
@@ -194,8 +195,15 @@ def _gather(found: Found, unanswered: Unanswered, roster: Roster, since: Since, 
 
 def _container_steps(base: Foundation, outward: Edges, found: Found, delivery: Delivery) -> ContainerSteps:
     engine, local = base.outside.pools.engine, found.local
+    threads = EngineThreads(
+        engine=base.docker.engine,
+        work=engine.work,
+        stops=engine.stops,
+        pulls=engine.pulls,
+        others=other_nodes(base, outward.peer),
+    )
     return ContainerSteps(
-        threads=EngineThreads(base.docker.engine, work=engine.work, stops=engine.stops, pulls=engine.pulls),
+        threads=threads,
         host=local.host,
         failures=local.failures,
         here=found.member.standing,

@@ -1,18 +1,25 @@
 # -*- test-case-name: tests.unit.wiring.test_peering -*-
-"""The images of this node's Engine, as other nodes and command lines push them."""
+"""The images of this node's Engine, as command lines push them, other nodes hand them on, and nodes ask each other."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from daprdockr.agent.reconcile.other_nodes import NoOthers, OtherNodes, Others
 from daprdockr.engine.images import EngineImages
 from daprdockr.model.errors import NotFound
 from daprdockr.model.session import ImageAsked, SessionRequest
 from daprdockr.peer.images import ImagesHere
+from daprdockr.peer.offering import Offers
+from daprdockr.peer.own import OwnPeer
 from daprdockr.sessions.client import PeerSession, open_session
+from daprdockr.sessions.fetching import Fetching
 from daprdockr.sessions.handing import OpenImage
 from daprdockr.wiring.foundation import Foundation
 
 
-def images_here(base: Foundation) -> ImagesHere:
+def images_here(base: Foundation, loaded: Callable[[str], None]) -> ImagesHere:
+    """:param loaded: takes the name of an image that was pushed here."""
     settings, pools = base.settings, base.outside.pools
 
     def opening(token: str) -> OpenImage:
@@ -32,4 +39,34 @@ def images_here(base: Foundation) -> ImagesHere:
         hand=pools.handing,
         directory=settings.state_dir,
         open_image=opening,
+        loaded=loaded,
     )
+
+
+def offers(base: Foundation) -> Offers | None:
+    """Return what other nodes may have; None where that is off."""
+    settings = base.settings
+    if settings.no_peer_images:
+        return None
+    return Offers(
+        node=settings.node,
+        engine=EngineImages(settings.docker),
+        run=base.outside.pools.images,
+        directory=settings.state_dir,
+        cluster=base.cluster,
+    )
+
+
+def other_nodes(base: Foundation, own: OwnPeer | None) -> Others:
+    """Return the nodes that this one asks for images: none if that is off, or if it has no certificate to show."""
+    settings, outside = base.settings, base.outside
+    if own is None or settings.no_peer_images:
+        return NoOthers()
+    fetching = Fetching(
+        node=settings.node,
+        own=own.pair,
+        engine=EngineImages(settings.docker),
+        directory=settings.state_dir,
+        clock=outside.reactor.seconds,
+    )
+    return OtherNodes(base.cluster, fetching, outside.pools.fetching)

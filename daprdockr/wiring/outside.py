@@ -90,7 +90,8 @@ class Pools:
     """
     ``files`` is for reading the surroundings, ``nginx`` and ``guard`` for writing their files, ``acme`` for ACME
     servers, which may hang, and ``joining`` for hosts that join, which wait for etcd. ``images`` is for images that are
-    received, and ``handing`` for those that are handed on, which wait for other nodes.
+    received or read here, ``handing`` for those that are handed on, and ``fetching`` for those that others are asked
+    for; the latter two wait for other nodes.
     """
 
     etcd: EtcdPools
@@ -102,13 +103,14 @@ class Pools:
     joining: Workers
     images: Workers
     handing: Workers
+    fetching: Workers
 
     @property
     def all(self) -> tuple[Workers, ...]:
         """In the order in which they start."""
         etcd, engine = self.etcd, self.engine
         docker = (engine.work, engine.stops, engine.pulls, engine.checks, engine.ping)
-        rest = (self.files, self.nginx, self.guard, self.acme, self.joining, self.images, self.handing)
+        rest = (self.files, self.nginx, self.guard, self.acme, self.joining, self.images, self.handing, self.fetching)
         return (etcd.calls, etcd.beats, *docker, *rest)
 
 

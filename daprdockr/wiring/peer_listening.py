@@ -10,7 +10,7 @@ from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.own import OwnPeer
 from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation
-from daprdockr.wiring.handing import images_here
+from daprdockr.wiring.handing import images_here, offers
 from daprdockr.wiring.joining import admitting
 
 
@@ -27,5 +27,12 @@ def peer_listener(base: Foundation, own: OwnPeer | None, found: Found) -> PeerLi
         engine=EngineStreams(outside.reactor, settings.docker),
         record_event=base.journal.record,
     )
-    admission = Admission(tokens, Places(settings.node), images_here(base), admitting(base))
+
+    def loaded(reference: str) -> None:
+        """Have the node's record say so at once: others may ask for it."""
+        found.local.host.stock.holds(reference)
+        found.member.heartbeat.refresh()
+
+    images = images_here(base, loaded)
+    admission = Admission(tokens, Places(settings.node), images, admitting(base), offers(base))
     return PeerListener(reactor=outside.reactor, own=own, admission=admission, here=here)

@@ -15,6 +15,7 @@ from daprdockr.agent.guarding.guard_process import guard_process
 from daprdockr.agent.holder import machine_id
 from daprdockr.agent.host.probe import RealProbe
 from daprdockr.agent.membership.contested import this_machine
+from daprdockr.agent.reconcile.other_nodes import FETCH_THREADS
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.address import default_address
 from daprdockr.arguments.settings import Settings
@@ -108,8 +109,10 @@ def pools(reactor: Any, docker_workers: int) -> Pools:
         joining=pool("joining", 1),
         # Their own, because an image takes long; two, because what is received here must not wait for other nodes,
         # which may wait for it.
-        images=pool("images", 2 * IMAGES),
+        images=pool("images", 3 * IMAGES),
         handing=pool("handing", BRANCHES * IMAGES),
+        # Its own again, for the same reason: two nodes may ask each other.
+        fetching=pool("fetching", FETCH_THREADS),
     )
 
 

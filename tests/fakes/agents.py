@@ -109,6 +109,7 @@ def memory_pools() -> Pools:
         joining=pool("joining"),
         images=pool("images"),
         handing=pool("handing"),
+        fetching=pool("fetching"),
     )
 
 

@@ -21,6 +21,9 @@ class SentFrames:
     def finish(self, kind: FrameKind, content: bytes = b"") -> None:
         self.over = f"{kind.name} {content.decode()}"
 
+    def abort(self) -> None:
+        self.input.append("aborted")
+
     def refuse(self, reason: str) -> None:
         self.over = reason
 

@@ -1,4 +1,4 @@
-"""An image pushed from a machine of its own to three hosts: what crosses the network, and a host that is lost."""
+"""An image pushed to hosts: what crosses the network, a host that is lost, and one that takes it from another host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rig.cluster.cluster import COMMAND, missing, shared
 from tests.rig.cluster.host import AGENT, Host
-from tests.rig.docker_engine import PrivateEngine
+from tests.rig.docker_engine import SAMPLE, PrivateEngine
 
 LARGE, SMALL = 62_000_000, 100_000
 SLOW = 12_000_000
@@ -25,25 +25,93 @@ SLOW = 12_000_000
 PEER = 5081
 
 
-class PushTests(SynchronousTestCase):
-    """Images of 62 MB, of which 100 kB differ, on the Engine of a desk that is no host of the cluster."""
+class OnTheHosts(SynchronousTestCase):
+    """Images on the Engines of the hosts, which are gone afterwards."""
 
     timeout = 600
     skip = missing()
+    repository = "shop/web"
 
     def setUp(self) -> None:
         self.cluster = shared()
         self.cluster.reset()
-        self.desk = PrivateEngine()
-        self.addCleanup(self.desk.end)
-        self.base = os.urandom(LARGE)
         self.addCleanup(self.forget)
 
     def forget(self) -> None:
         for host in self.cluster.hosts:
             with closing(APIClient(base_url=host.engine, version="auto")) as client:
-                for image in client.images("shop/web"):
+                for image in client.images(self.repository):
                     client.remove_image(image["Id"], force=True)
+
+    def id_on(self, host: Host, image: str) -> str:
+        with closing(APIClient(base_url=host.engine, version="auto")) as client:
+            try:
+                return str(client.inspect_image(image)["Id"])
+            except ImageNotFound:
+                return ""
+
+
+class AskedTests(OnTheHosts):
+    """An image that one host alone has, in a registry that does not exist."""
+
+    repository = "localhost:1/shop/web"
+
+    def forget(self) -> None:
+        """The services have to go first, because an Engine keeps what runs."""
+        self.cluster.reset()
+        super().forget()
+
+    def build(self, host: Host, tag: str) -> str:
+        """Build an image upon that of all instances; return its id."""
+        context = io.BytesIO(f"FROM {SAMPLE}\nENV TAG={tag}\n".encode())
+        with closing(APIClient(base_url=host.engine, version="auto")) as client:
+            said = [*client.build(fileobj=context, tag=tag, decode=True)]
+            self.assertFalse([line for line in said if "error" in line])
+            return str(client.inspect_image(tag)["Id"])
+
+    def restart_agent(self, host: Host, options: tuple[str, ...] | None = None) -> None:
+        host.end(AGENT)
+        self.cluster.start_agent(host, options)
+
+    def define(self, service: str, image: str, host: Host) -> None:
+        placement = {"Constraints": [f"node == {host.name}"]}
+        self.cluster.define(service, 1, Container={"Image": image}, Placement=placement)
+
+    def reasons(self, service: str) -> list[str]:
+        return [str(claim.get("Reason", "")) for claim in self.cluster.claims(service).values()]
+
+    def test_asked(self) -> None:
+        """
+        A host that has to run it takes it from the one that has it, a moment after that was pushed there, and an event
+        says so. A host that asks no others goes to the registry, and has it not.
+        """
+        builds, has, lacks = self.cluster.hosts
+        image = f"{self.repository}:1"
+        id = self.build(builds, image)
+        command = ["env", f"DOCKER_HOST={builds.engine}", COMMAND, "-etcd", self.cluster.etcd.urls]
+        subprocess.run([*command, "push", image, "-node", has.name], check=True, capture_output=True, timeout=120)
+        with closing(APIClient(base_url=builds.engine, version="auto")) as client:
+            client.remove_image(image)
+        self.define("web.shop", image, lacks)
+        self.cluster.until_settled("web.shop", 1)
+        self.assertEqual([self.id_on(host, image) for host in self.cluster.hosts], ["", id, id])
+        self.assertIn(f"node {has.name} handed the image to this one", self.cluster.command("events"))
+        self.restart_agent(builds, ("--no-rebalance", "--no-peer-images"))
+        self.addCleanup(self.restart_agent, builds)
+        self.define("api.shop", image, builds)
+        seen = lambda: any("could not be pulled" in reason for reason in self.reasons("api.shop"))  # noqa: E731
+        self.cluster.until(seen, "the registry does not give it")
+        self.assertEqual(self.id_on(builds, image), "")
+
+
+class PushTests(OnTheHosts):
+    """Images of 62 MB, of which 100 kB differ, on the Engine of a desk that is no host of the cluster."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.desk = PrivateEngine()
+        self.addCleanup(self.desk.end)
+        self.base = os.urandom(LARGE)
 
     def build(self, tag: str) -> str:
         """Build an image upon the large layer; return its id."""
@@ -68,13 +136,6 @@ class PushTests(SynchronousTestCase):
         """Push an image; the exit status, what it printed as JSON, and on stderr."""
         done = subprocess.run([*self.command, *words, "-o", "json"], capture_output=True, text=True, timeout=300)
         return done.returncode, json.loads(done.stdout or "{}"), done.stderr
-
-    def id_on(self, host: Host, image: str) -> str:
-        with closing(APIClient(base_url=host.engine, version="auto")) as client:
-            try:
-                return str(client.inspect_image(image)["Id"])
-            except ImageNotFound:
-                return ""
 
     def received(self, told: Mapping[str, Any]) -> dict[str, int]:
         return {one["Node"]: one["Octets"] for one in told["Nodes"]}

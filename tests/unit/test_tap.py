@@ -91,6 +91,7 @@ class OrderTests(TapCase):
         "joining",
         "images",
         "handing",
+        "fetching",
     ]
     LOOPS = ["Journal", "Heartbeat", "Host", "Pulse", "ContainerdPulse", "Mirror", "Witnesses", "HealthChecks"]
     LOOPS += ["Followers", "Reconcile"]

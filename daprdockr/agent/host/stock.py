@@ -38,9 +38,13 @@ class Stock:
         if restarted:
             self.pulled_for[reference], self.resolved[reference] = restarted, resolved
             self.before[reference] = before if before != resolved else ""
-        self.inventory = evolve(self.inventory, images=self.inventory.images | {reference})
+        self.holds(reference)
         self.images[reference] = image
         self._on_image(reference)
+
+    def holds(self, reference: str) -> None:
+        """Take note that an image has this name, before an inventory shows it."""
+        self.inventory = evolve(self.inventory, images=self.inventory.images | {reference})
 
     def removed(self, reference: str) -> None:
         """Take note that an image is not on this host any more."""

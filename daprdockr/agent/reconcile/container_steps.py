@@ -30,10 +30,11 @@ from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.host.ports import check_fixed, choose_ports, is_free
 from daprdockr.agent.reconcile.delivery import Delivery
-from daprdockr.agent.reconcile.engine_threads import EngineThreads, registry
+from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork
+from daprdockr.agent.reconcile.pulling import Pulling
 from daprdockr.agent.reconcile.whose_fault import whose_fault
-from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, NameTaken, PortTaken, PullFailed
+from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, NameTaken, PortTaken
 from daprdockr.model.host import LABEL_HEALTH, LABEL_ON_PARTITION, LABEL_RUN, ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName, shorten
 from daprdockr.model.wanted.definition import Definition
@@ -104,6 +105,7 @@ class ContainerSteps:
         self._delivery = given.delivery
         self._guarded = guarded
         self._record_event = record_event
+        self._pull = Pulling(threads, host.stock, record_event)
         self._refused: deque[int] = deque(maxlen=MOST_REFUSED)
         self._crowded: deque[str] = deque(maxlen=MOST_REFUSED)
 
@@ -143,32 +145,6 @@ class ContainerSteps:
                 await self._remove(step)
             case _:
                 assert_never(step)
-
-    async def _pull(self, step: PullImage) -> None:
-        run = self._threads.work.of(step.reference)
-        image = before = await run(self._engine.image, step.reference)
-        resolves = False
-        if image is None or step.restarted:
-            resolves = await self._pull_anyway(step, image)
-            image = await run(self._engine.image, step.reference)
-        if image is None:
-            raise ImageAbsent(f"image {step.reference} is not there after it was pulled")
-        digests = image.digest if resolves else "", before.digest if before is not None else ""
-        self._host.stock.pulled(step.reference, image, step.restarted, *digests)
-
-    async def _pull_anyway(self, step: PullImage, image: Image | None) -> bool:
-        """
-        Pull, whatever is here; return whether a registry gave it. Of a restart an image that is here is good enough if
-        none can be pulled, because it may have been built here, or the registry may be away: a person learns of it.
-        """
-        try:
-            await self._threads.pulls.of(registry(step.reference))(self._engine.pull, step.reference)
-        except PullFailed as error:
-            if image is None:
-                raise
-            self._record_event(step.reference, f"restarted with the image that was here before: {error}")
-            return False
-        return True
 
     async def _create(self, step: CreateContainer) -> None:
         here, instance, definition = self._here(), step.instance, step.definition

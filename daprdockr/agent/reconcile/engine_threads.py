@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
+from daprdockr.agent.reconcile.other_nodes import NoOthers, Others
 from daprdockr.model.seams import Engine
 from daprdockr.runtime.pool import Pool
 
@@ -13,12 +14,14 @@ class EngineThreads:
     """
     The Engine, and where calls to it run, by what they may wait for, so that none of these keeps the others waiting:
     ``work`` for the Engine itself, ``stops`` for a container that is killed or removed, ``pulls`` for a registry.
+    ``others`` are the nodes that may have an image.
     """
 
     engine: Engine
     work: Pool
     stops: Pool
     pulls: Pool
+    others: Others = field(factory=NoOthers)
 
 
 def registry(reference: str) -> str:

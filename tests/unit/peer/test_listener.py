@@ -26,6 +26,7 @@ from daprdockr.model.session import (
     ImageAsked,
     JoinAsked,
     LogsAsked,
+    OfferAsked,
     SessionAsked,
     SessionRequest,
     StockAsked,
@@ -35,7 +36,7 @@ from daprdockr.model.session import (
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Batch, Entry
 from daprdockr.model.stored.token import TokenRecord
-from daprdockr.peer.admission import Places, Tokens
+from daprdockr.peer.admission import Places, SessionRefused, Tokens
 from daprdockr.peer.channel import PeerChannel
 from daprdockr.peer.images import ImagesHere
 from daprdockr.peer.joining import JoinSession
@@ -95,7 +96,10 @@ class ListenerTests(SynchronousTestCase):
         entry = Entry(KEYS.claim(instance(1)), ClaimRecord("a").encode(), 1, 5, 7)
         cluster.apply(Batch(1, 5, (entry,)))
         here = OnThisNode("a", self.nothing, cluster, cast(EngineStreams, None), lambda subject, text: None)
-        places = Places("a", {LogsAsked: 2, ExecAsked: 1, ForwardAsked: 1, JoinAsked: 1, StockAsked: 1, ImageAsked: 1})
+        places = Places(
+            "a",
+            {LogsAsked: 2, ExecAsked: 1, ForwardAsked: 1, JoinAsked: 1, StockAsked: 1, ImageAsked: 1, OfferAsked: 1},
+        )
         tokens = Tokens(run_at_once, self.store, KEYS, "a")
         own = OwnPeer(PAIR, lambda: (self.place, self.place))
         directory = Path(self.mktemp())
@@ -109,10 +113,18 @@ class ListenerTests(SynchronousTestCase):
             directory=directory,
             open_image=cast(Any, None),
         )
-        admission = Admission(tokens, places, images, self.joining)
+        self.offers: Any = SimpleNamespace(
+            check=self.check, engine=SimpleNamespace(offer=None), run=lambda *_: Deferred(), node="a", under_way=set()
+        )
+        admission = Admission(tokens, places, images, self.joining, cast(Any, self.offers if self.hands else None))
         self.listener = PeerListener(reactor=self.reactor, own=own, admission=admission, here=here)
 
     joining: Any = None
+    hands = True
+
+    def check(self, shown: str, asked: OfferAsked) -> None:
+        if shown != "":
+            raise SessionRefused("not for you")
 
     def join(self, during: Callable[[PeerChannel], object] = lambda channel: None) -> tuple[FrameKind, str] | None:
         """
@@ -256,9 +268,40 @@ class ListenerTests(SynchronousTestCase):
             self.assertEqual(self.first(wire)[0], kind)
             channel.connectionLost(Failure(ConnectionDone()))
 
+    def test_offer(self) -> None:
+        """A node that is known by its certificate is offered an image, as many at once as there are places."""
+        self.assertEqual(self.first(self.wanted())[0], FrameKind.ACCEPTED)
+        self.assertIn("offers of images under way", self.first(self.wanted())[1])
+
+    def test_offer_refused(self) -> None:
+        """A node that may not have it is refused, and takes no place."""
+        self.offers.check = lambda shown, asked: self.check("somebody", asked)
+        self.assertEqual(self.first(self.wanted()), (FrameKind.REFUSED, "not for you"))
+        self.offers.check = self.check
+        self.assertEqual(self.first(self.wanted())[0], FrameKind.ACCEPTED)
+
+    def wanted(self) -> Wire:
+        channel, wire = self.connected()
+        channel.dataReceived(written(FrameKind.ASK, SessionRequest("", OfferAsked(NAME)).encode()))
+        return wire
+
     def test_join_nowhere(self) -> None:
         """A node without a member of etcd admits no hosts."""
         self.assertEqual(self.join(), (FrameKind.REFUSED, "this node admits no hosts: it has no member of etcd"))
+
+
+class UnsharedListenerTests(ListenerTests):
+    """A listener that hands no images does all the rest too."""
+
+    hands = False
+
+    def test_offer(self) -> None:
+        """Nobody is offered an image."""
+        self.assertIn("hands no images to other nodes", self.first(self.wanted())[1])
+
+    def test_offer_refused(self) -> None:
+        """Nobody is refused in another way."""
+        self.test_offer()
 
 
 class JoiningListenerTests(ListenerTests):

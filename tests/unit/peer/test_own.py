@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import ssl
 from pathlib import Path
+from typing import Any
 
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import StringTransport
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.stored.certificate import CertificatePair
-from daprdockr.peer.own import OwnPeer, kept_pair, listened
+from daprdockr.peer.own import OwnPeer, fingerprint_of, kept_pair, listened
 from daprdockr.sealing.certificates import read_own, self_signed
+from daprdockr.sessions.client import show_own
 from tests.fakes.log_lines import LogLines
 
 
@@ -52,6 +59,37 @@ class KeptTests(SynchronousTestCase):
         self.assertEqual(len(own.fingerprint), 64)
         self.assertNotEqual(own.fingerprint, OwnPeer(made(), own.where).fingerprint)
         self.assertIsNotNone(own.options().getContext())
+
+
+class ClientTests(SynchronousTestCase):
+    """The certificates of clients, in connections in memory."""
+
+    def shown(self, pair: CertificatePair | None) -> str:
+        """The fingerprint that a node sees of a client that shows this certificate, or none."""
+        own = OwnPeer(made(), lambda: (("", 1), ("", 1)))
+        factory: Any = TLSMemoryBIOFactory(own.options(), False, Factory.forProtocol(Protocol))
+        server, wire = factory.buildProtocol(None), StringTransport()
+        server.makeConnection(wire)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if pair is not None:
+            show_own(context, pair)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = context.wrap_bio(incoming, outgoing)
+        for _ in range(3):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                client.do_handshake()
+            if outgoing.pending:
+                server.dataReceived(outgoing.read())
+            incoming.write(wire.value())
+            wire.clear()
+        return fingerprint_of(server)
+
+    def test_shown(self) -> None:
+        """One that shows a certificate is known by its fingerprint, and one that shows none is served too."""
+        pair = made()
+        self.assertEqual(self.shown(pair), OwnPeer(pair, lambda: (("", 1), ("", 1))).fingerprint)
+        self.assertEqual(self.shown(None), "")
 
 
 class ListenedTests(SynchronousTestCase):

@@ -7,15 +7,17 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.agent.reconcile.other_nodes import NoOthers, OtherNodes
 from daprdockr.agent.statedir import PEER, StateDir
 from daprdockr.model.errors import NotFound
 from daprdockr.model.session import ImageAsked
 from daprdockr.model.stored.entries import Batch, Entry
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.peer.listener import PeerListener
+from daprdockr.planning.candidates import mark
 from daprdockr.sessions.client import SessionFailed
 from daprdockr.wiring.composition import Composition, compose
-from daprdockr.wiring.handing import images_here
+from daprdockr.wiring.handing import images_here, offers, other_nodes
 from daprdockr.wiring.real import real
 from tests.build.images import IMAGE, NAME
 from tests.build.settings import settings
@@ -50,10 +52,29 @@ class PeeringTests(SynchronousTestCase):
         cluster = parts.base.cluster
         entry = Entry(cluster.keys.node("b"), NodeRecord().encode(), 1, 1, 7)
         cluster.apply(Batch(1, 1, (entry,)))
-        opened = images_here(parts.base).open_image("5f" * 32)
+        opened = images_here(parts.base, lambda name: None).open_image("5f" * 32)
         asked = ImageAsked(IMAGE, NAME, 0, 1)
         self.assertRaises(NotFound, opened, "c", asked)
         self.assertIn("takes no sessions", str(self.assertRaises(SessionFailed, opened, "b", asked)))
+
+    def test_no_peer_images(self) -> None:
+        """A node asks others for images, and is asked, unless that is off; one without a listener asks nobody."""
+        peer = ("10.0.0.1", 5081)
+        parts = self.make(peer=peer)
+        self.assertIsInstance(other_nodes(parts.base, parts.outward.peer), OtherNodes)
+        self.assertIsNotNone(offers(parts.base))
+        parts = self.make(peer=peer, no_peer_images=True)
+        self.assertIsInstance(other_nodes(parts.base, parts.outward.peer), NoOthers)
+        self.assertIsNone(offers(parts.base))
+        parts = self.make()
+        self.assertIsInstance(other_nodes(parts.base, parts.outward.peer), NoOthers)
+
+    def test_loaded(self) -> None:
+        """The record names an image that was pushed a moment ago."""
+        parts = self.make(peer=("10.0.0.1", 5081))
+        (listener,) = (part for part in parts.services if isinstance(part, PeerListener))
+        listener._admission.images.loaded(NAME)
+        self.assertEqual(self.record(parts).images, (mark(NAME),))
 
     def test_off(self) -> None:
         """Without it there is neither listener nor certificate, and the record says nothing."""
