@@ -79,7 +79,7 @@ class EngineImages:
         whole = self.stores_whole()
         with self._asking(f"inspect image {shorten(reference)}") as client:
             found = _inspected(client, reference)
-        return None if found is None else _offer(found, whole)
+        return None if found is None else _offer(found, whole, answers.image(found, reference).digest)
 
     def platform(self) -> str:
         """Return the platform of the images that it runs. :raises EngineError: as ``look``."""
@@ -165,10 +165,10 @@ def _look(client: APIClient, reference: str) -> StoredImage | None:
     return StoredImage(str(found["Id"]), _layers(found), tuple(found.get("RepoTags") or ()), _size(found))
 
 
-def _offer(found: Mapping[str, Any], whole: bool) -> ImageOffer:
+def _offer(found: Mapping[str, Any], whole: bool, digest: str) -> ImageOffer:
     platform = f"{found.get('Os') or ''}/{found.get('Architecture') or ''}".strip("/")
     image = "" if whole else str(found["Id"])  # Note [Images of containerd]
-    return ImageOffer(image, _layers(found), _size(found), answers.built(found), platform)
+    return ImageOffer(image, _layers(found), _size(found), answers.built(found), platform, digest)
 
 
 def _layers(found: Mapping[str, Any]) -> tuple[str, ...]:

@@ -108,7 +108,8 @@ class Receipt:
 class ImageOffer:
     """
     An image that a node has, for another one that lacks it: its id ("": only its archive says it), its layers, its size
-    in octets, when it was built, in seconds since the epoch, and for which platform, as in ``linux/amd64``.
+    in octets, when it was built, in seconds since the epoch, for which platform, as in ``linux/amd64``, and the digest
+    under which the registry of its name knows it ("": none does, as far as known).
     """
 
     image: str
@@ -116,6 +117,7 @@ class ImageOffer:
     size: int
     built: float = 0.0
     platform: str = ""
+    digest: str = ""
 
     @classmethod
     def decode(cls, data: bytes) -> ImageOffer:
@@ -154,6 +156,7 @@ _OFFERED: Members = {
     "Size": ("size", OCTETS),
     "Built": ("built", reading.moment),
     "Platform": ("platform", reading.text),
+    "Digest": ("digest", _id_or_none),
 }
 _HANDED: Members = {
     "Node": ("node", reading.node_name),

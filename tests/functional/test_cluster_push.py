@@ -65,7 +65,7 @@ class AskedTests(OnTheHosts):
         """Build an image upon that of all instances; return its id."""
         context = io.BytesIO(f"FROM {SAMPLE}\nENV TAG={tag}\n".encode())
         with closing(APIClient(base_url=host.engine, version="auto")) as client:
-            said = [*client.build(fileobj=context, tag=tag, decode=True)]
+            said = [*client.build(fileobj=context, tag=tag, rm=True, decode=True)]
             self.assertFalse([line for line in said if "error" in line])
             return str(client.inspect_image(tag)["Id"])
 
@@ -95,7 +95,8 @@ class AskedTests(OnTheHosts):
         self.define("web.shop", image, lacks)
         self.cluster.until_settled("web.shop", 1)
         self.assertEqual([self.id_on(host, image) for host in self.cluster.hosts], ["", id, id])
-        self.assertIn(f"node {has.name} handed the image to this one", self.cluster.command("events"))
+        text = f"node {has.name} handed the image to this one"
+        self.cluster.until(lambda: text in self.cluster.command("events"), "an event says so")
         self.restart_agent(builds, ("--no-rebalance", "--no-peer-images"))
         self.addCleanup(self.restart_agent, builds)
         self.define("api.shop", image, builds)

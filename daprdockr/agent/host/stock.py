@@ -23,6 +23,7 @@ class Stock:
         """By reference: the digest under which its registry gave it for that restart, if it did."""
         self.before: dict[str, str] = {}
         """By reference: the digest under which it was here before that, if it was another one."""
+        self._handed: dict[str, tuple[str, str]] = {}
         self.inventory = Inventory()
 
     def take(self, found: Inventory) -> bool:
@@ -42,6 +43,17 @@ class Stock:
         self.images[reference] = image
         self._on_image(reference)
 
+    def handed(self, reference: str, image: Image, digest: str) -> None:
+        """Take note of the digest of an image that another node handed: an Engine keeps none of an archive."""
+        self._handed[reference] = image.id, digest
+
+    def digest(self, reference: str, image: Image | None) -> str:
+        """Return the digest under which a registry knows an image that is here; "" if none does, as far as known."""
+        if image is None:
+            return ""
+        id, digest = self._handed.get(reference, ("", ""))
+        return image.digest or (digest if id == image.id else "")
+
     def holds(self, reference: str) -> None:
         """Take note that an image has this name, before an inventory shows it."""
         self.inventory = evolve(self.inventory, images=self.inventory.images | {reference})
@@ -49,6 +61,7 @@ class Stock:
     def removed(self, reference: str) -> None:
         """Take note that an image is not on this host any more."""
         self.images.pop(reference, None)
+        self._handed.pop(reference, None)
 
     def doubt(self, network: str) -> None:
         """

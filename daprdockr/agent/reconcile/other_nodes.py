@@ -30,11 +30,15 @@ FETCH_THREADS = FETCHES * ASKED
 
 @frozen
 class FromOthers:
-    """The node ``by`` which an image was handed ("": by none), the octets that came, and why none did that has it."""
+    """
+    The node ``by`` which an image was handed ("": by none), the octets that came, why none did that has it, and the
+    digest under which a registry gave it to that node ("": none did, as far as known).
+    """
 
     by: str = ""
     octets: int = 0
     failed: str = ""
+    digest: str = ""
 
 
 class Others(Protocol):
@@ -88,7 +92,7 @@ class OtherNodes:
             if again.offer.image != asked[name].offer.image:
                 again.session.close()
             elif octets := await self._take(again, wanted, failed):
-                return FromOthers(name, octets)
+                return FromOthers(name, octets, digest=again.offer.digest)
         return FromOthers(failed="; ".join(failed))
 
     async def _ask_all(self, wanted: str, failed: list[str]) -> dict[str, Offered]:

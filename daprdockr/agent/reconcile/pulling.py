@@ -31,33 +31,34 @@ class Pulling:
     async def __call__(self, step: PullImage) -> None:
         """Carry out the step. :raises EngineError: the image is not there afterwards."""
         run = self._threads.work.of(step.reference)
-        image = before = await run(self._engine.image, step.reference)
-        resolves = False
+        image = await run(self._engine.image, step.reference)
+        before, resolves, others = self._stock.digest(step.reference, image), False, FromOthers()
         if image is None or step.restarted:
-            resolves = await self._pull(step, image)
+            resolves, others = await self._pull(step, image)
             image = await run(self._engine.image, step.reference)
         if image is None:
             raise ImageAbsent(f"image {step.reference} is not there after it was pulled")
-        digests = image.digest if resolves else "", before.digest if before is not None else ""
-        self._stock.pulled(step.reference, image, step.restarted, *digests)
+        if others.by:
+            self._stock.handed(step.reference, image, others.digest)
+        self._stock.pulled(step.reference, image, step.restarted, image.digest if resolves else "", before)
 
-    async def _pull(self, step: PullImage, image: Image | None) -> bool:
+    async def _pull(self, step: PullImage, image: Image | None) -> tuple[bool, FromOthers]:
         """
-        Pull, whatever is here; return whether a registry gave it. Of a restart an image that is here is good enough if
-        none can be pulled, because it may have been built here, or the registry may be away: a person learns of it.
+        Pull, whatever is here; return whether a registry gave it, and what other nodes did. Of a restart an image that
+        is here is good enough if none can be pulled, because it may have been built here, or the registry may be away:
+        a person learns of it.
         """
         others = await self._fetch(step) if image is None and not step.restarted else FromOthers()
         if others.by:
-            return False
+            return False, others
         try:
             await self._threads.pulls.of(registry(step.reference))(self._engine.pull, step.reference)
         except PullFailed as error:
             if image is None:
-                await self._fetch_instead(step, error, others)
-                return False
+                return False, await self._fetch_instead(step, error, others)
             self._record_event(step.reference, f"restarted with the image that was here before: {error}")
-            return False
-        return True
+            return False, others
+        return True, others
 
     async def _fetch(self, step: PullImage) -> FromOthers:
         found = await self._threads.others.fetch(step.reference)
@@ -66,11 +67,11 @@ class Pulling:
             self._record_event(step.reference, text)
         return found
 
-    async def _fetch_instead(self, step: PullImage, error: PullFailed, asked: FromOthers) -> None:
+    async def _fetch_instead(self, step: PullImage, error: PullFailed, asked: FromOthers) -> FromOthers:
         """See Note [Which of them is asked first]. :raises PullFailed: no other node gives it either."""
         others = await self._fetch(step) if step.restarted else asked
         if others.by:
-            return
+            return others
         if others.failed:
             raise PullFailed(f"{error}; {others.failed}") from error
         raise error

@@ -64,9 +64,10 @@ class ImagesTests(AdapterCase):
         self.assertEqual(self.images.offer(NAME), ImageOffer(IMAGE, DIFFS, 5))
         found: Any = self.server.answers[f"/images/{NAME}/json"][1]
         found.update({"Os": "linux", "Architecture": "arm64", "Created": "1970-01-01T00:00:17.123456789Z"})
+        found["RepoDigests"] = [f"shop/web@{IMAGE}", f"other/web@{DIFFS[0]}"]
         offer = self.images.offer(NAME)
         assert offer is not None
-        self.assertEqual((offer.platform, int(offer.built)), ("linux/arm64", 17))
+        self.assertEqual((offer.platform, int(offer.built), offer.digest), ("linux/arm64", 17, IMAGE))
         for created in ("0001-01-01T00:00:00Z", "1960-01-01T00:00:00Z", "yesterday"):
             found["Created"] = created
             offer = self.images.offer(NAME)

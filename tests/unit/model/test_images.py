@@ -55,7 +55,7 @@ class AnswerTests(SynchronousTestCase):
             self.assertEqual(ImageStock.decode(stock.encode()), stock)
         for handed in (Receipt("a"), Receipt("a", 10), Receipt("b", 5, "no room")):
             self.assertEqual(Receipt.decode(handed.encode()), handed)
-        for offer in (ImageOffer(IMAGE, (IMAGE,), 5, 17.5, "linux/amd64"), ImageOffer("", (), 0)):
+        for offer in (ImageOffer(IMAGE, (IMAGE,), 5, 17.5, "linux/amd64", IMAGE), ImageOffer("", (), 0)):
             self.assertEqual(ImageOffer.decode(offer.encode()), offer)
         self.assertEqual(OfferTaken.decode(OfferTaken(3).encode()), OfferTaken(3))
         self.assertRaises(BadInput, ImageOffer.decode, b'{"Image": "x", "Layers": [], "Size": 1}')

@@ -101,8 +101,8 @@ class OtherNodesTests(SynchronousTestCase):
 
     def test_handed(self) -> None:
         """One of those that have it hands it, and the others are let go."""
-        self.offer("b", "c", "d")
-        self.assertEqual(self.fetch(), FromOthers(self.order[0], 100))
+        self.offer("b", "c", "d", digest=OTHER)
+        self.assertEqual(self.fetch(), FromOthers(self.order[0], 100, digest=OTHER))
         self.assertEqual(sorted(self.played.asked), ["b", "c", "d"])
         self.assertEqual(self.played.taken, self.order[:1])
 

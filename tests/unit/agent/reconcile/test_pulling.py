@@ -10,6 +10,7 @@ from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.other_nodes import FromOthers
 from daprdockr.agent.reconcile.pulling import Pulling
 from daprdockr.model.errors import ImageRefused, PullFailed
+from daprdockr.model.host import Image
 from daprdockr.planning.steps import PullImage
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import OnePool, run_at_once
@@ -74,6 +75,20 @@ class PulledTests(SynchronousTestCase):
         self.others = HANDED
         self.pull(PullImage("web:2", "again"))
         self.assertEqual((self.asked, self.stock.resolved["web:2"], len(self.told)), (["web:2"], "", 1))
+
+    def test_way_back(self) -> None:
+        """The digest of an image that a node handed is that from before a restart, as long as it is that image."""
+        self.others = FromOthers("b", 10, digest="sha256:before")
+        self.pull(PullImage("web:2"))
+        self.engine.add_image("web:2", exposed=[80], local=False)
+        self.pull(PullImage("web:2", "now"))
+        resolved = self.stock.resolved["web:2"]
+        self.assertEqual((self.stock.before["web:2"], resolved != ""), ("sha256:before", True))
+        self.pull(PullImage("web:2", "again"))
+        self.assertEqual(self.stock.before["web:2"], "")
+        self.stock.removed("web:2")
+        self.assertEqual(self.stock.digest("web:2", Image("sha256:web:2")), "")
+        self.assertEqual(self.stock.digest("web:2", None), "")
 
     def test_neither(self) -> None:
         """A registry that refuses counts if no node has it; where one has it, it may hand it the next time."""
