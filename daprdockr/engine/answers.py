@@ -85,7 +85,15 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
         defined=_number(labels, LABEL_DEFINED, base=10),
         check=labels.get(LABEL_HEALTH, ""),
         run=_number(labels, LABEL_RUN, base=10),
+        volumes=tuple(sorted(_volumes(answer.get("Mounts") or ()))),
     )
+
+
+def _volumes(mounts: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the names of the volumes among the mounts whose data the Engine itself keeps."""
+    for mount in mounts:
+        if mount.get("Type") == "volume" and mount.get("Driver") == "local":
+            yield mount["Name"]
 
 
 def _error(text: str) -> str:

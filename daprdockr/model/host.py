@@ -110,6 +110,8 @@ class ContainerState:
     """The number of the run that it carries out (0: it is a copy of an instance)."""
     check: str = ""
     """The health check of its definition when it was created, as JSON ("": an older agent made it)."""
+    volumes: tuple[str, ...] = ()
+    """The volumes of the driver ``local`` that it mounts, by name."""
 
     @property
     def mark(self) -> str:

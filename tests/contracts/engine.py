@@ -328,6 +328,8 @@ class EngineContract(_Case):
             self.assertEqual(self.engine.volume(f"{self.prefix}-{name}"), Volume("local", options))
         for name in (f"{self.prefix}-none", "..", "?", "a b"):
             self.assertIsNone(self.engine.volume(name), name)
+        made = self.create("made", self.body(HostConfig={"Binds": [f"{self.prefix}-plain:/a", "/etc:/d:ro"]}))
+        self.assertEqual(self.state(made).volumes, (f"{self.prefix}-plain",))
 
     # Starting.
 

@@ -51,6 +51,7 @@ from daprdockr.model.host import (
     made_as,
 )
 from daprdockr.model.names import InstanceName
+from daprdockr.model.wanted.kept_volumes import kept_volumes
 from daprdockr.model.wanted.pinned import repository
 
 P = ParamSpec("P")
@@ -465,6 +466,7 @@ class MemoryEngine:
             run=int(labels.get(LABEL_RUN, "0")),
             made_as=made_as(labels, name),
             defined=int(labels.get(LABEL_DEFINED, "0")),
+            volumes=kept_volumes(body.get("HostConfig", {})),
         )
         return MemoryContainer(
             state=state,

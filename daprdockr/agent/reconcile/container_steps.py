@@ -323,4 +323,5 @@ def _created(
         defined=step.defined,
         run=step.run,
         check=check,
+        volumes=step.definition.container.kept_volumes,
     )

@@ -65,6 +65,17 @@ class ContainerStateTests(SynchronousTestCase):
         self.assertEqual((state.address, state.health, state.finished), ("172.17.0.2", "", 0.0))
         self.assertAlmostEqual(state.started, 1795353821.346289, places=5)
 
+    def test_volumes(self) -> None:
+        """Volumes that the Engine keeps itself are known by name, and no other mounts."""
+        mounts = [
+            {"Type": "volume", "Name": "logs", "Driver": "local", "Destination": "/logs"},
+            {"Type": "volume", "Name": "data", "Driver": "local", "Destination": "/data"},
+            {"Type": "volume", "Name": "far", "Driver": "sshfs", "Destination": "/far"},
+            {"Type": "bind", "Source": "/etc", "Destination": "/etc"},
+        ]
+        self.assertEqual(answers.container_state(inspected(Mounts=mounts)).volumes, ("data", "logs"))
+        self.assertEqual(answers.container_state(inspected(Mounts=None)).volumes, ())
+
     def test_made_as(self) -> None:
         """A container that does not have the name its label states shows it; without the label that is the old form."""
         for stated, shown in [("1.web.myapp-abc123", ""), ("1.web.myapp-abc123-x", "1.web.myapp-abc123-x")]:

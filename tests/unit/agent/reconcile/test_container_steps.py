@@ -241,6 +241,13 @@ class ContainerTests(CarryOutCase):
         self.do(CreateContainer(FIRST, wish, (), 40))
         self.assertEqual(len(self.engine.bodies), 1)
 
+    def test_created_with_volumes(self) -> None:
+        """The volumes of a container are known before the Engine is asked, as the Engine says them."""
+        self.do(CreateContainer(FIRST, definition(Container={"Volumes": ["b:/b", "a:/a", "/c"]}), (), 40))
+        (known,) = self.host.containers
+        self.assertEqual(known.volumes, ("a", "b"))
+        self.assertEqual(self.engine.states[0].volumes, known.volumes)
+
     def test_create_with_volumes(self) -> None:
         """A volume that is there already and leads to the host needs the privilege, no matter by whom it was made."""
         self.engine.volumes = {
