@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
+from daprdockr.model.stored.volume import UNKNOWN
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.table import Row
 from daprdockr.planning.candidates import Bar, Hindrance
@@ -27,6 +28,17 @@ _BARS: Mapping[Bar, str] = {
     Bar.DARK: "mend the host on which nothing starts: daprdockrcmd nodes has the reason",
 }
 """The changes that would let a node take an instance; a failing one needs what the failing instance needs."""
+
+_HOMES: Mapping[Bar | None, str] = {
+    Bar.ABSENT: "bring {node} back",
+    Bar.NOT_READY: "bring {node} back",
+    Bar.CORDONED: "let {node} take instances again (daprdockrcmd uncordon {node})",
+    Bar.DRAINING: "let {node} take instances again (daprdockrcmd uncordon {node})",
+    Bar.FAILING: "wait until {node} takes it",
+    Bar.DARK: "wait until {node} takes it",
+    None: "wait until {node} takes it",
+}
+"""The ways back to its data for an instance, by why the node with that does not take it (None: it does)."""
 
 _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), sentence)
@@ -91,8 +103,18 @@ def about_instance(definition: Definition, state: State, reason: str, current: b
     return (_OUTDATED if outdated else _STATES.get(state, "")).format(**names)
 
 
-def about_volumes(instance: InstanceName, node: str) -> str:
-    return f"bring {node} back, or start it without that data: daprdockrcmd volume move {instance} NODE"
+def about_volumes(instance: InstanceName, node: str, refusal: Hindrance | None) -> str:
+    """
+    Return what helps an instance that waits for the node with its data.
+
+    :param refusal: why that node does not take it (None: it does).
+    """
+    move = f"daprdockrcmd volume move {instance} NODE"
+    if node == UNKNOWN:
+        return f"say which node has its data, or is to start it without: {move}"
+    bar = refusal.bar if refusal is not None else None
+    helps = _HOMES.get(bar, "let {node} have what it lacks").format(node=node)
+    return f"{helps}, or start it without that data: {move}"
 
 
 def about_rollout(service: ServiceName) -> str:

@@ -58,7 +58,15 @@ def waiting_for_volumes(cluster: Cluster, service: ServiceName) -> dict[int, str
             record, limit = stored[number].record, definition.placement.wait_for_volume
             late = f" for more than {limit} s" if record.overdue else ""
             found[number] = f"waiting{late} for {record.node}, which has its volume {', '.join(record.volumes)}"
+            if not record.is_readable:
+                found[number] = f"waiting, because {_unreadable(cluster, InstanceName(service, number))}"
     return found
+
+
+def _unreadable(cluster: Cluster, instance: InstanceName) -> str:
+    """Return which record says where the data of an instance is, and why it cannot be read."""
+    broken = cluster.broken[cluster.keys.volumes(instance)]
+    return f"the record of which node has its volume, {broken.key}, is not usable ({broken.reason})"
 
 
 def is_current(wanted: Service | None, claim: Claim) -> bool:

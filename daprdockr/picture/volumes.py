@@ -40,12 +40,22 @@ def _other(node: str, volume: NodeVolume) -> Row:
 def _rows(cluster: Cluster, service: ServiceName) -> Iterator[Row]:
     for number, stored in cluster.volumes(service).items():
         state = _state(cluster, service, number, stored)
-        for volume in stored.record.volumes:
+        node, volumes = stored.record.node, stored.record.volumes
+        if not stored.record.is_readable:
+            node, volumes = "", _wanted(cluster, service)
+        for volume in volumes:
             instance = str(InstanceName(service, number))
-            yield {"Node": stored.record.node, "Volume": volume, "Instance": instance, "State": state}
+            yield {"Node": node, "Volume": volume, "Instance": instance, "State": state}
+
+
+def _wanted(cluster: Cluster, service: ServiceName) -> tuple[str, ...]:
+    wanted = cluster.services.get(service)
+    return () if wanted is None else wanted.definition.container.kept_volumes
 
 
 def _state(cluster: Cluster, service: ServiceName, number: int, stored: StoredVolumes) -> str:
+    if not stored.record.is_readable:
+        return "on an unknown node: its record is not usable"
     wanted, claim = cluster.services.get(service), cluster.claims(service).get(number)
     if claim is not None and claim.node == stored.record.node:
         return claim.record.state.value

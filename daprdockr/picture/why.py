@@ -175,7 +175,8 @@ def _look(
     wanted, claim = cluster.services[name.service], cluster.claims(name.service).get(name.number)
     lack = lacking.get(name, "")
     if claim is None:
-        helps = advice.about_volumes(name, tied[name.number]) if name.number in tied else ""
+        home = tied.get(name.number, "")
+        helps = advice.about_volumes(name, home, refusal(cluster, wanted.definition, home)) if home else ""
         return InstanceView(name, "", lack, helps, None)
     state, reason = claim.record.state, claim.record.reason
     current = is_current(wanted, claim)

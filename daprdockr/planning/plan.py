@@ -40,7 +40,7 @@ from daprdockr.planning.claiming import free, vacant
 from daprdockr.planning.jobs.job import plan_runs
 from daprdockr.planning.keeping.judging import judge_rollout
 from daprdockr.planning.keeping.not_in_time import not_in_time
-from daprdockr.planning.keeping.recording import keep_books, kept
+from daprdockr.planning.keeping.recording import adopted, keep_books
 from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.keeping.rolling import free_slots
 from daprdockr.planning.keeping.running import keep_running
@@ -234,15 +234,9 @@ def _own(situation: Situation, claim: Claim, definition: Definition, now: float)
         if leaves_at is not None and not leaves:
             yield Wait(leaves_at)
         yield from _until_overdue(situation, instance, now)
-        yield from _adopted(situation, claim, definition)
+        if (step := adopted(situation, claim, definition)) is not None:
+            yield step
     yield from next_steps
-
-
-def _adopted(situation: Situation, claim: Claim, definition: Definition) -> Iterator[Step]:
-    """Write down that the data is here of a container that is here already: Note [Tied to a node]."""
-    if any(container.definition == definition.digest for container in situation.of(claim.instance)):
-        step = kept(situation, claim, definition)
-        yield from () if step is None else (step,)
 
 
 def _until_overdue(situation: Situation, instance: InstanceName, now: float) -> Iterator[Wait]:

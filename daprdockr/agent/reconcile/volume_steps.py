@@ -68,7 +68,9 @@ class VolumeSteps:
         await self._write(step, Absent(self.mirror.cluster.keys.claim(step.instance)))
         node, volumes = step.record.node, ", ".join(step.record.volumes)
         move = f"daprdockrcmd volume move {step.instance} NODE"
-        text = f"still waits for {node}, which has its volume {volumes}: bring {node} back, or leave that data: {move}"
+        cordoned = node in self.mirror.cluster.cordoned and node in self.mirror.cluster.nodes
+        back = f"daprdockrcmd uncordon {node}" if cordoned else f"bring {node} back"
+        text = f"still waits for {node}, which has its volume {volumes}: {back}, or leave that data: {move}"
         self.record_event(str(step.instance), text)
 
     async def _write(self, step: RecordVolumes | NoteOverdue, claimed: Condition) -> None:

@@ -56,17 +56,20 @@ def _move(request: Request, store: Store, console: Console, instance: InstanceNa
     cluster = snapshot(request, store)
     _check_move(cluster, instance, node)
     stored = cluster.volumes(instance.service)[instance.number]
-    before, names = stored.record.node, ", ".join(stored.record.volumes)
-    what = f"{instance} starts on {node} with what volume {names} has there, and the data on {before} stays behind"
+    before, volumes, place = stored.record.node, stored.record.volumes, f"on {stored.record.node}"
+    if not stored.record.is_readable:
+        before, volumes, place = "", cluster.services[instance.service].definition.container.kept_volumes, "elsewhere"
+    names = ", ".join(volumes)
+    what = f"{instance} starts on {node} with what volume {names} has there, and the data {place} stays behind"
     without = f"{what}; daprdockrcmd volume move {instance} {node} -yes does that"
     confirm(request, console, f"{what}. Type yes to go on: ", without)
     keys = request.keys
     conditions = Absent(keys.claim(instance)), Unchanged(keys.volumes(instance), stored.revision)
-    moved = Put(keys.volumes(instance), VolumeRecord(node, stored.record.volumes).encode())
+    moved = Put(keys.volumes(instance), VolumeRecord(node, volumes).encode())
     if not store.commit(conditions, (moved,)).succeeded:
         raise NotMoved(f"{instance} got a node at this moment: see daprdockrcmd ps {instance.service}")
-    announce(request, store, f"starts on {node}, and its data on {before} stays behind", str(instance))
-    line = f"{instance} starts on {node}; its data on {before} stays there"
+    announce(request, store, f"starts on {node}, and its data {place} stays behind", str(instance))
+    line = f"{instance} starts on {node}; its data {place} stays there"
     say_done(request, console, line, Instance=str(instance), Node=node, Before=before)
 
 

@@ -9,8 +9,8 @@ Note [Only evidence removes]
     revision not older than what the mirror has seen. Any other listing (a foreign cluster id, a smaller revision: etcd
     was wiped, restored, or is another one) raises ``ForeignEtcd`` and changes nothing; whether a list continues the
     history known here is judged before it is taken over (``judge``): Note [No restored history passes] in
-    ``continuity``. A value that became unreadable keeps its last readable form; a definition that never was readable is
-    held as broken, which does not mean absent.
+    ``continuity``. A value that became unreadable keeps its last readable form, but for Note [A tie that cannot be
+    read] in ``contents``; a definition that never was readable is held as broken, which does not mean absent.
 
 Note [Own writes come twice]
     The agent notes its own successful writes at once, so that the next plan sees them, and they arrive again by the

@@ -10,6 +10,11 @@ Note [A record without a lease]
     Without one (copied by ``etcdctl get`` and ``put``, or written over a living one) nobody stands behind the record:
     the entry counts as absent, whatever it says, but its key is taken. It is held as broken and ``ownerless``, for
     ``agent.mirror.ownerless`` to delete.
+
+Note [A tie that cannot be read]
+    Other values that became unreadable keep their last readable form. The record of which node has the data of an
+    instance does not: agents that began later never saw that form, and may not disagree with the others about it. It
+    says for all of them that the data is on an unknown node, with the revision that is compared when it is overwritten.
 """
 
 from __future__ import annotations
@@ -47,7 +52,7 @@ from daprdockr.model.stored.revisioned import Claim, KnownRun, Node, Service, Sl
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.model.stored.run import RunRecord
 from daprdockr.model.stored.slot import SlotRecord
-from daprdockr.model.stored.volume import VolumeKey, VolumeRecord
+from daprdockr.model.stored.volume import UNREADABLE, VolumeKey, VolumeRecord
 from daprdockr.model.wanted.definition import Definition
 
 T = TypeVar("T")
@@ -113,6 +118,9 @@ class Contents:
         if is_ownerless(name, change):
             self._set(name, Deleted(change.key, change.mod_revision))
             raise BadInput("it stands under no lease, so it counts for nothing and is deleted")
+        if isinstance(name, VolumeKey):
+            self._set_volumes(name.instance, change)
+            return
         if isinstance(change, Entry) and change.omitted:
             raise BadInput(change.omitted)
         self._set(name, change)
@@ -125,8 +133,6 @@ class Contents:
                 self._set_claim(self.claims, name, change)
             case SuccessorKey(instance):
                 self._set_claim(self.successors, instance, change)
-            case VolumeKey(instance):
-                self._set_volumes(instance, change)
             case SlotKey() | RunKey() | RolloutKey():
                 self._set_way(name, change)
             case NodeKey():
@@ -204,14 +210,17 @@ class Contents:
         self.layout.recount(instance.service, None if old is None else old.record, record)
 
     def _set_volumes(self, instance: InstanceName, change: Change) -> None:
-        record = VolumeRecord.decode(change.value) if isinstance(change, Entry) else None
+        """See Note [A tie that cannot be read]."""
         of_service = self.volumes.setdefault(instance.service, {})
         of_service.pop(instance.number, None)
-        if isinstance(change, Entry) and record is not None:
-            of_service[instance.number] = StoredVolumes(record, change.mod_revision)
-        if not of_service:
-            del self.volumes[instance.service]
         self.layout.tied()
+        if isinstance(change, Entry):
+            of_service[instance.number] = StoredVolumes(UNREADABLE, change.mod_revision)
+            if change.omitted:
+                raise BadInput(change.omitted)
+            of_service[instance.number] = StoredVolumes(VolumeRecord.decode(change.value), change.mod_revision)
+        elif not of_service:
+            del self.volumes[instance.service]
 
     def _set_way(self, name: SlotKey | RunKey | RolloutKey, change: Change) -> None:
         """Take over how far a rollout, or a run, is on its way."""

@@ -33,6 +33,10 @@ class VolumeRecord:
     volumes: tuple[str, ...]
     overdue: bool = False
 
+    @property
+    def is_readable(self) -> bool:
+        return self.node != UNKNOWN
+
     @classmethod
     def decode(cls, data: bytes) -> VolumeRecord:
         """:raises BadInput: if ``data`` is not such a record."""
@@ -40,6 +44,13 @@ class VolumeRecord:
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _MEMBERS) | {"Volumes": list(self.volumes)})
+
+
+UNKNOWN = "?"
+"""In the place of a node whose name cannot be read; no node has this name."""
+
+UNREADABLE = VolumeRecord(UNKNOWN, ())
+"""It stands for a record that cannot be read: which node has the data is not known, and any may."""
 
 
 def _volumes(value: object, path: str) -> tuple[str, ...]:

@@ -28,7 +28,26 @@ TURN = 1.0
 
 def kept(situation: Situation, claim: Claim, definition: Definition) -> RecordVolumes | None:
     """Return the step by which this node, the owner, writes down that it has the data; None if that is known."""
-    volumes, number = definition.container.kept_volumes, claim.instance.number
+    return _record(situation, claim, definition.container.kept_volumes)
+
+
+def adopted(situation: Situation, claim: Claim, definition: Definition) -> RecordVolumes | None:
+    """
+    Return that step for containers that are here already. One of a former definition has data in those of its volumes
+    that this definition names, too; nothing else that is written down of this node is dropped before its turn.
+    """
+    copies = situation.of(claim.instance)
+    if any(copy.definition == definition.digest for copy in copies):
+        return kept(situation, claim, definition)
+    mounted = {volume for copy in copies for volume in copy.volumes}.intersection(definition.container.kept_volumes)
+    stored = situation.claims.volumes.get(claim.instance.number)
+    if mounted and stored is not None and stored.record.node == situation.here.node:
+        mounted.update(stored.record.volumes)
+    return _record(situation, claim, tuple(sorted(mounted)))
+
+
+def _record(situation: Situation, claim: Claim, volumes: tuple[str, ...]) -> RecordVolumes | None:
+    number = claim.instance.number
     if not volumes or tied_elsewhere(situation, number):
         return None
     stored, record = situation.claims.volumes.get(number), VolumeRecord(situation.here.node, volumes)
@@ -54,6 +73,8 @@ def _note_overdue(situation: Situation, definition: Definition, now: float) -> I
     for number in vacancies(definition, situation.claims.owners):
         stored = situation.claims.volumes.get(number)
         if stored is None or number not in tied or stored.record.overdue or number not in since:
+            continue
+        if not stored.record.is_readable:  # an event names the key already
             continue
         at = since[number] + definition.placement.wait_for_volume + place * TURN
         record = evolve(stored.record, overdue=True)

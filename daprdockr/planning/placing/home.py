@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from daprdockr.model.stored.volume import UNKNOWN
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import able, has_ports, room
 from daprdockr.planning.placing.tied import tie, ties
@@ -12,22 +13,39 @@ from daprdockr.planning.situation import Situation
 
 
 def homes(situation: Situation, definition: Definition) -> dict[int, str]:
-    """Return, by number, the node with the data of each tied instance; what has a former name of this node is here."""
-    found, here = ties(definition, situation.claims.volumes), situation.here
-    return {number: here.node if node in here.former else node for number, node in found.items()}
+    """Return, by number, the node with the data of each tied instance."""
+    found = ties(definition, situation.claims.volumes)
+    here = situation.here.node
+    return {n: here if _is_here(situation, definition, n, node) else node for n, node in found.items()}
+
+
+def _is_here(situation: Situation, definition: Definition, number: int, node: str) -> bool:
+    """
+    Return whether the data is here that is on ``node``, which may be a former name of this node; where the record
+    cannot be read, whether a container here shows it: Note [Tied to a node] in ``tied``.
+    """
+    here, owner = situation.here, situation.claims.owners.get(number)
+    if node != UNKNOWN:
+        return node == here.node or node in here.former
+    owned, copies = owner is not None and owner.node == here.node, situation.host.containers.get(number, ())
+    serving = (copy for copy in copies if owned or (copy.running and copy.id not in situation.host.stopping))
+    return any(not set(definition.container.kept_volumes).isdisjoint(copy.volumes) for copy in serving)
 
 
 def tied_elsewhere(situation: Situation, number: int) -> str:
     """Return the other node that has the data of an instance; "" if there is none."""
     if situation.service is None:
         return ""
-    node, here = tie(situation.service.definition, situation.claims.volumes.get(number)), situation.here
-    return "" if node == here.node or node in here.former else node
+    definition = situation.service.definition
+    node = tie(definition, situation.claims.volumes.get(number))
+    return "" if not node or _is_here(situation, definition, number, node) else node
 
 
 def why_tied(situation: Situation, number: int) -> str:
     """Return why this node makes no container of an instance, although it has claimed it; "" if it does."""
     node = tied_elsewhere(situation, number)
+    if node == UNKNOWN:
+        return "the record of which node has its volume cannot be read"
     return f"its volume {', '.join(situation.claims.volumes[number].record.volumes)} is on {node}" if node else ""
 
 

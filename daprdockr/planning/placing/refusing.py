@@ -14,6 +14,7 @@ from attrs import evolve
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.volume import UNKNOWN
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Bar, Hindrance, barred, candidate, failing, full, unavailable
 from daprdockr.planning.placing.placement import vacancies
@@ -55,9 +56,13 @@ def _tied(cluster: Cluster, definition: Definition, node: str) -> Hindrance | No
     away = [number for number in vacant if tied.get(number, node) != node]
     if not vacant or len(away) < len(vacant):
         return None
-    names = ", ".join(f"{InstanceName(definition.name, number)} on {tied[number]}" for number in away[:_MOST_NAMED])
+    names = ", ".join(f"{InstanceName(definition.name, n)} {_place(tied[n])}" for n in away[:_MOST_NAMED])
     more = len(away) - _MOST_NAMED
     return Hindrance(Bar.VOLUME, f"the data is elsewhere: of {names}{f' and {more} more' if more > 0 else ''}")
+
+
+def _place(node: str) -> str:
+    return "on an unknown node" if node == UNKNOWN else f"on {node}"
 
 
 def _with_holders(cluster: Cluster, definition: Definition, node: str, found: Hindrance) -> Hindrance:

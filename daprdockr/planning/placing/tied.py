@@ -10,6 +10,10 @@ Note [Tied to a node]
 
     An instance that is scaled down keeps its record, and has its data when it comes back; with the service the records
     go. A definition that names none of the recorded volumes any more ties nothing.
+
+    A record that cannot be read ties an instance to ``UNKNOWN``, so that no node claims it. Where a container of it
+    runs with the volume the data is evidently: that node claims it, or goes on with it, and overwrites the record.
+    Otherwise a person names the node.
 """
 
 from __future__ import annotations
@@ -28,6 +32,8 @@ def ties(definition: Definition, volumes: Mapping[int, StoredVolumes]) -> dict[i
 def tie(definition: Definition, stored: StoredVolumes | None) -> str:
     """Return the node to which an instance with this record is tied; "" if it is not."""
     kept = definition.container.kept_volumes
-    if stored is None or set(kept).isdisjoint(stored.record.volumes):
+    if stored is None or not kept:
+        return ""
+    if stored.record.is_readable and set(kept).isdisjoint(stored.record.volumes):
         return ""
     return stored.record.node

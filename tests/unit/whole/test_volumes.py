@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.revisioned import StoredVolumes
-from daprdockr.model.stored.volume import VolumeRecord
+from daprdockr.model.stored.volume import UNREADABLE, VolumeRecord
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import KEYS, WEB, definition, instance
 from tests.fakes.agents import MemoryAgent, MemoryCluster
@@ -92,6 +92,34 @@ class WaitTests(VolumeCase):
         self.agents[self.home] = self.cluster.succeed(lost)
         self.cluster.advance(15)
         self.assertEqual((self.running, lost.docker.states), ([self.other], []))
+
+    def test_unreadable(self) -> None:
+        """
+        A record that cannot be read is written again by the node that runs the instance. If that node is away, the
+        instance waits; and still when it comes back, until a person says where the data is.
+        """
+        key = KEYS.volumes(instance(1))
+        self.cluster.store.put(key, b"{")
+        self.cluster.advance(3)
+        self.assertEqual(self.record, VolumeRecord(self.home, ("data",)))
+        lost = self.lose()
+        self.cluster.store.put(key, b"{")
+        self.agents[self.home] = self.cluster.succeed(lost)
+        self.cluster.advance(100)
+        self.assertEqual((self.running, self.cluster.claims, self.record), ([], {}, UNREADABLE))
+        self.cluster.store.put(key, VolumeRecord(self.home, ("data",)).encode())
+        self.cluster.advance(5)
+        self.assertEqual((self.running, self.cluster.claims[FIRST].node), ([self.home], self.home))
+
+    def test_former_definition(self) -> None:
+        """A container of an older agent is recorded although the definition changed meanwhile, and its image lacks."""
+        agent = self.agents[self.home]
+        self.cluster.stop(agent)
+        self.cluster.store.commit([], [Delete(KEYS.volumes(instance(1)))])
+        self.cluster.define(self.db(image="absent:1"))
+        self.agents[self.home] = self.cluster.succeed(agent)
+        self.cluster.advance(5)
+        self.assertEqual((self.running, self.record), ([self.home], VolumeRecord(self.home, ("data",))))
 
     def renamed(self) -> MemoryAgent:
         """The agent with the data goes on as ``z``."""

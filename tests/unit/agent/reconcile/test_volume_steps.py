@@ -6,7 +6,8 @@ from attrs import evolve
 
 from daprdockr.agent.reconcile.claim_steps import ClaimLost
 from daprdockr.model.stored.claim import ClaimRecord
-from daprdockr.model.stored.entries import Delete
+from daprdockr.model.stored.entries import Delete, Entry
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.revisioned import StoredVolumes
 from daprdockr.model.stored.volume import VolumeRecord
 from daprdockr.planning.outcome import Done, Retry
@@ -87,6 +88,13 @@ class VolumeStepsTests(CarryOutCase):
         self.own()
         self.fails(NoteOverdue(FIRST, late, self.stored.revision), ClaimLost)
         self.assertEqual(len(self.told), 1)
+
+    def test_overdue_cordoned(self) -> None:
+        """Of a node that is only cordoned the event says how it takes instances again."""
+        node = Entry(KEYS.node("b"), NodeRecord().encode(), 8, 8, 5)
+        self.mirror.note(node, Entry(KEYS.cordon("b"), b"", 9, 9))
+        self.do(NoteOverdue(FIRST, evolve(THERE, overdue=True), self.put(THERE)))
+        self.assertIn("its volume data: daprdockrcmd uncordon b, or leave that data", self.told[0][1])
 
     def test_forget(self) -> None:
         """The records of a deleted service go; those of one that exists again stay."""

@@ -11,6 +11,7 @@ from daprdockr.model.session import VolumesAsked
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.volume import VolumeRecord
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.placement import Constraint
 from tests.build.command_line import WELL, DrainCase
 from tests.build.values import KEYS, named
 from tests.fakes.command_line import Outcome, command_line
@@ -33,6 +34,10 @@ class VolumeCase(DrainCase):
 
     def put(self, instance: InstanceName, record: VolumeRecord) -> None:
         self.store.put(KEYS.volumes(instance), record.encode())
+
+    def spoil(self) -> None:
+        """The record of the instance that waits cannot be read any more."""
+        self.store.put(KEYS.volumes(FIRST), b"{")
 
     def node_of(self, instance: InstanceName) -> str:
         entry = self.store.get(KEYS.volumes(instance))
@@ -140,6 +145,16 @@ class MoveTests(VolumeCase):
         done = self.run_line("volume move 1.db.myapp n2 -yes")
         self.assertEqual((done.status, "is on n2 already" in done.stderr), (1, True))
 
+    def test_unreadable(self) -> None:
+        """A record that cannot be read is overwritten; the instance is not known to have data on any node."""
+        self.spoil()
+        asked = self.run_line("volume move 1.db.myapp n2")
+        self.assertEqual((asked.status, "volume data has there, and the data elsewhere" in asked.stderr), (1, True))
+        done = self.run_line("volume move 1.db.myapp n2 -yes -o json")
+        self.assertEqual(done.json, {"Instance": "1.db.myapp", "Node": "n2", "Before": ""})
+        entry = self.store.get(KEYS.volumes(FIRST))
+        self.assertEqual(entry and VolumeRecord.decode(entry.value), VolumeRecord("n2", ("data",)))
+
     def test_usage(self) -> None:
         """Wrong words are named."""
         for line, part in (
@@ -173,6 +188,35 @@ class ShownTests(VolumeCase):
         self.assertIn(late, " ".join(self.run_line("why 1.db.myapp").stdout.split()))
         self.assertIn(late, self.run_line("ps db.myapp").stdout)
         self.assertIn(f"1.db.myapp is {late}", self.run_line("status").stdout)
+
+    def test_unreadable(self) -> None:
+        """A record that cannot be read is named with its key wherever the instance is, and in the list of volumes."""
+        self.spoil()
+        shown = " ".join(self.run_line("why 1.db.myapp").stdout.split())
+        self.assertIn(f"the record of which node has its volume, {KEYS.volumes(FIRST)}, is not usable (", shown)
+        self.assertIn("the data is elsewhere: of 1.db.myapp on an unknown node", shown)
+        self.assertIn("say which node has its data, or is to start it without: daprdockrcmd volume move", shown)
+        for line in ("ps db.myapp", "status"):
+            self.assertIn(KEYS.volumes(FIRST), self.run_line(line).stdout)
+        rows = [row for row in self.run_line("volume ls -o json").json if row["Instance"] == "1.db.myapp"]
+        state = "on an unknown node: its record is not usable"
+        self.assertEqual(rows, [{"Node": "", "Volume": "data", "Instance": "1.db.myapp", "State": state}])
+
+    def test_helps(self) -> None:
+        """The advice depends on why the node with the data does not take the instance."""
+        for node, prepare, part in (
+            ("gone", None, "bring gone back"),
+            ("n2", KEYS.cordon("n2"), "let n2 take instances again (daprdockrcmd uncordon n2)"),
+            ("n1", None, "wait until n1 takes it"),
+        ):
+            self.put(FIRST, VolumeRecord(node, ("data",)))
+            if prepare is not None:
+                self.store.put(prepare, b"")
+            helps = self.run_line("why 1.db.myapp -o json").json["Instances"][0]["Advice"]
+            self.assertEqual(helps, f"{part}, or start it without that data: daprdockrcmd volume move 1.db.myapp NODE")
+        self.define(evolve(DB, placement=evolve(DB.placement, constraints=(Constraint("node", "n3", True),))))
+        helps = self.run_line("why 1.db.myapp -o json").json["Instances"][0]["Advice"]
+        self.assertIn("let n1 have what it lacks, or start it", helps)
 
     def test_several(self) -> None:
         """``status`` counts the others."""

@@ -21,11 +21,12 @@ from daprdockr.model.stored.files import FileRecord
 from daprdockr.model.stored.keys import SecretKey
 from daprdockr.model.stored.node import NodeRecord, Progress
 from daprdockr.model.stored.pause import PauseMode, PauseRecord
-from daprdockr.model.stored.revisioned import Broken
+from daprdockr.model.stored.revisioned import Broken, StoredVolumes
 from daprdockr.model.stored.sealed import SecretRecord
+from daprdockr.model.stored.volume import UNREADABLE, VolumeRecord
 from tests.build.history import CLUSTER, batch, entry, listing
 from tests.build.mirrors import FIRST, OPERATIONS, SECOND, claim, definition, picture
-from tests.build.values import API, KEYS, WEB
+from tests.build.values import API, KEYS, WEB, instance
 from tests.build.values import definition as build
 from tests.fakes.store import MemoryStore
 
@@ -118,6 +119,24 @@ class ListingTests(SynchronousTestCase):
         changes = self.cluster.apply(batch(Entry(key, b"", 3, 10, omitted="it is too large")))
         self.assertEqual(changes.broken, (Broken(key, "it is too large", 10),))
         self.assertIn(WEB, self.cluster.services)
+
+    def test_unreadable_volumes(self) -> None:
+        """
+        Where the data of an instance is counts as unknown while the record cannot be read, whatever it said before; its
+        revision is known, and with the key it goes.
+        """
+        key, read = KEYS.volumes(instance(1)), VolumeRecord("a", ("data",))
+        self.cluster.apply(batch(entry(key, 10, read.encode())))
+        self.assertEqual(self.cluster.volumes(WEB), {1: StoredVolumes(read, 10)})
+        for revision, change in (
+            (11, entry(key, 11, b"{")),
+            (12, Entry(key, b"", 3, 12, omitted="it is too large")),
+            (13, entry(key, 13, b" " * 300_000)),
+        ):
+            self.assertEqual([one.key for one in self.cluster.apply(batch(change)).broken], [key])
+            self.assertEqual(self.cluster.volumes(WEB), {1: StoredVolumes(UNREADABLE, revision)})
+        self.cluster.apply(batch(Deleted(key, 14)))
+        self.assertEqual((self.cluster.volumes(WEB), self.cluster.broken), ({}, {}))
 
     def test_too_long(self) -> None:
         """A value longer than any of ours is broken, and is not kept."""

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from daprdockr.model.host import Status
 from daprdockr.model.stored.revisioned import Claim, StoredVolumes
-from daprdockr.model.stored.volume import VolumeRecord
+from daprdockr.model.stored.volume import UNREADABLE, VolumeRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.placing.tied import ties
 from daprdockr.planning.plan import Plan, plan
@@ -104,6 +104,25 @@ class ClaimTests(PlanTestCase):
         self.assertEqual(ties(db(), {1: stored("b", "logs", "data")}), {1: "b"})
         self.assertEqual(ties(WEB_1, {1: stored("b")}), {})
 
+    def test_unreadable(self) -> None:
+        """
+        An instance whose record cannot be read is claimed by nobody, unless a container with its volume runs here, as
+        one that ended, one that is being stopped and one without the volume do not show.
+        """
+        seen: dict[str, Any] = {"volumes": {1: StoredVolumes(UNREADABLE, 20)}, "free_since": {1: 0.0}}
+        self.assertEqual(self.taken(db(), **seen), [])
+        self.assertEqual(self.taken(WEB_1, **seen), [1])
+        runs = container(of=db(), volumes=("data",))
+        for there, found in (
+            (runs, [1]),
+            (evolve(runs, status=Status.EXITED), []),
+            (evolve(runs, volumes=("logs",)), []),
+        ):
+            self.assertEqual(self.taken(db(), containers=(there,), **seen), found)
+        seen |= {"containers": (runs,), "candidates": candidates("a")}
+        self.assertEqual(plan(situation(db(), **seen), NOW).steps[0], TakeClaim(FIRST, running_record(runs), 20))
+        self.assertEqual(self.taken(db(), stopping=(runs.id,), **seen), [])
+
     def test_not_taken_over(self) -> None:
         """An instance that leaves its node is taken over by nobody if its data is there."""
         leaving = claim(starting_record("b", leaving=True), lease=5)
@@ -142,6 +161,45 @@ class RecordTests(PlanTestCase):
             seen = situation(db(), (claim(running_record(there)),), (there,), volumes={1: old})
             self.assert_steps(seen, RecordVolumes(FIRST, VolumeRecord("a", ("data",)), FENCE, 20))
 
+    def test_former_definition(self) -> None:
+        """
+        A container of a former definition is recorded with those of its volumes that the present one names, beside
+        what is written down of this node; one whose volumes are not named any more is not.
+        """
+        old = container(of=definition("web:2"), volumes=("data", "logs"))
+        ours = claim(running_record(old))
+        wanted = definition(Container={"Volumes": ["data:/data", "new:/new"]})
+
+        def written(wanted: Definition, *volumes: StoredVolumes) -> list[VolumeRecord]:
+            seen = situation(wanted, (ours,), (old,), volumes=dict(enumerate(volumes, 1)))
+            return [step.record for step in plan(seen, NOW).steps if isinstance(step, RecordVolumes)]
+
+        self.assertEqual(written(wanted), [VolumeRecord("a", ("data",))])
+        self.assertEqual(written(wanted, stored("a")), [])
+        self.assertEqual(written(wanted, stored("a", "data", "more")), [])
+        self.assertEqual(written(wanted, stored("a", overdue=True)), [VolumeRecord("a", ("data",))])
+        self.assertEqual(written(wanted, stored("b")), [])
+        self.assertEqual(written(wanted, StoredVolumes(UNREADABLE, 20)), [VolumeRecord("a", ("data",))])
+        self.assertEqual(written(WEB_1), [])
+        self.assertEqual(written(definition(Container={"Volumes": ["other:/data"]})), [])
+
+    def test_unreadable(self) -> None:
+        """An owner overwrites a record that cannot be read if a container with the volume is here, running or not."""
+        ended = container(of=db(), status=Status.EXITED, volumes=("data",))
+        seen = situation(db(), (claim(running_record(ended)),), (ended,), volumes={1: StoredVolumes(UNREADABLE, 20)})
+        steps = plan(seen, NOW).steps
+        self.assertIn(RecordVolumes(FIRST, VolumeRecord("a", ("data",)), FENCE, 20), steps)
+        self.assertTrue(any(isinstance(step, StartContainer) for step in steps))
+
+    def test_unreadable_elsewhere(self) -> None:
+        """Otherwise it makes no container, and gives the instance back, so that a person can say where the data is."""
+        unknown = {1: StoredVolumes(UNREADABLE, 20)}
+        self.assertEqual(self.steps(db(), volumes=unknown), [ReleaseClaim])
+        old = container(of=definition("web:2"), status=Status.EXITED)
+        lines = [str(step) for step in plan(situation(db(), (self.OURS,), (old,), volumes=unknown), NOW).steps]
+        reason = "the record of which node has its volume cannot be read"
+        self.assertIn(f"report that 1.web.myapp is starting ({reason})", lines)
+
     def test_started_again(self) -> None:
         """A container that is here is started without waiting for the record."""
         ended = container(of=db(), status=Status.EXITED)
@@ -175,7 +233,7 @@ class BooksTests(PlanTestCase):
 
     def test_noted(self) -> None:
         """It is noted once, and not for an instance that nothing ties."""
-        for seen in (stored("b", overdue=True), stored("b", "logs")):
+        for seen in (stored("b", overdue=True), stored("b", "logs"), StoredVolumes(UNREADABLE, 20)):
             made = plan(situation(db(), candidates=(), volumes={1: seen}, free_since={1: 0.0}), 1000.0)
             self.assertEqual(made, Plan())
 
