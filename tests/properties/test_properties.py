@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.host import Port, Status
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim, StoredVolumes
-from daprdockr.model.stored.volume import VolumeRecord
+from daprdockr.model.stored.volume import UNREADABLE, VolumeRecord
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.plan import Plan, plan
@@ -59,7 +59,10 @@ WANTED = st.sampled_from(
 )
 VOLUMES = st.builds(
     StoredVolumes,
-    record=st.builds(VolumeRecord, node=NODES, volumes=st.sampled_from([("data",), ("logs",)]), overdue=st.booleans()),
+    record=st.one_of(
+        st.builds(VolumeRecord, node=NODES, volumes=st.sampled_from([("data",), ("logs",)]), overdue=st.booleans()),
+        st.just(UNREADABLE),
+    ),
     revision=st.integers(1, 50),
 )
 CONTAINERS = st.sampled_from(
@@ -72,7 +75,7 @@ CONTAINERS = st.sampled_from(
             ((CLUSTER, 40), (CLUSTER, 60), (8, 40)),
             ((), (PORT,), (Port(8080),)),
             (0.0, 10.0, 20.0),
-            ({}, {}, {"error": "port is taken"}, {"health": "healthy"}, {"health": "unhealthy"}),
+            ({}, {"volumes": ("data",)}, {"error": "port is taken"}, {"health": "healthy"}, {"health": "unhealthy"}),
         )
     ]
 )
@@ -182,6 +185,8 @@ class PlanPropertyTests(SynchronousTestCase):
         stored = seen.claims.volumes.get(number)
         if kept and stored is not None and stored.record.volumes == ("data",):
             self.assertEqual(stored.record.node, "a")
+        if kept and stored is not None and not stored.record.is_readable:
+            self.assertTrue(any("data" in one.volumes for one in seen.host.containers.get(number, ())))
 
     def _creates(self, seen: Situation, step: CreateContainer) -> None:
         """A container is created under a claim of the present lease, from a known image, beside none that runs."""
