@@ -92,7 +92,7 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
 def _volumes(mounts: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield the names of the volumes among the mounts whose data the Engine itself keeps."""
     for mount in mounts:
-        if mount.get("Type") == "volume" and mount.get("Driver") == "local":
+        if mount.get("Type") == "volume" and mount.get("Driver") == "local" and mount.get("Name"):
             yield mount["Name"]
 
 

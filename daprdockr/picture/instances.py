@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
@@ -44,7 +44,7 @@ def unmet(cluster: Cluster, service: ServiceName) -> list[tuple[InstanceName, st
     numbers = range(1, wanted.definition.instances + 1)
     waiting = why_nowhere(wanted.definition, candidates(cluster))
     tied = waiting_for_volumes(cluster, service)
-    found = [(InstanceName(service, n), tied.get(n) or _lack(wanted, claims.get(n), waiting)) for n in numbers]
+    found = [(InstanceName(service, n), tied.get(n) or _lack(wanted, claims.get(n), waiting, tied)) for n in numbers]
     return [(instance, lack) for instance, lack in found if lack]
 
 
@@ -74,7 +74,7 @@ def is_current(wanted: Service | None, claim: Claim) -> bool:
     return wanted is not None and claim.record.definition == wanted.definition.digest
 
 
-def _lack(wanted: Service, claim: Claim | None, waiting: str) -> str:
+def _lack(wanted: Service, claim: Claim | None, waiting: str, away: Collection[int]) -> str:
     if claim is None:
         return f"waiting for a node ({waiting})" if waiting else "waiting for a node"
     reason = f" ({claim.record.reason})" if claim.record.reason else ""
@@ -83,12 +83,18 @@ def _lack(wanted: Service, claim: Claim | None, waiting: str) -> str:
     if is_current(wanted, claim):
         signalled = not awaits_signal(wanted.definition, claim.record.delivered)
         return "" if signalled else f"without the signal for a changed content on {claim.node}"
-    return f"of an older definition on {claim.node}{reason or _stopped_first(wanted)}"
+    return f"of an older definition on {claim.node}{reason or _stopped_first(wanted, away)}"
 
 
-def _stopped_first(wanted: Service) -> str:
-    """Return why the older copy has to stop before the new one starts; "" if it has not."""
-    reason = stops_first(wanted.definition)
+def _stopped_first(wanted: Service, away: Collection[int]) -> str:
+    """
+    Return why the older copy has to stop before the new one starts; "" if it has not.
+
+    :param away: the instances that wait for their data: Note [Away counts as well] in ``planning.keeping.rolling``.
+    """
+    definition, reason = wanted.definition, stops_first(wanted.definition)
+    if reason and len(away) >= min(definition.update.parallelism, definition.instances):
+        return f", which stays until {InstanceName(definition.name, min(away))} has a node: no more may be away"
     return f", which stops before the new one starts: {reason}" if reason else ""
 
 
@@ -105,14 +111,14 @@ def _rows(cluster: Cluster, name: ServiceName) -> Iterable[Row]:
             yield _unclaimed(instance, tied.get(number, waiting))
         else:
             row = _claimed(instance, claim, is_current(wanted, claim))
-            yield {**row, **_outdated(wanted, row), **_unwanted(cluster, instance)}
+            yield {**row, **_outdated(wanted, row, tied), **_unwanted(cluster, instance)}
 
 
-def _outdated(wanted: Service | None, row: Row) -> Row:
+def _outdated(wanted: Service | None, row: Row, away: Collection[int]) -> Row:
     """Return the reason of a copy that is not current, unless it has another one."""
     if wanted is None or row["Current"] or row["Reason"]:
         return {}
-    return {"Reason": f"runs an older definition{_stopped_first(wanted)}"}
+    return {"Reason": f"runs an older definition{_stopped_first(wanted, away)}"}
 
 
 def _unwanted(cluster: Cluster, instance: InstanceName) -> Row:

@@ -65,6 +65,13 @@ VOLUMES = st.builds(
     ),
     revision=st.integers(1, 50),
 )
+ODD: tuple[dict[str, Any], ...] = (
+    {},
+    {"volumes": ("data",)},
+    {"error": "port is taken"},
+    {"health": "healthy"},
+    {"health": "unhealthy"},
+)
 CONTAINERS = st.sampled_from(
     [
         container("", number, of, status, cluster=cluster, revision=revision, ports=ports, started=started, **odd)
@@ -75,7 +82,7 @@ CONTAINERS = st.sampled_from(
             ((CLUSTER, 40), (CLUSTER, 60), (8, 40)),
             ((), (PORT,), (Port(8080),)),
             (0.0, 10.0, 20.0),
-            ({}, {"volumes": ("data",)}, {"error": "port is taken"}, {"health": "healthy"}, {"health": "unhealthy"}),
+            ODD,
         )
     ]
 )

@@ -19,6 +19,13 @@ Note [Slots of a rollout]
     A definition that is stored meanwhile supersedes the rollout at once: who has a slot goes on with it for the newer
     definition, and the container of the one in between goes. A container that dies meanwhile: Note [The
     former copy died] in ``former_copy``.
+
+Note [Away counts as well]
+    An instance that waits for the node with its data is not served, for as long as that node is away. Where the old
+    copy of another one has to stop before the new one starts, that would be one more than ``Update.Parallelism``
+    allows: a database of three would lose its majority. So it takes one of the slots as long as it waits, and a healthy
+    copy stays in service; one that is not healthy is replaced as usual. An instance without data that no node has room
+    for does not count: a service may want more of them than there will be nodes.
 """
 
 from __future__ import annotations
@@ -30,7 +37,10 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.revisioned import Claim, Slot, StoppedRollout
 from daprdockr.model.stored.rollout import RolloutState
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.planning.keeping.withdrawing import Wait
+from daprdockr.planning.placing.placement import vacancies
+from daprdockr.planning.placing.tied import ties
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import FreeSlot, Step, TakeSlot
 
@@ -86,11 +96,19 @@ def take_slot(
     busy = {slot.record.instance.number for slot in slots.values()}
     most = min(definition.update.parallelism, definition.instances)
     free = [number for number in range(1, most + 1) if number not in slots]
+    if instance.number in claims and claims[instance.number].record.healthy:
+        free = free[: max(0, most - len(slots) - len(_away(situation, definition) - busy))]
     if free:
         before = [n for n in claims if n < instance.number and n not in busy and is_outdated(claims[n], definition)]
         turn, place = divmod(len(before), len(free))
         at = situation.rollout.vacant_since.get(free[place], now) + turn * TURN
         yield TakeSlot(instance, free[place], 0, definition.digest) if at <= now else Wait(at)
+
+
+def _away(situation: Situation, definition: Definition) -> frozenset[int]:
+    """Return the instances that count as away: Note [Away counts as well]."""
+    waiting = vacancies(definition, situation.claims.owners) if stops_first(definition) else ()
+    return frozenset(ties(definition, situation.claims.volumes)).intersection(waiting)
 
 
 def proven_at(situation: Situation, container: ContainerState, definition: Definition) -> float | None:

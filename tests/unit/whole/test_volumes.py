@@ -185,6 +185,23 @@ class EndTests(VolumeCase):
         self.cluster.advance(5)
         self.assertIsNone(self.cluster.store.get(KEYS.volumes(instance(1))))
 
+    def test_rollout_while_away(self) -> None:
+        """While one of two instances waits for its dead node the other one is not stopped for a changed definition."""
+        self.cluster.define(self.db(2))
+        self.cluster.advance(3)
+        lost = self.lose()
+        (left,) = self.running
+        before = [container.id for container in self.agents[left].running]
+        for agent in self.agents.values():
+            agent.docker.add_image("web:2")
+        self.cluster.define(self.db(2, image="web:2"))
+        self.cluster.advance(40)
+        self.assertEqual([container.id for container in self.agents[left].running], before)
+        self.agents[self.home] = self.cluster.succeed(lost)
+        self.cluster.advance(60)
+        changed = {claim.definition for claim in self.cluster.claims.values() if claim.healthy}
+        self.assertEqual((len(self.cluster.claims), changed), (2, {self.db(2, image="web:2").digest}))
+
     def test_drained(self) -> None:
         """A drained node keeps the instance, which goes on; killed, it is started again."""
         self.cluster.store.put(KEYS.cordon(self.home), asking_to_drain())

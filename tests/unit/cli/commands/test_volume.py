@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import evolve
 
 from daprdockr.model.frames import FrameKind
@@ -214,9 +216,19 @@ class ShownTests(VolumeCase):
                 self.store.put(prepare, b"")
             helps = self.run_line("why 1.db.myapp -o json").json["Instances"][0]["Advice"]
             self.assertEqual(helps, f"{part}, or start it without that data: daprdockrcmd volume move 1.db.myapp NODE")
-        self.define(evolve(DB, placement=evolve(DB.placement, constraints=(Constraint("node", "n3", True),))))
+        self.define(evolve(DB, placement=evolve(DB.placement, constraints=(Constraint("node", True, "n3"),))))
         helps = self.run_line("why 1.db.myapp -o json").json["Instances"][0]["Advice"]
         self.assertIn("let n1 have what it lacks, or start it", helps)
+
+    def test_no_more_away(self) -> None:
+        """``why`` and ``ps`` say of an older copy that it stays until the one that waits has a node."""
+        changed: dict[str, Any] = {"Container": {"Volumes": ["data:/data"], "Cmd": ["changed"]}}
+        self.define(named("db", 2, **changed))
+        part = "which stays until 1.db.myapp has a node: no more may be away"
+        for line in ("why db.myapp", "ps db.myapp"):
+            self.assertIn(part, " ".join(self.run_line(line).stdout.split()))
+        self.define(named("db", 2, **changed, Update={"Parallelism": 2}))
+        self.assertIn("stops before the new one starts", " ".join(self.run_line("why db.myapp").stdout.split()))
 
     def test_several(self) -> None:
         """``status`` counts the others."""

@@ -8,6 +8,8 @@ from attrs import evolve
 
 from daprdockr.model.host import Status
 from daprdockr.model.stored.claim import State
+from daprdockr.model.stored.revisioned import StoredVolumes
+from daprdockr.model.stored.volume import VolumeRecord
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.keeping.rolling import TURN
 from daprdockr.planning.plan import Plan, plan
@@ -23,7 +25,7 @@ from daprdockr.planning.steps import (
 )
 from tests.build.plans import CHANGED, FIRST, OURS, RUNNING, SECOND, STARTING, PlanTestCase
 from tests.build.situations import DEFINED, FENCE, NOW, WEB_1, WEB_2, claim, container, running_record, situation, slot
-from tests.build.values import definition
+from tests.build.values import definition, instance
 
 WANTED = definition("web:2", instances=3)
 NEW = container("new", of=WANTED, started=20.0)
@@ -64,6 +66,30 @@ class TakeTests(PlanTestCase):
         """While the slots are taken the instance waits for news."""
         other = {1: slot(WANTED, number=2, node="b", lease=78)}
         self.assertEqual(plan(seen(RUNNING, slots=other), NOW), Plan())
+
+    def slots_taken(self, most: int, away: int, **fields: Any) -> list[int]:
+        """The slots that are taken for instance 1 of four, of which ``away`` wait for the node with their data."""
+        kept = {"Container": {"Volumes": ["data:/data"]}, "Update": {"Parallelism": most}, **fields.pop("wanted", {})}
+        wanted = definition("web:2", instances=4, **kept)
+        record, numbers = fields.pop("record", running_record(RUNNING)), range(2, 5 - away)
+        others = (evolve(ELSEWHERE[0], instance=instance(number)) for number in numbers)
+        stored = {number: StoredVolumes(VolumeRecord("gone", ("data",)), 9) for number in range(5 - away, 5)}
+        there = situation(wanted, (claim(record), *others), (RUNNING,), **{"volumes": stored, **fields})
+        return [step.number for step in plan(there, NOW).steps if isinstance(step, TakeSlot)]
+
+    def test_away(self) -> None:
+        """An instance that waits for its data takes a place of those that may be away, unless it has a slot already."""
+        self.assertEqual(self.slots_taken(1, 0), [1])
+        self.assertEqual((self.slots_taken(1, 1), self.slots_taken(2, 1), self.slots_taken(2, 2)), ([], [1], []))
+        held = {1: slot(WANTED, number=4, node="b", lease=78)}
+        self.assertEqual((self.slots_taken(2, 1, slots=held), self.slots_taken(2, 2, slots=held)), ([2], []))
+
+    def test_away_without_effect(self) -> None:
+        """It does not if nothing is stopped, if the instance itself is not healthy, or if no data is waited for."""
+        read = {"Container": {"Volumes": ["data:/data:ro"]}}
+        self.assertEqual(self.slots_taken(1, 1, wanted=read), [1])
+        self.assertEqual(self.slots_taken(1, 1, record=running_record(RUNNING, healthy=False)), [1])
+        self.assertEqual(self.slots_taken(1, 1, volumes={}), [1])
 
     def test_not_of_an_ended_lease(self) -> None:
         """A slot of this node's former lease is none, and ends with that."""
