@@ -67,7 +67,7 @@ def keep_books(situation: Situation, now: float) -> Iterator[VolumeStep | Wait]:
 
 
 def _note_overdue(situation: Situation, definition: Definition, now: float) -> Iterator[VolumeStep | Wait]:
-    nodes = [one.name for one in situation.placing.candidates]
+    nodes = sorted(one.name for one in situation.placing.candidates)
     place = nodes.index(situation.here.node) if situation.here.node in nodes else len(nodes)
     tied, since = ties(definition, situation.claims.volumes), situation.placing.free_since
     for number in vacancies(definition, situation.claims.owners):
@@ -84,7 +84,7 @@ def _note_overdue(situation: Situation, definition: Definition, now: float) -> I
 
 def _forget(situation: Situation) -> Iterator[VolumeStep]:
     """The node with the data forgets that, or the first of those that are there; a second one finds nothing to do."""
-    nodes = [one.name for one in situation.placing.candidates]
+    nodes = sorted(one.name for one in situation.placing.candidates)
     volumes = sorted(situation.claims.volumes.items())
     mine = [n for n, stored in volumes if _forgets(stored.record.node, nodes) == situation.here.node]
     if mine:
