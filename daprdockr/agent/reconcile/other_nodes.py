@@ -14,6 +14,7 @@ from typing import Protocol
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
+from twisted.logger import Logger
 
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.images import image_reference
@@ -58,20 +59,25 @@ class NoOthers:
 class OtherNodes:
     """:ivar run: runs a blocking call in a thread; there are ``FETCH_THREADS``, so none waits for one."""
 
+    log = Logger()
     cluster: Cluster
     fetching: Fetching
     run: Run
     turns: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(FETCHES))
 
     async def fetch(self, reference: str) -> FromOthers:
-        """Have an image of another node, and say what became of that; never raises DaprdockrError."""
+        """Have an image of another node, and say what became of that; never raises, because there is the registry."""
         try:
             wanted = image_reference(reference)
         except BadInput:
             return FromOthers()  # a digest is a registry's: no archive has it
         if not self._holders(wanted):
             return FromOthers()
-        return await self.turns.run(lambda: Deferred.fromCoroutine(self._fetch(wanted)))
+        try:
+            return await self.turns.run(lambda: Deferred.fromCoroutine(self._fetch(wanted)))
+        except Exception:
+            self.log.failure("an image was not had from other nodes")
+            return FromOthers()
 
     def _holders(self, wanted: str) -> list[str]:
         return holders(wanted, self.fetching.node, {name: one.record for name, one in self.cluster.nodes.items()})

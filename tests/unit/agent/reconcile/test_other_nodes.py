@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, FirstError, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.reconcile.other_nodes import FETCHES, FromOthers, NoOthers, OtherNodes
@@ -21,6 +21,7 @@ from daprdockr.sessions.client import SessionFailed
 from daprdockr.sessions.fetching import Fetching, Offered
 from tests.build.images import IMAGE, NAME
 from tests.build.values import KEYS
+from tests.fakes.log_lines import LogLines
 from tests.fakes.run import HeldRun, run_at_once
 
 OTHER = f"sha256:{'7a' * 32}"
@@ -166,6 +167,14 @@ class OtherNodesTests(SynchronousTestCase):
         while run.waiting:
             run.end(run.names[0])
         self.assertEqual([self.successResultOf(one).by for one in waiting], [self.order[0]] * FETCHES + [""])
+
+    def test_fault(self) -> None:
+        """A fault of the agent is logged, and leaves the registry."""
+        lines = LogLines(self)
+        self.nodes = self.others(lambda *_: fail(ZeroDivisionError()))
+        self.assertEqual(self.fetch(), FromOthers())
+        self.assertEqual(len(lines("was not had from other nodes")), 1)
+        self.flushLoggedErrors(FirstError)
 
     def test_off(self) -> None:
         """A node that asks nobody has nothing of them."""
