@@ -99,7 +99,7 @@ class OtherNodes:
                 again.session.close()
             elif octets := await self._take(again, wanted, failed):
                 return FromOthers(name, octets, digest=again.offer.digest)
-        return FromOthers(failed="; ".join(failed))
+        return FromOthers(failed="; ".join(sorted(set(failed))))  # in one order, or each try would be an event
 
     async def _ask_all(self, wanted: str, failed: list[str]) -> dict[str, Offered]:
         names = self._holders(wanted)
