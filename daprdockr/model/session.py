@@ -154,7 +154,8 @@ class SessionRequest:
         asked = all_members(self.asked, members)
         known = {key: _written(value) for key, value in asked.items()}
         what = {key: value for key, value in known.items() if value is not None}
-        return encode_members(({"Token": self.token} if self.token else {}) | {name: what})
+        shown = {} if isinstance(self.asked, OfferAsked) else {"Token": self.token}
+        return encode_members({**shown, name: what})
 
 
 def _written(value: object) -> object:

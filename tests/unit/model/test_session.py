@@ -58,6 +58,8 @@ class RequestTests(SynchronousTestCase):
         self.assertIn("Reference is missing", self.refused(Offer={}))
         logs = json.dumps({"Logs": {"Instance": "1.web.myapp"}}).encode()
         self.assertIn("Token is missing", str(self.assertRaises(BadInput, SessionRequest.decode, logs)))
+        empty = SessionRequest("", LogsAsked(instance(1))).encode()
+        self.assertIn("64 hex digits", str(self.assertRaises(BadInput, SessionRequest.decode, empty)))
 
     def test_unknown_members(self) -> None:
         """A newer command line may say more."""
