@@ -32,10 +32,24 @@ FORGED = "127.9"
 ALLOWED = [ipaddress.ip_network(network) for network in ("127.0.0.1/32", f"{GREEDY}/32", f"{FORGED}.0.0/16")]
 
 
+class NoTime:
+    """The reactor, on whose clock no time passes; its delayed calls come as ever."""
+
+    def __init__(self) -> None:
+        self._now = reactor.seconds()
+
+    def seconds(self) -> float:
+        return self._now
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reactor, name)
+
+
 class DnsTestCase(TestCase):
-    """A server at 127.0.0.1 and 127.0.0.2 on one free port."""
+    """A server at 127.0.0.1 and 127.0.0.2 on one free port. ``reactor`` is the one that it has."""
 
     timeout = 60
+    reactor: Any = reactor
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         self.upstream = Upstream(reactor)
@@ -49,7 +63,7 @@ class DnsTestCase(TestCase):
         """A running server; when somebody takes one of its four sockets first, on another port."""
         for _ in range(20):
             server = DnsServer(
-                reactor,
+                self.reactor,
                 listen=[Endpoint("0.0.0.0", free_port("0.0.0.0"))],
                 allow=ALLOWED,
                 whom=Whom((self.upstream.endpoint,)),
