@@ -96,7 +96,7 @@ class Served:
         return sum(int(queue, 16) for queue in queues) // 2**20
 
     def pause(self) -> float:
-        """The longest time in seconds, since this was asked last, that its reactor was away from its other work."""
+        """The most seconds of work, since this was asked last, that its reactor was away from its other work."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
