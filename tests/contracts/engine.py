@@ -108,6 +108,9 @@ class EngineContract(_Case):
         """Kill the program of a running container behind the Engine's back."""
         raise NotImplementedError
 
+    def settle(self, container: str) -> None:
+        """Wait until the program of a container that was started heeds TERM, if it does not from the beginning."""
+
     def pause(self, engine: Engine, container: str, paused: bool = True) -> None:
         """Pause a container, or end its pause, behind the engine's back."""
         raise NotImplementedError
@@ -398,6 +401,7 @@ class EngineContract(_Case):
         port = self.free_port()
         container = self.create("web", self.publishing(port))
         started = self.engine.start(container)
+        self.settle(container)
         self.engine.stop(container, 5)
         state = self.state(container)
         self.assertEqual((state.status, state.exit_code, state.address), (Status.EXITED, 0, ""))
@@ -412,6 +416,7 @@ class EngineContract(_Case):
             container = self.create(f"asked{status}", body)
             told = self.listen()
             self.engine.start(container)
+            self.settle(container)
             self.engine.ask_to_stop(container)
             self.assertIn("kill", told.until("die", container))
             self.assertEqual((self.state(container).running, self.state(container).exit_code), (False, status))
@@ -424,6 +429,7 @@ class EngineContract(_Case):
         self.assertEqual(self.state(container).status, Status.CREATED)
         told = self.listen()
         self.engine.start(container)
+        self.settle(container)
         self.engine.signal(container, "SIGHUP")  # its program ignores that
         told.until("kill", container)
         self.assertTrue(self.state(container).running)

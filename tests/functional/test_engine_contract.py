@@ -45,6 +45,9 @@ class DockerEngineTests(EngineUsersContract, PullContract, SynchronousTestCase):
     def crash(self, engine: Engine, container: str) -> None:
         os.kill(self.client().inspect_container(container)["State"]["Pid"], signal.SIGKILL)
 
+    def settle(self, container: str) -> None:
+        docker_engine.until_it_serves(self.client(), container)
+
     def pause(self, engine: Engine, container: str, paused: bool = True) -> None:
         client = self.client()
         (client.pause if paused else client.unpause)(container)
@@ -71,11 +74,16 @@ class DockerEngineTests(EngineUsersContract, PullContract, SynchronousTestCase):
         """A command that takes too long is ended with all that it has started, and nothing else of the container is."""
         container = self.create("web")
         self.engine.start(container)
-        before = self.client().top(container)["Processes"]
+        self.settle(container)
+        before = self.pids(container)
         self.assertEqual(
             self.engine.execute(container, ["sh", "-c", "(sleep 1000; true) & sleep 1000; true"], 0.5), 124
         )
-        self.assertEqual([one[1] for one in self.client().top(container)["Processes"]], [one[1] for one in before])
+        docker_engine.until(lambda: self.pids(container) == before)  # one that is killed takes a moment to go
+
+    def pids(self, container: str) -> list[str]:
+        """The pids of the processes that run in a container."""
+        return [one[1] for one in self.client().top(container)["Processes"]]
 
     def test_ended_command_counts(self) -> None:
         """The exit status of a command counts, although a process that it left behind holds its output."""

@@ -126,6 +126,7 @@ class SharedEngineTests(SynchronousTestCase):
         """The sample image ends on TERM; one that ignores it is killed when its grace is over."""
         polite = self.create("polite")
         self.engine.start(polite)
+        docker_engine.until_it_serves(self.client, polite)
         self.engine.stop(polite, 30)
         rude = self.create("rude", instance="2.web.myapp", Cmd=["sleep", "1000"])
         self.engine.start(rude)

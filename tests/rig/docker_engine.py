@@ -183,6 +183,15 @@ def until(condition: Callable[[], bool], seconds: float = PATIENCE, seen: Callab
         sleep(0.02)
 
 
+def until_it_serves(client: APIClient, container: str) -> None:
+    """
+    Wait until the sample image's program in a container, which was started, has begun its work.
+
+    Before, its shell may not have come to its trap: the kernel keeps TERM from it, and other processes are to come.
+    """
+    until(lambda: any("httpd" in " ".join(one) for one in client.top(container)["Processes"]))
+
+
 def remove(client: APIClient, container: str) -> None:
     """
     Remove a container that may run, or that somebody kills or removes just now, as an agent does that was killed in
