@@ -96,7 +96,7 @@ class LogsTests(TestCase):
         chat = self.define("chat", INSTANCES, CHATTY)
         expected = INSTANCES * BURSTS * LINES
         with self.following("logs", "-f", chat, "-o", "json") as (lines, _):
-            until(lambda: len(lines) >= expected, seen=lambda: f"{len(lines)} of {expected}")
+            until(lambda: len(lines) >= expected, 180, seen=lambda: f"{len(lines)} of {expected}")
         found = [json.loads(line) for line in lines]
         counts = Counter(one["Instance"] for one in found)
         self.assertEqual(set(counts.values()), {BURSTS * LINES}, f"{counts} {self.seen()}")
