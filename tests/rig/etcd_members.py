@@ -32,8 +32,11 @@ from tests.rig.suspension import resume, suspend
 GUARD = 'cat; rm -rf "$1"; kill -KILL 0'
 """Ends the members, which are in its process group, when the end of its input says that we died, in whatever way."""
 
-READY = 30.0
+READY = 60.0
 """Seconds that members are given to elect a leader."""
+
+PATIENT = ("--dial-timeout=20s", "--command-timeout=40s")
+"""etcdctl itself waits for two seconds and five, which a busy machine exceeds."""
 
 
 def missing() -> str | None:
@@ -218,7 +221,7 @@ class EtcdMembers:
         """Run etcdctl against the members that run, or the only one, and return what it prints."""
         running = [number for number, process in enumerate(self._processes) if process]
         urls = [self.url(number) for number in running if only in (None, number)]
-        command = ["etcdctl", f"--endpoints={','.join(urls)}", *arguments]
+        command = ["etcdctl", f"--endpoints={','.join(urls)}", *PATIENT, *arguments]
         if self._authority:
             ca, cert, key = self._authority.files("client")
             command += [f"--cacert={ca}", f"--cert={cert}", f"--key={key}"]
@@ -226,7 +229,7 @@ class EtcdMembers:
             command.append(f"--user=root:{self._password}")
         environment = os.environ | {"ETCDCTL_API": "3"}
         done = subprocess.run(
-            command, env=environment, input=stdin, capture_output=True, text=True, timeout=30, check=True
+            command, env=environment, input=stdin, capture_output=True, text=True, timeout=60, check=True
         )
         return done.stdout
 
