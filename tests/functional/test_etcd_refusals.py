@@ -64,7 +64,7 @@ class FullTests(TestCase):
         self.addCleanup(store.close)
         agent = AgentProcess(members.urls, engine_url())
         self.addCleanup(agent.close)
-        agent.start()
+        agent.start(ttl=6)  # the lease is to be the same at the end, on a busy machine too
         return members, store, agent
 
     def test_agent(self) -> None:
