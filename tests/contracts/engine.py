@@ -411,12 +411,10 @@ class EngineContract(_Case):
 
     def test_asked_to_stop(self) -> None:
         """A container that is asked to end gets the signal that its body names; events report its end."""
-        bodies = (self.body(), self.body(StopSignal="SIGKILL"))
-        for status, body in zip((0, 137), bodies, strict=True):
+        for status, body in ((0, self.body()), (137, self.body(StopSignal="SIGKILL"))):
             container = self.create(f"asked{status}", body)
             told = self.listen()
-            self.engine.start(container)
-            self.settle(container)
+            self.settle(self.engine.start(container).id)
             self.engine.ask_to_stop(container)
             self.assertIn("kill", told.until("die", container))
             self.assertEqual((self.state(container).running, self.state(container).exit_code), (False, status))
@@ -428,8 +426,7 @@ class EngineContract(_Case):
         self.engine.signal(container, "SIGHUP")
         self.assertEqual(self.state(container).status, Status.CREATED)
         told = self.listen()
-        self.engine.start(container)
-        self.settle(container)
+        self.settle(self.engine.start(container).id)
         self.engine.signal(container, "SIGHUP")  # its program ignores that
         told.until("kill", container)
         self.assertTrue(self.state(container).running)

@@ -33,7 +33,7 @@ ALLOWED = [ipaddress.ip_network(network) for network in ("127.0.0.1/32", f"{GREE
 
 
 class NoTime:
-    """The reactor, on whose clock no time passes; its delayed calls come as ever."""
+    """The reactor, on whose clock no time passes; its delayed calls come when they would otherwise."""
 
     def __init__(self) -> None:
         self._now = reactor.seconds()
