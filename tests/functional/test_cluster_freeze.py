@@ -24,6 +24,7 @@ class EtcdTests(ClusterTestCase):
 
     def test_all_killed(self) -> None:
         """For several leases nothing happens at all; with etcd back nothing is restarted."""
+        self.until_serving()  # each node has learned by now what it shall keep
         self.cluster.etcd.kill_all()
         for host in self.cluster.hosts:
             self.until_told(host)
@@ -41,6 +42,7 @@ class EtcdTests(ClusterTestCase):
 
     def test_all_frozen(self) -> None:
         """Nothing happens while no member answers; when they do, each agent takes up again what it runs."""
+        self.until_serving()
         self.cluster.etcd.freeze_all()
         self.cluster.outlive_leases()
         for host in self.cluster.hosts:
@@ -157,6 +159,8 @@ class WipedTests(SynchronousTestCase):
     def test_frozen(self) -> None:
         """No container stops, names and routes stay, and every agent says that it is frozen."""
         starts, addresses = self.cluster.starts(), sorted(host.address for host in self.cluster.hosts)
+        for host in self.cluster.hosts:
+            self.until_known(host, addresses)
         self.cluster.etcd.wipe()
         for host in self.cluster.hosts:
             self.until_frozen(host)
@@ -168,6 +172,16 @@ class WipedTests(SynchronousTestCase):
             self.assertEqual(len(set().union(*served)), 6)
             self.assertIn("frozen", host.asked.trouble())
         self.accept(starts)
+
+    def until_known(self, host: Host, addresses: list[str]) -> None:
+        """Wait until a host names all these, and its nginx has reached all six instances."""
+        served: set[str] = set()
+
+        def is_known() -> bool:
+            served.update(host.asked.served_by(f"{WEB}.test", 60))
+            return host.asked.dig(f"{WEB}.container").split() == addresses and len(served) == 6
+
+        self.cluster.until(is_known, f"{host.name} names and reaches all instances")
 
     def accept(self, starts: dict[str, str]) -> None:
         """
