@@ -10,29 +10,38 @@ class ServingTests(ClusterTestCase):
     """Names, routes and containers of three hosts."""
 
     def test_any_host_serves(self) -> None:
-        """Each host's DNS names all hosts, and each host's nginx reaches every instance."""
+        """
+        Each host's DNS names all hosts, and each instance at the address of the host that runs it; each host's nginx
+        reaches every instance; and a container does on any host, by the DNS of its own and the host port.
+        """
         self.until_serving()
+        self.until_named()
+        for host in self.cluster.hosts:
+            self.ask_within(host)
 
-    def test_each_instance_by_name(self) -> None:
-        """Each host answers for each instance with the address of the host that runs it."""
+    def until_named(self) -> None:
+        """Wait until each host names each instance: what etcd has, a node knows a moment later."""
         addresses = {host.name: host.address for host in self.cluster.hosts}
-        claims = self.cluster.claims(WEB)
+        expected = {instance: addresses[claim["Node"]] for instance, claim in self.cluster.claims(WEB).items()}
+        self.assertEqual(len(expected), COUNT)
         for host in self.cluster.hosts:
-            told = {instance: host.asked.dig(f"{instance}.container") for instance in claims}
-            self.assertEqual(told, {instance: addresses[claim["Node"]] for instance, claim in claims.items()})
 
-    def test_from_a_container(self) -> None:
-        """A container resolves instances on any host by the DNS of its own, and reaches them by host port."""
+            def are_named(host: Host = host) -> bool:
+                return {instance: host.asked.dig(f"{instance}.container") for instance in expected} == expected
+
+            self.cluster.until(are_named, f"{host.name} names each instance at its host's address")
+
+    def ask_within(self, host: Host) -> None:
+        """Have a container of this host resolve and reach an instance on each host."""
         claims = self.cluster.claims(WEB)
-        for host in self.cluster.hosts:
-            inside = next(iter(host.running().values()))
-            for other in self.cluster.hosts:
-                there, claim = next((name, claim) for name, claim in claims.items() if claim["Node"] == other.name)
-                answer = host.exec(inside, "nslookup", f"{there}.container")
-                self.assertIn(f"Server:\t\t{host.address}", answer)
-                self.assertIn(f"Address: {other.address}", answer)
-                url = f"http://{there}.container:{claim['Ports'][0]['Host']}/"
-                self.assertEqual(host.exec(inside, "wget", "-q", "-O", "-", url), f"{there} 1\n")
+        inside = next(iter(host.running().values()))
+        for other in self.cluster.hosts:
+            there, claim = next((name, claim) for name, claim in claims.items() if claim["Node"] == other.name)
+            answer = host.exec(inside, "nslookup", f"{there}.container")
+            self.assertIn(f"Server:\t\t{host.address}", answer)
+            self.assertIn(f"Address: {other.address}", answer)
+            url = f"http://{there}.container:{claim['Ports'][0]['Host']}/"
+            self.assertEqual(host.exec(inside, "wget", "-q", "-O", "-", url), f"{there} 1\n")
 
     def test_tcp_route(self) -> None:
         """
