@@ -12,7 +12,13 @@ PAGE = "<p>back at five</p>"
 
 
 class PausedTests(AgentTestCase):
-    """One agent, its nginx and a service with an instance."""
+    """One agent, its nginx and a service with an instance, whose claim outlives a restart on a slow machine, too."""
+
+    started = False
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.agent.start(ttl=20)
 
     def test_paused(self) -> None:
         """

@@ -54,7 +54,7 @@ class PortRouteTests(AgentTestCase):
         port, taken, service = free_port(), free_port(), f"db.{self.agent.group}"
         routes = [{"Port": number, "ContainerPort": "8080"} for number in (port, taken)]
         with socket.create_server(("", taken)):
-            self.agent.start()
+            self.agent.start(ttl=20)  # the claims outlive the restart below on a slow machine, too
             self.agent.define(service, 2, sample_image(), Tcp=routes)
             expected = {f"{number}.{service} 1" for number in (1, 2)}
             found: set[str] = set()

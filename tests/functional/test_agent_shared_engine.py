@@ -64,6 +64,7 @@ class SharedEngineTests(AgentTestCase):
         until(lambda: second.ids("web.shared") == before)
         first.kill()
         first.start()
+        first.command("wait", "web.shared")
         self.assertEqual([before[0]], [one["ContainerId"] for one in first.instances("web.shared")])
         self.assertEqual(before, first.ids("web.shared"))
 
