@@ -182,7 +182,8 @@ def _succeed(
 ) -> Iterator[Step | Wait | Withdrawal]:
     """
     Bring our container up, because an instance leaves its owner for us, and when that is healthy take the owner's
-    place.
+    place. As long as it is not certain that we may, none is started: nothing would lead to it, and if the owner serves
+    by now it would only have to be stopped again.
     """
     here = situation.here
     confirmed = here.may_claim and successor.lease == here.lease
@@ -190,7 +191,8 @@ def _succeed(
     if confirmed and record.healthy and record.definition == definition.digest:
         yield Succeed(claim.instance, record, claim.fence, claim.lease, successor.fence)
     yield from _until_overdue(situation, claim.instance, now)
-    yield from keep_running(situation, successor, definition, confirmed, now)
+    if confirmed:
+        yield from keep_running(situation, successor, definition, confirmed, now)
 
 
 def _drop(situation: Situation, successor: Claim, fails: bool, now: float) -> Iterator[Step]:

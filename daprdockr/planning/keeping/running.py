@@ -12,7 +12,8 @@ Note [Old generation, new generation]
 Note [Out of touch]
     Without etcd an instance we last knew as ours is still ours: its container, when it died, is started again, unless
     one of another generation runs. Nothing is created, claimed, released or stopped then. With ``OnPartition: stop``
-    nothing is started either, because another node may be running it by now.
+    nothing is started either, because another node may be running it by now, and of an instance that was to be taken
+    over from another node nothing is, because nothing leads to our copy.
 
 Note [What is missing]
     A definition may name a secret or a file that is not set, or that was deleted while its containers run. Another

@@ -164,9 +164,10 @@ class PrepareTests(SynchronousTestCase):
         self.assertEqual(self.prepared(here=here), Plan())
 
     def test_out_of_touch(self) -> None:
-        """Out of touch it stops, creates and writes nothing."""
-        for containers in ((), (MINE,)):
+        """Out of touch it stops, creates, starts and writes nothing, nor does it start under another lease."""
+        for containers in ((), (MINE,), (container("mine", status=Status.CREATED),)):
             self.assertEqual(self.prepared(*containers, here=OUT_OF_TOUCH), Plan())
+            self.assertEqual(self.prepared(*containers, here=evolve(HERE, lease=LEASE + 1)), Plan())
 
 
 class PointlessTests(SynchronousTestCase):
