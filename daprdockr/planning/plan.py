@@ -45,7 +45,7 @@ from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.keeping.rolling import free_slots
 from daprdockr.planning.keeping.running import keep_running
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, remove, withdraw
-from daprdockr.planning.placing.failing import drops_out, fails_here, gives_up, overdue_at
+from daprdockr.planning.placing.failing import drops_out, fails_here, gives_up, is_released, overdue_at
 from daprdockr.planning.placing.home import why_tied
 from daprdockr.planning.situation import Here, Situation
 from daprdockr.planning.steps import (
@@ -216,9 +216,10 @@ def _own(situation: Situation, claim: Claim, definition: Definition, now: float)
         confirmed = False
     leaves_at = situation.moving.leaving.get(instance.number)
     drained = leaves_at is not None and leaves_at <= now
-    leaves = confirmed and (drained or (definition.at_most_one and gives_up(situation, claim, now)))
+    released = is_released(situation, instance)
+    leaves = confirmed and (drained or (released and gives_up(situation, claim, now)))
     elsewhere = why_tied(situation, instance.number) if confirmed else ""
-    gone = (leaves and definition.at_most_one) or elsewhere
+    gone = (leaves and released) or elsewhere
     if gone and not situation.of(instance):
         yield ReleaseClaim(instance, claim.fence)
         return

@@ -27,7 +27,7 @@ from daprdockr.planning.keeping.preceding import owed
 from daprdockr.planning.keeping.replacing import is_due
 from daprdockr.planning.keeping.rolling import is_proven
 from daprdockr.planning.placing.awaited import waits_for
-from daprdockr.planning.placing.failing import gives_up, is_overdue
+from daprdockr.planning.placing.failing import gives_up, is_overdue, is_released
 from daprdockr.planning.placing.home import why_tied
 from daprdockr.planning.situation import Situation
 
@@ -41,7 +41,7 @@ def report(situation: Situation, instance: InstanceName, definition: Definition,
         leaving = leaving or gives_up(situation, claim, now)
     return evolve(
         record,
-        leaving=leaving and not definition.at_most_one,
+        leaving=leaving and not is_released(situation, instance),
         due=_due(situation, instance, record, definition),
         overdue=not record.healthy and is_overdue(situation, instance, now),
     )

@@ -11,7 +11,8 @@ Note [Giving up]
     nothing that another gives up, is given nothing to even out the load, and is ranked behind all others. When no node
     is left the owner keeps the instance and says that it stays. So a bad definition is tried a few times on each node
     and never goes round; a node forgets a failure of ``ATTEMPTS_KEPT`` seconds ago (``agent.host.failures``), and may
-    then be tried again. An instance of which there may only be one copy leaves by being released.
+    then be tried again. An instance of which there may only be one copy leaves by being released; and so does one
+    with named volumes that never had a container here, because its image cannot be pulled: it has no data yet.
 
     The failure of one definition says nothing about the node. A node on which several services, whose definitions are
     proven elsewhere or by an earlier start, failed by the Engine's own fault, and nothing started since, is ranked
@@ -38,6 +39,7 @@ from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import STEADY, Attempts
 from daprdockr.planning.candidates import failing
+from daprdockr.planning.placing.home import empty_volumes
 from daprdockr.planning.placing.leaving import why_not
 from daprdockr.planning.situation import Situation
 
@@ -128,7 +130,14 @@ def gives_up(situation: Situation, claim: Claim, now: float) -> bool:
     if definition.at_most_one and any(container.running for container in situation.of(claim.instance)):
         return False
     held = Counter(one.node for one in situation.claims.owners.values())
-    return not why_not(definition, held, node, [c for c in situation.placing.candidates if c.name not in bad])
+    others = [c for c in situation.placing.candidates if c.name not in bad]
+    return not why_not(definition, held, node, others, empty_volumes(situation, claim.instance))
+
+
+def is_released(situation: Situation, instance: InstanceName) -> bool:
+    """Return whether an instance that is given up leaves by being released, and no successor prepares it."""
+    definition = situation.service.definition if situation.service is not None else None
+    return (definition is not None and definition.at_most_one) or bool(empty_volumes(situation, instance))
 
 
 def drops_out(situation: Situation, claim: Claim, now: float) -> bool:

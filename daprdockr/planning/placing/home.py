@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.volume import UNKNOWN
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import able, has_ports, room
@@ -47,6 +48,16 @@ def why_tied(situation: Situation, number: int) -> str:
     if node == UNKNOWN:
         return "the record of which node has its volume cannot be read"
     return f"its volume {', '.join(situation.claims.volumes[number].record.volumes)} is on {node}" if node else ""
+
+
+def empty_volumes(situation: Situation, instance: InstanceName) -> tuple[str, ...]:
+    """
+    Return the volumes that an instance of ours would keep, and that have no data of it: nothing is written down of
+    them, which comes before each container, and none is here. See Note [Giving up] in ``failing``.
+    """
+    if situation.service is None or instance.number in situation.claims.volumes or situation.of(instance):
+        return ()
+    return situation.service.definition.container.kept_volumes
 
 
 def at_home(situation: Situation, definition: Definition, numbers: Collection[int]) -> list[int]:

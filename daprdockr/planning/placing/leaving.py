@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
@@ -29,20 +29,32 @@ Claims = Mapping[ServiceName, Mapping[int, Claim]]
 """Claims, or successions, by service and instance number."""
 
 
-def keeps_data(definition: Definition) -> str:
-    """Return the volume, bind or mount that ties an instance to its node; "" if nothing does."""
+def keeps_data(definition: Definition, empty: Collection[str] = ()) -> str:
+    """
+    Return the volume, bind or mount that ties an instance to its node; "" if nothing does.
+
+    :param empty: the names of volumes of which it is known that they have no data of the instance.
+    """
     fields = definition.container.fields
     named = [volume for volume in fields.get("Volumes", ()) if ":" in volume]
     mounts = ({key.lower(): value for key, value in mount.items()} for mount in fields.get("Mounts", ()))
     sources = [str(mount["source"]) for mount in mounts if mount.get("source")]
-    return next(iter([*fields.get("Binds", ()), *named, *sources, *fields.get("VolumesFrom", ())]), "")
+    volumes = (one for one in (*fields.get("Binds", ()), *named, *sources) if one.partition(":")[0] not in empty)
+    return next(iter([*volumes, *fields.get("VolumesFrom", ())]), "")
 
 
-def why_not(definition: Definition, held: Mapping[str, int], node: str, candidates: Iterable[Candidate]) -> str:
+def why_not(
+    definition: Definition,
+    held: Mapping[str, int],
+    node: str,
+    candidates: Iterable[Candidate],
+    empty: Collection[str] = (),
+) -> str:
     """
-    Return why an instance cannot leave ``node``, as text; "" if it can. ``held``: instances of the service per node.
+    Return why an instance cannot leave ``node``, as text; "" if it can. ``held``: instances of the service per node;
+    ``empty``: as for ``keeps_data``.
     """
-    tie = keeps_data(definition)
+    tie = keeps_data(definition, empty)
     if tie:
         return f"it keeps data in {tie}"
     others = [candidate for candidate in candidates if candidate.name != node]

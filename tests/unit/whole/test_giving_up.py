@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.events import Event
@@ -277,6 +278,30 @@ class BadDefinitionTests(GivingUpCase):
         self.run_services(named("bad"), seconds=5)
         self.assertEqual(list(self.holders()), ["1.bad.myapp"])
         self.assertEqual([self.record(node).fails for node in self.nodes], [(), (), ()])
+
+    def test_image_elsewhere_with_volumes(self) -> None:
+        """So it does an instance with a named volume, which has no data before its first container, and then has."""
+        self.agents["c"].docker.add_image("local:1")
+        self.run_services(named("busy", 4, Placement={"Constraints": ["node == c"]}))
+        local = named("local", image="local:1", Container={"Volumes": ["data:/data"]})
+        self.run_services(local, seconds=20)
+        self.assertEqual(self.holders()["1.local.myapp"], "c")
+        self.assertEqual(self.successions(), 0)
+        self.agents["c"].docker.starts_nothing = True
+        (copy,) = (one for one in self.agents["c"].running if one.instance.service == local.name)
+        self.agents["c"].docker.crash(copy.id)
+        self.cluster.advance(40)
+        self.assertEqual(self.cluster.claims["1.local.myapp"].node, "c")
+
+    def test_image_nowhere(self) -> None:
+        """An instance with a volume whose image no node can have was tried on each, and stays on the last one."""
+        self.run_services(named("local", image="local:1", Container={"Volumes": ["data:/data"]}), seconds=60)
+        key = KEYS.claim(InstanceName.parse("1.local.myapp"))
+        before = self.cluster.store.get(key)
+        self.cluster.advance(60)
+        after = self.cluster.store.get(key)
+        assert before is not None and after is not None
+        self.assertEqual(before.create_revision, after.create_revision)
 
     def test_image_elsewhere(self) -> None:
         """An image that only one node has, and no registry, draws the instance there."""

@@ -243,6 +243,17 @@ class WhyNotTests(SynchronousTestCase):
         self.assertEqual(kept(VolumesFrom=["other"]), "other")
         self.assertEqual(kept(Volumes=["/cache"], Mounts=[{"Type": "tmpfs", "Target": "/tmp"}]), "")
 
+    def test_empty(self) -> None:
+        """Volumes that are known to be empty do not tie, and all else does."""
+
+        def kept(**fields: Any) -> str:
+            return keeps_data(definition(Container=fields), ("data", "more"))
+
+        both = {"Volumes": ["data:/data"], "Mounts": [{"Type": "volume", "Source": "more", "Target": "/more"}]}
+        self.assertEqual(kept(**both), "")
+        self.assertEqual(kept(**both, Binds=["/srv:/srv", "data:/x"]), "/srv:/srv")
+        self.assertEqual(kept(**both, VolumesFrom=["data"]), "data")
+
 
 class TakersTests(SynchronousTestCase):
     """The nodes that may take over."""
