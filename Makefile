@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster fresh oldest test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-handshakes bench-http bench-memory bench-page bench-reads bench-rollout bench-scale bench-slowness bench-stalled chaos fuzz release clean
+.PHONY: help demo cluster fresh oldest test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-handshakes bench-http bench-memory bench-page bench-push bench-reads bench-rollout bench-scale bench-slowness bench-stalled chaos fuzz release clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -94,6 +94,11 @@ bench-failover: ## as root: a host is cut off, its instances run elsewhere; besi
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
 	@$(PYTHON) -m benchmarks.failover $(if $(TTL),--ttl $(TTL)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ELECTION),--election $(ELECTION)) $(if $(TUNED),--tuned)
+
+bench-push: ## as root: push of a changed image to three hosts, beside docker save and docker load; two minutes; ARGS="--rounds 3"
+	@scripts/install-packages test
+	@$(MAKE) --silent --no-print-directory venv
+	@$(PYTHON) -m benchmarks.push $(ARGS)
 
 bench-reads: ## commands that read 1,000 instances, by the agent of their machine and by etcd; two minutes
 	@scripts/install-packages test

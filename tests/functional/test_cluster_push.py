@@ -6,7 +6,6 @@ import io
 import json
 import os
 import subprocess
-import tarfile
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
@@ -18,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.rig.cluster.cluster import COMMAND, missing, shared
 from tests.rig.cluster.host import AGENT, Host
 from tests.rig.docker_engine import SAMPLE, PrivateEngine
+from tests.rig.layered import build_layers
 
 LARGE, SMALL = 62_000_000, 100_000
 SLOW = 12_000_000
@@ -116,18 +116,7 @@ class PushTests(OnTheHosts):
 
     def build(self, tag: str) -> str:
         """Build an image upon the large layer; return its id."""
-        context = io.BytesIO()
-        files = {"Dockerfile": b"FROM scratch\nADD large /\nADD small /\n", "large": self.base}
-        with tarfile.open(fileobj=context, mode="w") as tar:
-            for name, content in {**files, "small": os.urandom(SMALL)}.items():
-                entry = tarfile.TarInfo(name)
-                entry.size = len(content)
-                tar.addfile(entry, io.BytesIO(content))
-        context.seek(0)
-        with closing(APIClient(base_url=self.desk.url, version="auto")) as client:
-            said = [*client.build(fileobj=context, custom_context=True, tag=tag, decode=True)]
-            self.assertFalse([line for line in said if "error" in line])
-            return str(client.inspect_image(tag)["Id"])
+        return build_layers(self.desk.url, tag, self.base, os.urandom(SMALL))
 
     @property
     def command(self) -> list[str]:
