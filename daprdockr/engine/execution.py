@@ -6,8 +6,9 @@ Note [An overdue command is killed by us]
     running, and a health check that hangs would leave one more process behind at each attempt. The Engine reports the
     command's process id as the host sees it; if the Engine is on this host and that process really is in the
     container's cgroup, we kill it and its descendants, as far as they are in that cgroup too: a shell that waits for a
-    command would leave it behind. With an Engine elsewhere the number means nothing here, the cgroup does not match,
-    and the command is left alone.
+    command would leave it behind. One that is stopped starts no other, and stays the parent of those it has started; so
+    they are stopped until no more are found, and killed then. With an Engine elsewhere the number means nothing here,
+    the cgroup does not match, and the command is left alone.
 
 Note [Who holds the output]
     Processes that a command left behind hold its output, which the Engine then ends late or never. So a command whose
@@ -117,14 +118,29 @@ def _kill(execution: dict[str, Any]) -> None:
     process: int = execution.get("Pid") or 0
     if not process:
         return
-    children = _children()
+    stopped: set[int] = set()
+    while found := _family(process, execution["ContainerID"]) - stopped:
+        stopped |= found
+        _send(signal.SIGSTOP, found)
+    _send(signal.SIGKILL, stopped & _family(process, execution["ContainerID"]))
+
+
+def _send(number: signal.Signals, processes: set[int]) -> None:
+    for one in processes:
+        with suppress(OSError):
+            os.kill(one, number)
+
+
+def _family(process: int, container: str) -> set[int]:
+    """Return those of a process and all that descend from it that are in the container's cgroup."""
+    children, found = _children(), set()
     family = [process]
     for one in family:
         family += children.get(one, ())
-    for one in family:
         with suppress(OSError):
-            if execution["ContainerID"] in Path(f"/proc/{one}/cgroup").read_text():
-                os.kill(one, signal.SIGKILL)
+            if container in Path(f"/proc/{one}/cgroup").read_text():
+                found.add(one)
+    return found
 
 
 def _children() -> dict[int, list[int]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 from collections.abc import Sequence
-from time import monotonic
+from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -57,6 +60,23 @@ def run(talking: Talking, timeout: float) -> int:
     return execute(client, "c", ["talk"], timeout, monotonic)
 
 
+def living(group: int) -> list[int]:
+    """The processes of a group that have not ended."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, its_group = path.read_text(errors="replace").rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state not in "ZX":
+                found.append(int(path.parent.name))
+    return found
+
+
+def kill(processes: list[int]) -> None:
+    for one in processes:
+        with contextlib.suppress(OSError):
+            os.kill(one, signal.SIGKILL)
+
+
 class OutputTests(SynchronousTestCase):
     """The output of a command."""
 
@@ -82,3 +102,16 @@ class OutputTests(SynchronousTestCase):
         self.addCleanup(command.kill)
         self.assertEqual(run(Talking(float("inf"), None, (0, 0, command.pid)), 0.2), OVERDUE)
         self.assertEqual(command.wait(60), -signal.SIGKILL)
+
+    def test_all_that_it_starts(self) -> None:
+        """Nothing is left of a command that starts others while it is killed."""
+        many = "i=0; while [ $i -lt 1000 ]; do sleep 1000 & i=$((i+1)); done; wait"
+        command = subprocess.Popen(["sh", "-c", many], start_new_session=True)
+        self.addCleanup(command.wait)
+        self.addCleanup(command.kill)
+        self.assertEqual(run(Talking(float("inf"), None, (command.pid,)), 0.2), OVERDUE)
+        deadline = monotonic() + 60
+        while (left := living(command.pid)) and monotonic() < deadline:
+            sleep(0.01)
+        self.addCleanup(kill, left)
+        self.assertEqual([], left)
