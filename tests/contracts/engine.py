@@ -472,8 +472,7 @@ class EngineContract(_Case):
 
     def test_crashed(self) -> None:
         """A container whose program died is returned as exited, with an exit code, and a "die" event is sent."""
-        container = self.create("web")
-        self.engine.start(container)
+        container = self.engine.start(self.create("web")).id
         told = self.listen()
         self.assertTrue(self.listed()[0].running)
         self.crash(self.engine, container)
@@ -496,8 +495,7 @@ class EngineContract(_Case):
 
     def test_stopped_while_paused(self) -> None:
         """A paused container can be stopped."""
-        container = self.create("web")
-        self.engine.start(container)
+        container = self.engine.start(self.create("web")).id
         self.pause(self.engine, container)
         self.engine.stop(container, 0)
         self.assertEqual(self.state(container).status, Status.EXITED)
