@@ -240,11 +240,11 @@ class Incoming:
         self._silent.reset(STALL)
         if self._waiting:
             self._write()
-            return
-        self._channel.resumeInput()
-        if self._has_ended:
+        elif self._has_ended:
             self._silent.cancel()
             self.whole.callback(None)
+        else:
+            self._channel.resumeInput()  # which may call ``frame`` at once
 
     def _not_written(self, failure: Failure) -> None:
         self._is_writing = False

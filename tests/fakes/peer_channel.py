@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from daprdockr.model.frames import FrameKind
 
 
 class SentFrames:
-    """``frames`` are those that were sent, ``over`` is how the session ended, ``input`` what was done to its input."""
+    """
+    ``frames`` are those that were sent, ``over`` is how the session ended, ``input`` what was done to its input.
+    ``on_resume`` is called when that goes on: a channel then hands over, within the call, frames that it has read.
+    """
 
     client = "192.0.2.1"
 
@@ -14,6 +19,7 @@ class SentFrames:
         self.frames: list[tuple[FrameKind, bytes]] = []
         self.over = ""
         self.input: list[str] = []
+        self.on_resume: Callable[[], object] = lambda: None
 
     def send(self, kind: FrameKind, content: bytes = b"") -> None:
         self.frames.append((kind, content))
@@ -32,3 +38,4 @@ class SentFrames:
 
     def resumeInput(self) -> None:  # noqa: N802
         self.input.append("resumed")
+        self.on_resume()

@@ -242,6 +242,22 @@ class WritingTests(ImagesCase):
         self.run.end("write")
         self.assertEqual(self.channel.input[-1], "resumed")
 
+    def test_end_was_read(self) -> None:
+        """An image has arrived when its last piece is written, also if that was read before the channel went on."""
+        self.session.gone()
+        content = saved(more={"padding": bytes(PIECE)})
+        self.channel, self.session = self.begin(len(content))
+        self.run.end("spool")
+        frames = [content[at : at + MAX_CONTENT] for at in range(0, len(content), MAX_CONTENT)]
+        first = PIECE // MAX_CONTENT
+        for frame in frames[:first]:
+            self.session.frame(FrameKind.INPUT, frame)
+        self.channel.on_resume = lambda: self.send(self.session, b"".join(frames[first:]))
+        self.run.end("write")
+        self.assertEqual(self.run.names, ["close", "write"])
+        self.run.end("write")
+        self.run.end("read_archive")
+
     def test_disk(self) -> None:
         """A disk that is full ends it in one line."""
         self.fill()
