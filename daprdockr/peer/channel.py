@@ -5,6 +5,11 @@ Note [A reader that stalls]
     What a session sends waits in the connection's buffer while the other side does not read. When that holds more than
     ``BUFFER`` octets the transport pauses the session, which pauses the connection to the Engine or to the container,
     and the kernel holds up the program that writes there. Nothing is read ahead of what was sent, and no thread waits.
+
+Note [Read until the other side has closed]
+    TLS ends when both sides have said so, and a transport that is paused reads nothing: it would not see that the other
+    side closed, and the place of a session that is over would stay taken for ``LINGER``. So a session that ends reads
+    again, whatever it had paused, and drops what comes.
 """
 
 from __future__ import annotations
@@ -100,7 +105,13 @@ class PeerChannel(Int32StringReceiver):
     def abort(self) -> None:
         self.transport.abortConnection()
 
+    def dataReceived(self, data: bytes) -> None:
+        if not self._over:
+            super().dataReceived(data)
+
     def stringReceived(self, string: bytes) -> None:
+        if self._over:
+            return
         try:
             kind, content = read(string)
             if self._session is not None:
@@ -150,11 +161,12 @@ class PeerChannel(Int32StringReceiver):
         self.finish(FrameKind.REFUSED, reason.encode()[:MAX_CONTENT])
 
     def finish(self, kind: FrameKind, content: bytes = b"") -> None:
-        """Send the last frame, and close when it was read."""
+        """Send the last frame, and close when it was read: Note [Read until the other side has closed]."""
         self.send(kind, content)
         if not self._over:
             self._over = True
             self.transport.unregisterProducer()
+            self.transport.resumeProducing()
             self.transport.loseConnection()
             self._reactor.callLater(LINGER, self._close_late)
 
@@ -164,7 +176,8 @@ class PeerChannel(Int32StringReceiver):
 
     def pauseInput(self) -> None:
         """Take no frames for now."""
-        super().pauseProducing()
+        if not self._over:
+            super().pauseProducing()
 
     def resumeInput(self) -> None:
         if not self._over:

@@ -240,11 +240,12 @@ class Incoming:
         self._silent.reset(STALL)
         if self._waiting:
             self._write()
-        elif self._has_ended:
+            return
+        is_whole = self._has_ended
+        self._channel.resumeInput()  # which may call ``frame``, and so ``_write``, at once
+        if is_whole:
             self._silent.cancel()
             self.whole.callback(None)
-        else:
-            self._channel.resumeInput()  # which may call ``frame`` at once
 
     def _not_written(self, failure: Failure) -> None:
         self._is_writing = False

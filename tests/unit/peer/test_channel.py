@@ -160,6 +160,23 @@ class ChannelTests(SynchronousTestCase):
         self.clock.advance(LINGER)
         self.assertTrue(self.wire.aborted)
 
+    def test_finished_while_paused(self) -> None:
+        """A session that is over reads until the other side has closed, and drops what comes."""
+        self.begin()
+        self.channel.pauseInput()
+        self.channel.finish(FrameKind.STATUS, b"0")
+        self.channel.pauseInput()
+        self.assertEqual(self.wire.producerState, "producing")
+        self.receive(FrameKind.INPUT, b"late")
+        self.channel.resumeInput()
+        self.assertEqual(self.session.events, [])
+
+    def test_ends_in_between(self) -> None:
+        """A frame that came together with the one by which a session ends is dropped, too."""
+        self.begin()
+        self.channel.dataReceived(written(FrameKind.OUTPUT) + written(FrameKind.INPUT, b"late"))
+        self.assertEqual(self.session.events, [])
+
     def test_gone(self) -> None:
         """The end of the connection is reported once, also to a session that came later."""
         self.begin()

@@ -254,9 +254,11 @@ class WritingTests(ImagesCase):
             self.session.frame(FrameKind.INPUT, frame)
         self.channel.on_resume = lambda: self.send(self.session, b"".join(frames[first:]))
         self.run.end("write")
+        self.channel.on_resume = lambda: None
         self.assertEqual(self.run.names, ["close", "write"])
         self.run.end("write")
         self.run.end("read_archive")
+        self.assertEqual(self.channel.input[-1], "resumed")
 
     def test_disk(self) -> None:
         """A disk that is full ends it in one line."""
