@@ -17,7 +17,7 @@ from benchmarks.http_alone import KIND as ALONE
 from benchmarks.http_contestants import CADDY, DAPRDOCKR, NGINX, TRAEFIK
 from benchmarks.http_force import Force
 from benchmarks.http_lost import Loss
-from benchmarks.report import ABSENT, aligned
+from benchmarks.report import ABSENT, aligned, verdict
 
 RATE, COST, BUSY, LOADED, OTHERS = "rate", "cost", "busy", "loaded", "others"
 MEDIAN, P99 = "median", "p99"
@@ -159,7 +159,7 @@ def _rate_goals(result: Result) -> list[str]:
         busy = all(median(result.values(name, BUSY)) >= SATURATED for name in (DAPRDOCKR, peer))
         judged, by = (ratio, "") if busy else (1 / costs, " by the cost of a request")
         goal = f"at least {factor} x {peer}'s requests/s"
-        found.append(f"{goal}: {judged:.2f} x{by}, {_judged(judged >= factor)}")
+        found.append(f"{goal}: {judged:.2f} x{by}, {verdict(judged >= factor)}")
     return found
 
 
@@ -168,10 +168,10 @@ def _force_goals(forces: Iterable[Force]) -> list[str]:
     for force in forces:
         p99 = percentile(force.from_event, 99)
         goal = f"{force.host_names:,} host names: in force within {LONGEST_FORCE * MILLI:g} ms (p99)"
-        found.append(f"{goal}: {p99 * MILLI:.2f} ms, {_judged(p99 <= LONGEST_FORCE)}")
+        found.append(f"{goal}: {p99 * MILLI:.2f} ms, {verdict(p99 <= LONGEST_FORCE)}")
         goal = f"{force.host_names:,} host names: the same workers, grown by less than {MOST_GROWN / MEGABYTE:g} MB"
         kept = force.same_workers and force.grown < MOST_GROWN
-        found.append(f"{goal}: {force.grown / MEGABYTE:.1f} MB, {_judged(kept)}")
+        found.append(f"{goal}: {force.grown / MEGABYTE:.1f} MB, {verdict(kept)}")
     return found
 
 
@@ -181,13 +181,9 @@ def _loss_goals(losses: Iterable[Loss]) -> list[str]:
         if loss.kind in LOSSLESS:
             cut = sum(loss.taken.cut.values())
             goal = f"{loss.kind}: no request lost, no websocket cut"
-            found.append(f"{goal}: {loss.taken.losses} and {cut}, {_judged(loss.taken.losses + cut == 0)}")
+            found.append(f"{goal}: {loss.taken.losses} and {cut}, {verdict(loss.taken.losses + cut == 0)}")
         elif loss.kind == ALONE:
             slowest, met = loss.taken.slowest, loss.taken.losses == 0 and loss.taken.slowest <= SLOWEST
             goal = f"{ALONE}: no request lost, the slowest within {SLOWEST * MILLI:,.0f} ms"
-            found.append(f"{goal}: {loss.taken.losses} and {slowest * MILLI:,.0f} ms, {_judged(met)}")
+            found.append(f"{goal}: {loss.taken.losses} and {slowest * MILLI:,.0f} ms, {verdict(met)}")
     return found
-
-
-def _judged(met: bool) -> str:
-    return "met" if met else "MISSED"

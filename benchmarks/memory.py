@@ -27,7 +27,7 @@ from attrs import evolve, frozen
 
 from benchmarks.clock import wait_until
 from benchmarks.dns_process import processor_time
-from benchmarks.report import aligned
+from benchmarks.report import aligned, verdict
 from daprdockr.arguments.local_reads import SOCKET
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.names import InstanceName
@@ -125,7 +125,7 @@ def report(found: Sequence[tuple[str, Quiet]]) -> str:
         rows.append([name, *(f"{size:.1f}" for size in sizes), str(one.threads), f"{one.processor:.2f}"])
     name, last = found[-1]
     verdicts = [
-        f"{name}: at most {goal:g} {unit}: {value:.2f}, {'met' if value <= goal else 'MISSED'}"
+        f"{name}: at most {goal:g} {unit}: {value:.2f}, {verdict(value <= goal)}"
         for goal, unit, value in ((GOAL, "MB in use", last.memory.rss), (GOAL_IDLE, "% of a core", last.processor))
     ]
     return "\n".join([*aligned(rows), "", "goals:", *verdicts])

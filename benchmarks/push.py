@@ -24,7 +24,7 @@ from contextlib import ExitStack
 from attrs import frozen
 
 from benchmarks.clock import BenchFailed
-from benchmarks.report import aligned
+from benchmarks.report import aligned, verdict
 from tests.rig.cluster.cluster import COMMAND, Cluster
 from tests.rig.docker_engine import PrivateEngine
 from tests.rig.layered import build_layers
@@ -78,15 +78,11 @@ def report(first: Pushed, changed: Sequence[Pushed], loaded: Sequence[float]) ->
     received, longest = max(one.received for one in changed) / 1e6, statistics.median(pushes)
     whole = first.sent / LARGE
     verdicts = [
-        f"a host receives at most {GOAL_MB:g} MB: {received:.3f}, {_verdict(received <= GOAL_MB)}",
-        f"a push takes at most {GOAL_SECONDS:g} s: {longest:.2f}, {_verdict(longest <= GOAL_SECONDS)}",
-        f"hosts that have nothing cost at most {GOAL_ALL:g} images: {whole:.3f}, {_verdict(whole <= GOAL_ALL)}",
+        f"a host receives at most {GOAL_MB:g} MB: {received:.3f}, {verdict(received <= GOAL_MB)}",
+        f"a push takes at most {GOAL_SECONDS:g} s: {longest:.2f}, {verdict(longest <= GOAL_SECONDS)}",
+        f"hosts that have nothing cost at most {GOAL_ALL:g} images: {whole:.3f}, {verdict(whole <= GOAL_ALL)}",
     ]
     return "\n".join([*aligned(rows), "", f"push beside save and load: {ratio:.2f}", "", "goals:", *verdicts])
-
-
-def _verdict(met: bool) -> str:
-    return "met" if met else "MISSED"
 
 
 def measure(rounds: int, stack: ExitStack) -> str:

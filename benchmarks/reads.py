@@ -26,7 +26,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from benchmarks.clock import wait_until
-from benchmarks.report import aligned
+from benchmarks.report import aligned, verdict
 from daprdockr.arguments.local_reads import SOCKET
 from daprdockr.cli.parse import STATE
 from daprdockr.etcd.store import EtcdStore
@@ -105,7 +105,7 @@ def report(found: Mapping[tuple[str, str], Sequence[Spent]]) -> str:
         whole, processor = [one.seconds for one in spent], [one.processor for one in spent]
         rows.append([f"{command}, {way}", *(_spread(values) for values in (whole, processor))])
         if way == BY_AGENT:
-            met = "met" if statistics.median(whole) <= GOAL else "MISSED"
+            met = verdict(statistics.median(whole) <= GOAL)
             verdicts.append(f"{command} within {GOAL:g} s in the median: {statistics.median(whole):.3f} s, {met}")
     return "\n".join([*aligned(rows), "", "goals:", *verdicts])
 

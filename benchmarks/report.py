@@ -76,8 +76,12 @@ def verdicts(figures: Figures) -> list[str]:
     return lines
 
 
+def verdict(met: bool) -> str:
+    return "met" if met else "MISSED"
+
+
 def judged(seconds: float, limit: float) -> str:
-    return f"{'met' if seconds <= limit else 'MISSED'} by {abs(limit - seconds):.2f} s"
+    return f"{verdict(seconds <= limit)} by {abs(limit - seconds):.2f} s"
 
 
 def _kills(figures: Figures) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import field, frozen
 
-from benchmarks.report import ABSENT, aligned
+from benchmarks.report import ABSENT, aligned, verdict
 from benchmarks.scale_store import BEAT, LOST, METHODS, READ, TAKE, TELL, WRITES
 
 ATTEMPTS_LIMIT = 1.2
@@ -151,7 +151,7 @@ def verdicts(run: Run) -> list[str]:
 
 def judged(value: float, limit: float) -> str:
     """:param value: infinite for what never came."""
-    return f"{value:.2f}, {'met' if value <= limit else 'MISSED'}" if value < float("inf") else "not reached, MISSED"
+    return f"{value:.2f}, {verdict(value <= limit)}" if value < float("inf") else "not reached, MISSED"
 
 
 def compared(part: Part) -> str:

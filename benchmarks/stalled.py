@@ -32,7 +32,7 @@ from typing import Any
 from attrs import frozen
 
 from benchmarks.clock import BenchFailed, wait_until
-from benchmarks.report import aligned
+from benchmarks.report import aligned, verdict
 from tests.rig.agent_process import PROGRAMS, AgentProcess
 from tests.rig.docker_engine import engine_url, sample_image, unique_prefix
 from tests.rig.etcd_members import EtcdMembers
@@ -175,9 +175,9 @@ def report(phases: Sequence[Phase], lost: int) -> str:
     growth = max(stalled.memory) - max(before.memory)
     slower = statistics.median(stalled.lags) - statistics.median(before.lags)
     verdicts = [
-        f"stalled readers cost at most {GOAL_MB:g} MB: {growth:.1f}, {'met' if growth <= GOAL_MB else 'MISSED'}",
-        f"and the others at most {GOAL_LAG:g} s: {slower:.3f}, {'met' if slower <= GOAL_LAG else 'MISSED'}",
-        f"no line is lost or comes twice: {lost}, {'MISSED' if lost else 'met'}",
+        f"stalled readers cost at most {GOAL_MB:g} MB: {growth:.1f}, {verdict(growth <= GOAL_MB)}",
+        f"and the others at most {GOAL_LAG:g} s: {slower:.3f}, {verdict(slower <= GOAL_LAG)}",
+        f"no line is lost or comes twice: {lost}, {verdict(not lost)}",
     ]
     return "\n".join([*aligned(rows), "", "goals:", *verdicts])
 
