@@ -1,11 +1,10 @@
 """
 A process that stands still: its connections stay, and nothing answers.
 
-Note: when SIGSTOP has taken effect
------------------------------------
-``kill(2)`` returns as soon as the signal is pending. Some thread of the process has to be scheduled to take it, and
-until then the others run on: a server may take a request and answer it after the call. ``suspend`` therefore returns
-only when each thread is reported stopped by the kernel.
+Note [When SIGSTOP has taken effect]
+    ``kill(2)`` returns as soon as the signal is pending. Some thread of the process has to be scheduled to take it, and
+    until then the others run on: a server may take a request and answer it after the call. ``suspend`` therefore
+    returns only when each thread is reported stopped by the kernel.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _STILL = frozenset("TtZX")
 
 def suspend(pid: int) -> None:
     """
-    Stop a process, and return when none of its threads runs any more.
+    Stop a process, and return when none of its threads runs any more: Note [When SIGSTOP has taken effect].
 
     :raises ProcessLookupError: there is no such process.
     :raises AssertionError: a thread still runs after half a minute.
