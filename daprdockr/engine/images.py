@@ -91,11 +91,13 @@ class EngineImages:
         """An image never changes, so each is inspected once."""
         listed = sorted(client.images(), key=lambda one: int(one.get("Created") or 0), reverse=True)
         ids = [str(one["Id"]) for one in listed[:MOST_IMAGES]]
-        self._layers = {one: self._layers[one] for one in ids if one in self._layers}
+        before = self._layers  # a call in another thread may replace it
+        layers = {one: before[one] for one in ids if one in before}
         for one in ids:
-            if one not in self._layers and (found := _look(client, one)) is not None:
-                self._layers[one] = found.layers
-        return list(self._layers.values())
+            if one not in layers and (found := _look(client, one)) is not None:
+                layers[one] = found.layers
+        self._layers = layers
+        return list(layers.values())
 
     def save(self, reference: str) -> Iterator[bytes]:
         """Yield the archive of an image. :raises EngineError: it is not there, or cannot be read."""
