@@ -14,6 +14,12 @@ Note [A question about the past]
     In a list, a key that was deleted while this agent was disconnected is absent like a key that never existed. Unless
     a mark distinguishes the two, etcd is asked for its contents at the revision known here. Until it answers, the
     changes of the watch wait.
+
+Note [Changes follow their list]
+    When that question cannot be answered, the list is put off: another one is read ``ASK_AGAIN`` seconds later. The
+    changes reported until then continue the list that was put off, not what is known here. Taken over without it, they
+    would raise the known revision past changes that this agent never saw, and the next answer about the past would
+    refute an etcd that is right. So they are dropped: the next list contains them.
 """
 
 from __future__ import annotations
@@ -56,6 +62,8 @@ class Believer(Protocol):
 
     def freeze(self, doubted: EtcdDoubted) -> None: ...
 
+    def lose_touch(self, reason: str) -> None: ...
+
     def list_again(self, after: float) -> None: ...
 
 
@@ -83,6 +91,7 @@ class Belief:
         self._draw = draw
         self._kept = KeptDoubt(reactor=reactor, run=run, state=state)
         self._waiting: Pending | None = None
+        self._put_off = False
         self.doubt: Doubt | None = None
 
     def load(self) -> None:
@@ -101,7 +110,7 @@ class Belief:
 
     def listed(self, listing: Listing) -> None:
         """Judge a list."""
-        self._waiting = None
+        self._waiting, self._put_off = None, False
         if self.doubt is not None and is_over(self.doubt, listing.entries, self._cluster.keys.trust):
             self._begin_anew(listing)
         elif self.doubt is not None and self.doubt.lasts:
@@ -116,12 +125,10 @@ class Belief:
                 self._believer.list_again(0)
         elif batch.cluster_id != self._cluster.cluster_id:
             self._begin(f"a change came from another etcd cluster ({batch.cluster_id:x})", lasts=False)
-        elif self._waiting is None:
+        elif self._waiting is not None:
+            self._wait(self._waiting, batch)
+        elif not self._put_off:
             self._believer.take_changes(batch)
-        else:
-            self._waiting.add(batch)
-            if self._waiting.size > MOST_BYTES:
-                self._put_off()
 
     def begin(self, reason: str) -> None:
         """Begin a doubt that lasts."""
@@ -131,7 +138,7 @@ class Belief:
         """Take note that the watch broke."""
         self._cluster.history.unbroken = False  # Note [Marks of an unbroken history] in ``known.history``
         if self._waiting is not None:
-            self._put_off()
+            self._list_later()
 
     def _judge(self, listing: Listing) -> None:
         try:
@@ -156,7 +163,8 @@ class Belief:
         except EtcdError as error:
             self.log.warn("etcd did not return its contents at the known revision: {reason}", reason=error)
             if self._waiting is waiting:
-                self._put_off()
+                self._believer.lose_touch(str(error))
+                self._list_later()
             return
         if self._waiting is not waiting:
             return
@@ -175,8 +183,15 @@ class Belief:
             self._keep()
         self._believer.take_list(listing)
 
-    def _put_off(self) -> None:
-        self._waiting = None
+    def _wait(self, waiting: Pending, batch: Batch) -> None:
+        waiting.add(batch)
+        if waiting.size > MOST_BYTES:
+            self._believer.lose_touch("more is written to etcd than can wait until its list is judged")
+            self._list_later()
+
+    def _list_later(self) -> None:
+        """See Note [Changes follow their list]."""
+        self._waiting, self._put_off = None, True
         self._believer.list_again(ASK_AGAIN)
 
     def _begin(self, reason: str, *, lasts: bool) -> None:

@@ -2,9 +2,9 @@
 The mirror as a service: follows etcd and reports each change to its subscriber.
 
 Note [In touch]
-    ``in_touch`` is False from the start, after every broken watch, and as long as etcd is not the one we know, until a
-    listing or a change was taken over. The planner then stops nothing and claims nothing; names and routes stay as they
-    are, because no change is published. ``belief`` decides what is believed.
+    ``in_touch`` is False from the start, after every broken watch, while a list cannot be judged, and as long as etcd
+    is not the one we know, until a listing or a change was taken over. The planner then stops nothing and claims
+    nothing; names and routes stay as they are, because no change is published. ``belief`` decides what is believed.
 """
 
 from __future__ import annotations
@@ -165,8 +165,7 @@ class Mirror(Service):
 
     def _lost(self, reason: str) -> None:
         self._belief.lost()
-        self._etcd.outage.failed(reason)
-        self.in_touch, self.condition = False, EtcdLost(reason, self._belief.condition)
+        self.lose_touch(reason)
 
     # Called by ``Belief``.
 
@@ -190,6 +189,11 @@ class Mirror(Service):
         """See Note [In touch]."""
         self._frozen_for.found(str(doubted))
         self.in_touch, self.condition, self._logged = False, doubted, False
+
+    def lose_touch(self, reason: str) -> None:
+        """See Note [In touch]; the reason is why etcd cannot be followed."""
+        self._etcd.outage.failed(reason)
+        self.in_touch, self.condition = False, EtcdLost(reason, self._belief.condition)
 
     def list_again(self, after: float) -> None:
         """Have the follower list again after so many seconds."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from twisted.logger import capturedLogs
 
+from daprdockr.agent.mirror.belief import ASK_AGAIN, MOST_BYTES
 from daprdockr.agent.mirror.snapshots import KEEP_DELAY
-from daprdockr.model.stored.entries import Deleted
+from daprdockr.model.stored.entries import Batch, Deleted, Entry
 from tests.build.history import defined
 from tests.build.mirror_case import MirrorCase
-from tests.build.values import API, KEYS, WEB
+from tests.build.values import API, KEYS, WEB, named
+from tests.fakes.run import HeldRun
 
 
 class FreezeTests(MirrorCase):
@@ -106,3 +108,85 @@ class FreezeTests(MirrorCase):
         self.assertTrue(self.mirror.in_touch)
         self.assertEqual(self.mirror.known_services(), {API, WEB})
         self.assertIsNone(self.state.read_doubt())
+
+
+class PutOffTests(MirrorCase):
+    """Note [Changes follow their list]: a list that needs an answer about the past, which does not come at once."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.held = HeldRun()
+        self.mirror = self.make(self.held)
+        self.mirror.startService()
+        self.store.put(KEYS.identity, b"7")
+        self.define(WEB.service)
+        self.report()
+        self.define(WEB.service)  # the mirror does not see how it was written again
+        self.report()
+
+    def define(self, service: str) -> None:
+        self.store.put(KEYS.service(named(service).name), named(service).encode())
+
+    def report(self) -> None:
+        """Report all that etcd holds."""
+        self.mirror.listed(self.store.list(KEYS.mirrored))
+        self.clock.advance(0)
+
+    def change(self, service: str) -> None:
+        """Store a definition and report it."""
+        self.define(service)
+        batch = self.store.since(KEYS.mirrored, self.store.revision)
+        assert batch is not None
+        self.mirror.changed(batch)
+        self.clock.advance(0)
+
+    def refuse_answer(self) -> None:
+        """The question reaches etcd while it is away."""
+        self.store.unavailable = True
+        self.held.end("list")
+        self.store.unavailable = False
+
+    def assert_put_off(self) -> None:
+        """Nothing was taken over, another list was asked for; it is believed, and so are the changes after it."""
+        self.change(API.service)
+        self.assertEqual((self.mirror.known_services(), self.mirror.cluster.revision), ({WEB}, 3))
+        self.assertFalse(self.mirror.in_touch)
+        self.clock.advance(ASK_AGAIN)
+        self.assertEqual(self.follower.told[-1], "list again")
+
+        self.report()
+        self.held.end("list")
+        self.assertEqual((self.mirror.trouble, self.mirror.in_touch), ("", True))
+        self.assertEqual(self.mirror.cluster.services[API].revision, 5)
+        self.change("other")
+        self.assertEqual(self.mirror.cluster.revision, 6)
+
+    def test_answered(self) -> None:
+        """The changes that were reported while the answer was awaited are taken over with their list."""
+        self.change(API.service)
+        self.assertEqual((self.mirror.known_services(), self.mirror.cluster.revision), ({WEB}, 3))
+        self.held.end("list")
+        self.assertEqual((self.mirror.known_services(), self.mirror.cluster.revision), ({API, WEB}, 5))
+        self.assertTrue(self.mirror.in_touch)
+
+    def test_not_answered(self) -> None:
+        """Where etcd does not answer, the changes that follow do not hide those that were missed."""
+        self.refuse_answer()
+        self.assertIn("etcd did not answer", self.mirror.trouble)
+        self.assert_put_off()
+
+    def test_lost(self) -> None:
+        """Nor do they where the watch breaks meanwhile, and goes on after the list."""
+        self.lost()
+        self.held.end("list")
+        self.assert_put_off()
+
+    def test_too_much(self) -> None:
+        """Nor where more is written than can wait."""
+        for number in range(MOST_BYTES // 4096 + 1):
+            self.assertTrue(self.mirror.in_touch)
+            self.mirror.changed(Batch(1, 4, (Entry(KEYS.service(named(f"s{number}").name), b"", 4, 4),)))
+            self.clock.advance(0)
+        self.assertIn("more is written to etcd than can wait", self.mirror.trouble)
+        self.held.end("list")
+        self.assert_put_off()
