@@ -20,6 +20,7 @@ from daprdockr.agent.mirror.mirror import Following
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
 from daprdockr.engine.events import EventConsumer, EventListener
+from daprdockr.engine.images import EngineImages
 from daprdockr.etcd.follow import Follower, Listener, Pacing
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.runtime.sequence import Sequence
@@ -67,7 +68,7 @@ class ScaleAgent:
                 renew=lambda: None,
                 use_password=lambda password: None,
             ),
-            docker=lambda former: Docker(self._engine, self._listen, healthy),
+            docker=lambda former: Docker(self._engine, EngineImages(settings.docker), self._listen, healthy),
         )
 
     def _follow(self, listener: Listener) -> Following:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from daprdockr.agent.reconcile.other_nodes import NoOthers, OtherNodes, Others
-from daprdockr.engine.images import EngineImages
 from daprdockr.model.errors import NotFound
 from daprdockr.model.session import ImageAsked, SessionRequest
 from daprdockr.peer.images import ImagesHere
@@ -34,7 +33,7 @@ def images_here(base: Foundation, loaded: Callable[[str], None]) -> ImagesHere:
 
     return ImagesHere(
         node=settings.node,
-        engine=EngineImages(settings.docker),
+        engine=base.docker.images,
         run=pools.images,
         hand=pools.handing,
         directory=settings.state_dir,
@@ -50,7 +49,7 @@ def offers(base: Foundation) -> Offers | None:
         return None
     return Offers(
         node=settings.node,
-        engine=EngineImages(settings.docker),
+        engine=base.docker.images,
         run=base.outside.pools.images,
         directory=settings.state_dir,
         cluster=base.cluster,
@@ -65,7 +64,7 @@ def other_nodes(base: Foundation, own: OwnPeer | None) -> Others:
     fetching = Fetching(
         node=settings.node,
         own=own.pair,
-        engine=EngineImages(settings.docker),
+        engine=base.docker.images,
         directory=settings.state_dir,
         clock=outside.reactor.seconds,
     )

@@ -19,6 +19,7 @@ from daprdockr.agent.host.host import Listening
 from daprdockr.agent.host.probe import Probe
 from daprdockr.agent.mirror.mirror import Following
 from daprdockr.engine.events import EventConsumer
+from daprdockr.engine.images import EngineImages
 from daprdockr.etcd.address import EtcdEndpoint
 from daprdockr.etcd.follow import Listener
 from daprdockr.model.seams import Engine, EtcdUpkeep, MemberList, Store
@@ -150,10 +151,12 @@ class Etcd:
 @frozen
 class Docker:
     """
-    ``listen`` makes the listener that reports the Engine's events to a consumer; ``probe`` checks a container once.
+    ``images`` are those of the Engine as archives; ``listen`` makes the listener that reports the Engine's events to a
+    consumer; ``probe`` checks a container once.
     """
 
     engine: Engine
+    images: EngineImages
     listen: Callable[[EventConsumer], Listening]
     probe: Probe
 

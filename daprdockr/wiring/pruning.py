@@ -8,7 +8,6 @@ from functools import partial
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.host.pruning import Pruning, named_images
 from daprdockr.agent.mirror.mirror import Mirror
-from daprdockr.engine.images import EngineImages
 from daprdockr.wiring.foundation import Foundation
 
 
@@ -20,7 +19,7 @@ def pruning(base: Foundation, mirror: Mirror, host: Host) -> Pruning | None:
     return Pruning(
         reactor=outside.reactor,
         run=outside.pools.images,
-        images=EngineImages(base.settings.docker),
+        images=base.docker.images,
         named=partial(outside.pools.etcd.calls, named_images, outside.etcd.store, base.cluster.keys),
         is_certain=lambda: mirror.in_touch and host.listed and host.condition is None,
         age=hours * 3600.0,

@@ -22,6 +22,7 @@ from daprdockr.arguments.settings import Settings
 from daprdockr.dns.listening.addresses import host_addresses
 from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.engine.events import EventConsumer, EventListener
+from daprdockr.engine.images import EngineImages
 from daprdockr.etcd.address import EtcdEndpoint
 from daprdockr.etcd.etcd_members import EtcdMembers
 from daprdockr.etcd.failover import Failover
@@ -177,4 +178,5 @@ def _docker(settings: Settings, reactor: Any, checks: Workers, former: tuple[str
     def listen(consumer: EventConsumer) -> EventListener:
         return EventListener(engine, consumer, random.random)
 
-    return Docker(engine=engine, listen=listen, probe=RealProbe(reactor=reactor, pool=checks, engine=engine))
+    probe = RealProbe(reactor=reactor, pool=checks, engine=engine)
+    return Docker(engine=engine, images=EngineImages(settings.docker), listen=listen, probe=probe)

@@ -35,6 +35,7 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
 from daprdockr.dns.zone.zone import Zone
 from daprdockr.engine.events import EventConsumer
+from daprdockr.engine.images import EngineImages
 from daprdockr.etcd.follow import Listener
 from daprdockr.guard.clock import boot_id
 from daprdockr.guard.watch import Guard
@@ -265,7 +266,9 @@ class MemoryAgent:
 
     def _reached(self, former: tuple[str, ...]) -> Docker:
         self.docker.former = former
-        return Docker(engine=self.docker, listen=self._listen, probe=self._look)
+        return Docker(
+            engine=self.docker, images=EngineImages(self.settings.docker), listen=self._listen, probe=self._look
+        )
 
     def _listen(self, consumer: EventConsumer) -> SteppedListener:
         self.listener = SteppedListener(self.docker, consumer)
