@@ -19,7 +19,7 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
 from daprdockr.runtime.profile import Profile
 from daprdockr.wiring.answering import ReadSocket
-from daprdockr.wiring.deciding import Deciding, Reporting, deciding, reporting
+from daprdockr.wiring.deciding import Deciding, deciding
 from daprdockr.wiring.edges import Edges, edges
 from daprdockr.wiring.finding import Found, finding
 from daprdockr.wiring.foundation import Foundation, foundation, surroundings
@@ -27,6 +27,7 @@ from daprdockr.wiring.measuring import Measured
 from daprdockr.wiring.outside import Outside
 from daprdockr.wiring.peer_listening import peer_listener
 from daprdockr.wiring.renewing import renewer
+from daprdockr.wiring.reporting import Reporting, reporting
 from daprdockr.wiring.serving import listener
 from daprdockr.wiring.subscriptions import subscribe, subscribe_peer
 from daprdockr.wiring.upkeep import upkeep

@@ -10,10 +10,11 @@ before subscribers] in ``daprdockr.agent.mirror.views``.
 from __future__ import annotations
 
 from daprdockr.peer.listener import PeerListener
-from daprdockr.wiring.deciding import Deciding, Reporting
+from daprdockr.wiring.deciding import Deciding
 from daprdockr.wiring.edges import Edges, forwarding, listened
 from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation
+from daprdockr.wiring.reporting import Reporting
 
 
 def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, reports: Reporting) -> None:

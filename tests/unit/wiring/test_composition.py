@@ -17,8 +17,8 @@ from daprdockr.dns.zone.challenge_zone import ChallengeZone
 from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.proxy.routing import Routing
+from daprdockr.wiring.carrying_out import network
 from daprdockr.wiring.composition import Composition, compose
-from daprdockr.wiring.deciding import network
 from daprdockr.wiring.outside import Pools
 from daprdockr.wiring.real import real
 from daprdockr.wiring.subscriptions import subscribe

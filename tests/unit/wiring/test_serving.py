@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.membership.progress import Serving
-from daprdockr.wiring.deciding import serving
 from daprdockr.wiring.measuring import Measured
+from daprdockr.wiring.reporting import serving
 from daprdockr.wiring.serving import listener, served
 from tests.fakes.agents import MemoryCluster
 

@@ -9,7 +9,7 @@ from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.model.stored.events import Event
 from daprdockr.picture.nodes import node_table
-from daprdockr.wiring.deciding import network
+from daprdockr.wiring.carrying_out import network
 from tests.build.values import HTTP, KEYS, definition
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 

@@ -1,0 +1,98 @@
+# -*- test-case-name: tests.unit.wiring.test_composition,tests.unit.wiring.test_serving -*-
+"""The loops that report: to DNS, nginx and the relay, to etcd, and to the other nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from attrs import frozen
+
+from daprdockr.agent.membership.progress import Followers, Serving
+from daprdockr.agent.reporting.doubting import Doubting
+from daprdockr.agent.reporting.publish import Publish
+from daprdockr.agent.reporting.publish_challenges import PublishChallenges
+from daprdockr.agent.reporting.publish_ports import PublishPorts
+from daprdockr.wiring.edges import Edges
+from daprdockr.wiring.finding import Found
+from daprdockr.wiring.foundation import Foundation
+from daprdockr.wiring.held_ports import held_ports
+
+
+@frozen
+class Reporting:
+    """The loops that report: to DNS, nginx and the relay, and to etcd."""
+
+    publish: Publish
+    publish_ports: PublishPorts
+    doubting: Doubting
+    followers: Followers
+    publish_challenges: PublishChallenges
+
+
+def reporting(base: Foundation, outward: Edges, found: Found) -> Reporting:
+    outside, node = base.outside, base.settings.node
+    publish = Publish(
+        reactor=outside.reactor,
+        node=node,
+        addresses=found.around.whereabouts.value.addresses,
+        cluster=base.cluster,
+        own_claims=found.known.own_claims,
+        may_run=found.local.host.may_run,
+        record_event=base.journal.record,
+    )
+    publish_ports = PublishPorts(
+        reactor=outside.reactor,
+        node=node,
+        cluster=base.cluster,
+        claims=publish.claims,
+        held=lambda: held_ports(base.settings, found.local.host.containers),
+        record_event=base.journal.record,
+    )
+    heartbeat = found.member.heartbeat
+    doubting = Doubting(
+        reactor=outside.reactor,
+        run=outside.pools.etcd.calls,
+        store=outside.etcd.store,
+        key=base.cluster.keys.doubt(node),
+        mirror=found.known.mirror,
+        host=found.local.host,
+        lease=lambda: heartbeat.lease,
+    )
+    challenges = PublishChallenges(base.cluster)
+    followers = _followers(base, found, serving((publish, publish_ports, challenges), outward))
+    return Reporting(publish, publish_ports, doubting, followers, challenges)
+
+
+def _followers(base: Foundation, found: Found, served: Serving) -> Followers:
+    return Followers(
+        reactor=base.outside.reactor,
+        node=base.settings.node,
+        cluster=base.cluster,
+        serving=served,
+        record=found.member.progress,
+        write=found.member.heartbeat.refresh,
+    )
+
+
+class Published(Protocol):
+    """Something that is published, up to a ``revision`` of the cluster."""
+
+    @property
+    def revision(self) -> int: ...
+
+
+def serving(published: Sequence[Published], outward: Edges) -> Serving:
+    """Return what names and routes say of themselves."""
+    nginx, relay = outward.nginx, outward.relay
+
+    def reached() -> int:
+        in_force = (relay.reached, None if nginx is None else nginx.reached)
+        found = [one.revision for one in published]
+        return min([*found, *(revision for revision in in_force if revision is not None)])
+
+    return Serving(reached, _nothing if nginx is None else nginx.busy)
+
+
+async def _nothing() -> frozenset[str]:
+    return frozenset()
