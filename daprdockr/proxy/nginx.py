@@ -11,15 +11,10 @@ Note [Serving the last known routes]
 Note [An nginx that was restarted]
     It has the routes that were written to the disk last, which may be older than those it was given. So the end of the
     process makes the agent forget the state of nginx, and send the whole state until it is taken.
-
-Note [An nginx without routes]
-    The configuration of version 0.1.0 had the routes in it. An nginx that takes up a present one in its place would
-    know none, and answer 503 until it is given some. So the routes are stored first, and nginx begins with them.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -27,35 +22,28 @@ from typing import Any
 from attrs import evolve, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.defer import TimeoutError as DeferredTimeout
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daprdockr.model.errors import DiskError, ProxyError
 from daprdockr.model.trouble import Trouble, line
-from daprdockr.model.troubles.http import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
+from daprdockr.model.troubles.http import NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
 from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
 from daprdockr.proxy import certificates
+from daprdockr.proxy.beginning import Beginning, unwritable
 from daprdockr.proxy.certificates import CertificateState
 from daprdockr.proxy.configuration import NginxSettings
 from daprdockr.proxy.door import DoorSocket
 from daprdockr.proxy.files import ProxyFiles
 from daprdockr.proxy.message import DoorState, changed_state, difference, whole
 from daprdockr.proxy.program import NginxProgram, arguments
-from daprdockr.proxy.publisher import DISK_RETRY, Publisher
+from daprdockr.proxy.publisher import Publisher
 from daprdockr.proxy.routes import Route, check_endpoint
 from daprdockr.proxy.table import Messages, RouteTable
 from daprdockr.proxy.taking_up import TakingUp
 from daprdockr.proxy.tls_files import TlsFiles
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.signal import Signal
-
-ABSENT_RETRY = 30.0
-"""Seconds between two searches for a program that is not installed."""
-
-FIRST_ROUTES = 30.0
-"""The longest wait for routes to store: Note [An nginx without routes]."""
 
 
 @frozen
@@ -124,10 +112,11 @@ class Nginx(Service):
         )
         self._tls = TlsFiles(Path(settings.tls), settings.default_pair) if settings.default_pair else None
         self._certificates = self._certificate_table(self._tls) if self._tls else None
+        self._beginning = Beginning(program=program, files=self._files, tls=self._tls, reactor=reactor, run=run)
         self._process: SupervisedProcess | None = None
-        self._beginning: Deferred[None] | None = None
+        self._begun: Deferred[None] | None = None
         self._generation = ""
-        self._found: NginxUnusable | NginxDown | FilesUnwritable | None = None
+        self._found: NginxUnusable | NginxDown | None = None
 
     def _certificate_table(self, files: TlsFiles) -> RouteTable[CertificateState]:
         """Return the table of certificates: sure at once, as what this node has of them is all that it serves."""
@@ -156,7 +145,7 @@ class Nginx(Service):
         reasons = (self._configuring.reason, *(table.reason for table in self._tables))
         if reason := next(filter(None, reasons), ""):
             return RoutesNotServed(reason)
-        return None if self.pid is not None else self._found or NginxNotStarted()
+        return None if self.pid is not None else self._found or self._beginning.trouble or NginxNotStarted()
 
     @property
     def status(self) -> ProxyStatus:
@@ -244,7 +233,7 @@ class Nginx(Service):
 
     def startService(self) -> None:
         super().startService()
-        self._beginning = Deferred.fromCoroutine(self._begin()).addErrback(self._begin_failed)
+        self._begun = Deferred.fromCoroutine(self._begin()).addErrback(self._begin_failed)
 
     def stopService(self) -> Deferred[None]:
         """Leave nginx serving, or end it: the Deferred fires when everything that was to end is gone."""
@@ -252,8 +241,8 @@ class Nginx(Service):
         self._configuring.stop()
         for table in self._tables:
             table.stop()
-        if self._beginning is not None:
-            self._beginning.cancel()
+        if self._begun is not None:
+            self._begun.cancel()
         return Deferred.fromCoroutine(self._end())
 
     async def _end(self) -> None:
@@ -266,58 +255,17 @@ class Nginx(Service):
 
     async def _begin(self) -> None:
         """See Note [Serving the last known routes]."""
-        self._settings = await self._usable()
-        startable = await self._prepared()
+        self._settings = await self._beginning.usable(self._settings)
+        startable = await self._beginning.prepared()
         self._process = self._supervised()
         if startable:
             self._process.startService()
-            await self._store_first_routes()
+            await self._beginning.store_first_routes(self._published, self._first_routes)
         self._configuring.want(self._settings)
         self._configuring.start()
 
-    async def _store_first_routes(self) -> None:
-        """See Note [An nginx without routes]."""
-        if await self._run(self._files.routes.exists):
-            return
-        with contextlib.suppress(DeferredTimeout, OSError):  # then it has to do without
-            await self._published.addTimeout(FIRST_ROUTES, self._reactor)
-            await self._run(self._files.keep_routes, whole(evolve(self._state, thumbprint=self._thumbprint), 0))
-
-    async def _usable(self) -> NginxSettings:
-        """
-        Return the settings for the program here, retrying until it is installed: DNS and containers do without it.
-        """
-        while True:
-            try:
-                version, modules = await self._program.version(), await self._program.modules()
-                return evolve(self._settings, version=version, modules=modules)
-            except ProxyError as error:
-                self._report(NginxUnusable(str(error)))
-            await deferLater(self._reactor, ABSENT_RETRY)
-
-    async def _prepared(self) -> bool:
-        """Return whether there is a configuration to start with; retried until the disk has room for the files."""
-        while True:
-            try:
-                return await self._run(self._prepare_files)
-            except OSError as error:
-                self._report(self._unwritable(error))
-            await deferLater(self._reactor, DISK_RETRY)
-
-    def _prepare_files(self) -> bool:
-        """Prepare the directories; in a thread. :raises OSError: there is no room."""
-        if self._tls is not None:
-            self._tls.prepare()
-        return self._files.prepare()
-
-    def _report(self, found: NginxUnusable | FilesUnwritable) -> None:
-        """Log it once, not at every retry."""
-        if found != self._found:
-            self.log.error("HTTP is not served: {reason}", reason=str(found))
-        self._found = found
-
-    def _unwritable(self, error: OSError) -> FilesUnwritable:
-        return FilesUnwritable(str(self._files.directory), str(error.strerror))
+    def _first_routes(self) -> bytes:
+        return whole(evolve(self._state, thumbprint=self._thumbprint), 0)
 
     def _begin_failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
@@ -359,7 +307,7 @@ class Nginx(Service):
         try:
             self._generation = await self._taking_up.serve(self._process, settings)
         except OSError as error:
-            raise DiskError(str(self._unwritable(error))) from None
+            raise DiskError(str(unwritable(self._files, error))) from None
         finally:
             for table in self._tables:
                 table.start()  # not earlier: an nginx that starts does not answer yet, which is no fault
