@@ -15,7 +15,8 @@ from daprdockr.agent.host.last_words import ReadLastWords
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
-from daprdockr.agent.reconcile.container_steps import ContainerSteps, GivenToContainers
+from daprdockr.agent.reconcile.container_steps import ContainerSteps
+from daprdockr.agent.reconcile.creating import GivenToContainers
 from daprdockr.agent.reconcile.delivery import Delivery, StoredValues
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork

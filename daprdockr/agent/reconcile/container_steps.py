@@ -18,36 +18,18 @@ Note [Started once]
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import assert_never
-
-from attrs import frozen
 
 from daprdockr.agent.guarding.guarded import Guarded
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
-from daprdockr.agent.host.ports import check_fixed, choose_ports, is_free
-from daprdockr.agent.reconcile.delivery import Delivery
+from daprdockr.agent.reconcile.creating import Creating, GivenToContainers
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
-from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.agent.reconcile.pulling import Pulling
 from daprdockr.agent.reconcile.whose_fault import whose_fault
-from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, NameTaken, PortTaken
-from daprdockr.model.host import LABEL_HEALTH, LABEL_ON_PARTITION, LABEL_RUN, ContainerState, Image, Port, Status
-from daprdockr.model.names import InstanceName, shorten
-from daprdockr.model.wanted.definition import Definition
-from daprdockr.model.wanted.privileges import needed_for, refusal
-from daprdockr.planning.keeping.body import (
-    MOST_EXPOSED,
-    container_body,
-    container_labels,
-    container_names,
-    published,
-    unpublished,
-)
-from daprdockr.planning.keeping.resolvers import resolvers
+from daprdockr.model.errors import EngineError, EngineRefused, PortTaken
+from daprdockr.model.host import ContainerState, Status
 from daprdockr.planning.outcome import Done, StepOutcome
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import (
@@ -61,18 +43,6 @@ from daprdockr.planning.steps import (
     StopContainer,
 )
 from daprdockr.runtime.pool import Run
-
-
-@frozen
-class GivenToContainers:
-    """The network, secrets and files that a container gets: ``network`` returns the settings as they are now."""
-
-    network: Callable[[], ContainerNetwork]
-    delivery: Delivery
-
-
-MOST_REFUSED = 64
-"""Ports that the Engine refused are not chosen again until so many others were."""
 
 
 class ContainerSteps:
@@ -99,15 +69,12 @@ class ContainerSteps:
         self._engine = threads.engine
         self._threads = threads
         self._host = host
-        self._failures = failures
-        self._here = here
-        self._network = given.network
         self._delivery = given.delivery
         self._guarded = guarded
-        self._record_event = record_event
         self._pull = Pulling(threads, host.stock, record_event)
-        self._refused: deque[int] = deque(maxlen=MOST_REFUSED)
-        self._crowded: deque[str] = deque(maxlen=MOST_REFUSED)
+        self._create = Creating(
+            threads=threads, host=host, failures=failures, here=here, given=given, record_event=record_event
+        )
 
     async def __call__(self, step: ContainerStep) -> StepOutcome:
         """Carry out one step; return its outcome."""
@@ -146,81 +113,6 @@ class ContainerSteps:
             case _:
                 assert_never(step)
 
-    async def _create(self, step: CreateContainer) -> None:
-        here, instance, definition = self._here(), step.instance, step.definition
-        if here.allow is not None and (missing := definition.container.privileges - here.allow):
-            raise EngineRefused(refusal(missing))
-        run, network = self._work(step), self._network()
-        await self._check_volumes(run, definition, here)
-        image = await self._image(run, definition)
-        ports = () if step.run else await self._choose(run, step, image, network)
-        dns = self._resolvers(step, network)
-        for name in container_names(instance, definition, here.node, here.cluster):
-            revisions = step.fence, step.defined
-            labels = container_labels(instance, definition, name, here.node, here.cluster, revisions)
-            labels |= _of_run(step)
-            body = container_body(instance, definition, ports, labels, dns, network.addresses)
-            body |= {"Cmd": list(step.command)} if step.command else {}
-            handed = await self._delivery.prepare(run, name, definition)
-            try:
-                container = await run(self._engine.create, name, handed.added_to(body))
-            except NameTaken:
-                there = await run(self._engine.inspect, name)
-                if there is None or there.made_as:
-                    continue  # another owner's, who may keep it
-            else:
-                there = _created(container, name, step, here, ports, labels[LABEL_HEALTH])
-            self._host.containers.update(there)
-            return
-        raise NameTaken(f"{instance} has no name that is free: remove what is called like container {name}")
-
-    async def _check_volumes(self, run: Run, definition: Definition, here: Here) -> None:
-        """:raises EngineRefused: a volume that is there already needs a privilege that is not allowed here."""
-        for name in definition.container.named_volumes if here.allow is not None else ():
-            volume = await run(self._engine.volume, name)
-            if here.allow is not None and volume is not None and (missing := needed_for(volume) - here.allow):
-                raise EngineRefused(f"volume {shorten(name)} leads out of the container: {refusal(missing)}")
-
-    def _resolvers(self, step: CreateContainer, network: ContainerNetwork) -> tuple[str, ...]:
-        """Return those that the container can reach from its own network."""
-        service = step.instance.service
-        found = resolvers(step.definition, network.resolvers, self._host.stock.inventory.networks)
-        if found.lacking and found.lacking != self._failures.lacking.get(service):
-            self._record_event(str(service), found.lacking)
-        self._failures.lacks(service, found.lacking)
-        return found.addresses
-
-    async def _image(self, run: Run, definition: Definition) -> Image:
-        """
-        Return the image of the reference as it is now: since it was planned with, somebody may have built another under
-        its tag.
-        """
-        reference = definition.image
-        image = await run(self._engine.image, reference)
-        if image is None:
-            self._host.stock.removed(reference)
-            raise ImageAbsent(f"image {reference} was removed from this host")
-        self._host.stock.pulled(reference, image)
-        if (more := unpublished(definition, image)) and image.id not in self._crowded:
-            self._crowded.append(image.id)
-            text = f"exposes {more} ports more than the {MOST_EXPOSED} that are published unnamed"
-            self._record_event(reference, f"{text}: name those that you need in Container.ExposedPorts")
-        return image
-
-    async def _choose(
-        self, run: Run, step: CreateContainer, image: Image, network: ContainerNetwork
-    ) -> tuple[Port, ...]:
-        """Return a host port for each port to publish, where possible the planned one."""
-        planned = {(port.container, port.protocol): port for port in step.ports}
-        fixed = {(port.container, port.protocol): port for port in step.definition.container.host_ports}
-        wanted = [planned.get(key, Port(*key)) for key in published(step.definition, image) if key not in fixed]
-        free, here = partial(is_free, addresses=network.addresses), self._held(step.instance)
-        if fixed:
-            await run(check_fixed, fixed.values(), {**here, **network.held}, free)
-        refused = {(protocol, port) for protocol in ("tcp", "udp") for port in self._refused}
-        taken = refused.union(here, network.routes)
-        return tuple(sorted([*fixed.values(), *await run(choose_ports, step.instance, wanted, taken, free)]))
-
     async def _start(self, step: StartContainer) -> None:
         known = self._host.containers.get(step.container)
         if known is not None and known.run and await self._was_started(step):
@@ -234,7 +126,7 @@ class ContainerSteps:
             state = await self._work(step)(self._engine.start, step.container)
         except EngineError as error:
             if isinstance(error, PortTaken):
-                self._refused.append(error.port)
+                self._create.refused(error.port)
             await self._host.inspect(step.container)  # it shows why it could not start, which decides what comes next
             raise
         self._host.containers.update(state)
@@ -290,38 +182,3 @@ class ContainerSteps:
 
     def _stops(self, step: OnContainer) -> Run:
         return self._threads.stops.of(step.instance.service)
-
-    def _held(self, instance: InstanceName) -> dict[tuple[str, int], str]:
-        """
-        Return the host ports of all other instances here, running or not, and of running copies of this one, each with
-        who has it.
-        """
-        others = [c for c in self._host.containers if c.instance != instance or c.running]
-        return {(p.protocol, p.host): f"it is a host port of {c.instance}" for c in others for p in c.ports if p.host}
-
-
-def _of_run(step: CreateContainer) -> dict[str, str]:
-    """Return the labels of the container of a run, which needs no guard: it is begun once, whatever its node does."""
-    return {LABEL_RUN: str(step.run), LABEL_ON_PARTITION: "keep"} if step.run else {}
-
-
-def _created(
-    container: str, name: str, step: CreateContainer, here: Here, ports: tuple[Port, ...], check: str
-) -> ContainerState:
-    """We already know the state of a container that we just created; inspecting it would add 10 % to the cost."""
-    return ContainerState(
-        id=container,
-        name=name,
-        instance=step.instance,
-        definition=step.definition.digest,
-        status=Status.CREATED,
-        cluster=here.cluster,
-        revision=step.fence,
-        ports=ports,
-        stop_timeout=step.definition.stop_timeout,
-        on_partition="keep" if step.run else step.definition.on_partition,
-        defined=step.defined,
-        run=step.run,
-        check=check,
-        volumes=step.definition.container.kept_volumes,
-    )

@@ -9,7 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from daprdockr.agent.host.failures import Failures
-from daprdockr.agent.reconcile.container_steps import ContainerSteps, GivenToContainers
+from daprdockr.agent.reconcile.container_steps import ContainerSteps
+from daprdockr.agent.reconcile.creating import GivenToContainers
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE
