@@ -121,8 +121,12 @@ class Intake:
     def _turn(self) -> None:
         until = self._reactor.seconds() + TURN
         while self._taking is not None or self._begin():
-            if self._has_prepared(until):
-                self._take_over()
+            try:
+                if self._has_prepared(until):
+                    self._take_over()
+            except Exception:
+                self.log.failure("a report of etcd could not be taken over")
+                self._done()
             if self._reactor.seconds() >= until:
                 self._reactor.callLater(0, self._turn)
                 return
@@ -147,16 +151,16 @@ class Intake:
         return True
 
     def _take_over(self) -> None:
-        try:
-            match self._taking:
-                case Listing() as listing:
-                    self._take_list(listing)
-                case Pending() as pending:
-                    self._take_changes(pending.batch)
-                case str() as reason:
-                    self._take_loss(reason)
-        except Exception:
-            self.log.failure("a report of etcd could not be taken over")
+        match self._taking:
+            case Listing() as listing:
+                self._take_list(listing)
+            case Pending() as pending:
+                self._take_changes(pending.batch)
+            case str() as reason:
+                self._take_loss(reason)
+        self._done()
+
+    def _done(self) -> None:
         with self._room:
             self._taking = None
             self._room.notify_all()

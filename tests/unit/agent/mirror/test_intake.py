@@ -113,18 +113,20 @@ class OrderTests(IntakeCase):
         self.assertEqual(len(self.taken), 1)
 
     def test_fault(self) -> None:
-        """A report that cannot be taken over is logged, and the rest goes on."""
-        intake = Intake(
-            reactor=self.clock,
-            prepare=self.prepare,
-            listed=lambda listing: [][1],
-            changed=self.taken.append,
-            lost=self.taken.append,
-        )
-        intake.listed(listing(1))
-        intake.lost(AWAY)
-        self.clock.advance(0)
-        self.assertEqual((self.taken, len(self.flushLoggedErrors(IndexError))), ([str(AWAY)], 1))
+        """A report that cannot be prepared or taken over is logged, and the rest goes on."""
+        listed: Callable[[Listing], None] = self.taken.append
+        for prepare, takes in ((self.prepare, self.refuse), (self.refuse, listed)):
+            intake = Intake(
+                reactor=self.clock, prepare=prepare, listed=takes, changed=self.taken.append, lost=self.taken.append
+            )
+            self.taken.clear()
+            intake.listed(listing(1, entry("a", 1)))
+            intake.lost(AWAY)
+            self.clock.advance(0)
+            self.assertEqual((self.taken, len(self.flushLoggedErrors(IndexError))), ([str(AWAY)], 1))
+
+    def refuse(self, report: Listing | Change) -> None:
+        raise IndexError
 
 
 class WaitingTests(IntakeCase):
