@@ -15,7 +15,6 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.internet.protocol import Factory
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
@@ -47,6 +46,7 @@ from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.own import ListenAddress, OwnPeer
 from daprdockr.peer.stock import StockSession
 from daprdockr.peer.volumes import VolumesSession
+from daprdockr.runtime.lasting import lasting
 from daprdockr.runtime.logged_once import LoggedOnce
 
 FOLLOW = 3.0
@@ -83,8 +83,7 @@ class PeerListener(Service):
         self._here = here
         self._port: IListeningPort | None = None
         self._bound: ListenAddress | None = None
-        self._follow = LoopingCall(self._listen)
-        self._follow.clock = reactor
+        self._follow = lasting(reactor, self._listen, "the peer listener could not be opened")
         self._channels: dict[PeerChannel, SessionRequest | None] = {}
         self._followed: dict[PeerChannel, LogSession] = {}
         self._untaken = LoggedOnce(lambda why: self.log.warn("sessions are not taken: {why}", why=why))

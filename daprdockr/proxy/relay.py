@@ -21,7 +21,7 @@ from typing import Any
 from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -35,6 +35,7 @@ from daprdockr.proxy.ports import PortRouting
 from daprdockr.proxy.relay_files import RelayFiles
 from daprdockr.proxy.table import Messages, RouteTable
 from daprdockr.relay.message import PortKey, PortRoute, RelayState, encode_state
+from daprdockr.runtime.lasting import lasting
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.signal import Signal
 
@@ -104,8 +105,9 @@ class Relay(Service):
         self._begun = False
         self._down = ""
         self._troubles: Mapping[PortKey, str] = {}
-        self._polling = LoopingCall(lambda: Deferred.fromCoroutine(self._poll_ports()))
-        self._polling.clock = reactor
+        self._polling = lasting(
+            reactor, lambda: Deferred.fromCoroutine(self._poll_ports()), "the relay could not be asked for its ports"
+        )
         self._beginning: Deferred[None] | None = None
 
     @property
@@ -190,7 +192,7 @@ class Relay(Service):
         while self._reactor.seconds() < deadline and not await self._answers():
             await deferLater(self._reactor, POLL)
         self._table.start()  # not earlier: a relay that starts does not answer yet, which is no fault
-        self._polling.start(POLL_PORTS).addErrback(self._begin_failed)
+        self._polling.start(POLL_PORTS)
 
     async def _answers(self) -> bool:
         try:

@@ -26,7 +26,6 @@ from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from daprdockr.agent.host.failures import Failures
@@ -39,6 +38,7 @@ from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome, reason_o
 from daprdockr.planning.plan import plan
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import PullImage, Step
+from daprdockr.runtime.lasting import lasting
 from daprdockr.runtime.workers import Stopped
 
 SWEEP = 15.0
@@ -135,8 +135,7 @@ class Reconcile(Service):
         self._busy: dict[Lane, Deferred[None]] = {}
         self._nothing_starts = False
         self._sweeps = 0
-        self._sweep = LoopingCall(self._mark_at_sweep)
-        self._sweep.clock = reactor
+        self._sweep = lasting(reactor, self._mark_at_sweep, "a sweep failed")
 
     def startService(self) -> None:
         super().startService()
