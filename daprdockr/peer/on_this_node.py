@@ -25,7 +25,7 @@ class HasContainers(Protocol):
 class OnThisNode:
     """
     ``record_event`` takes a subject and a text for people. ``reaching`` are the names of the containers made for
-    archives of volumes: Note [A container of its own] in ``archives``.
+    archives of volumes: Note [A container of its own] in ``reaching``.
     """
 
     node: str
