@@ -80,7 +80,7 @@ bench-scale: ## as root: 100 and 1,000 agents in one process; an hour on two cor
 bench-change: venv ## what one change in the cluster costs an agent; five minutes; ARGS="--nodes 100"
 	@$(PYTHON) -m benchmarks.change $(ARGS)
 
-bench-memory: ## as root: memory and idle processor time of an agent, without services and with 1,000; three minutes
+bench-memory: ## as root: memory and idle processor time of an agent, without services and with 1,000 instances; four minutes
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
 	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.memory $(ARGS)

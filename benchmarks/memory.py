@@ -1,13 +1,14 @@
 # -*- test-case-name: tests.tools.test_bench_memory -*-
 """
-The memory of an agent and its processor time while nothing happens, without services and with 1,000 of them.
+The memory of an agent and its processor time while nothing happens, without services and with 1,000 instances.
 
-    .venv/bin/python -m benchmarks.memory [--services 1000] [--seconds 60]
+    .venv/bin/python -m benchmarks.memory [--instances 1000] [--seconds 60]
 
 The agent is a process of its own, as twistd runs it, with DNS, API, page and the peer listener; with the Docker Engine
-of ``DOCKER_HOST`` if that is set. One member of etcd holds the services, each with one instance, a host name and a
-claim of one of 20 other nodes. The kernel counts the memory (``/proc/PID/smaps_rollup``) of this process alone, without
-nginx, relay and guard, and both are read after everything has been quiet for a while.
+of ``DOCKER_HOST`` if that is set. One member of etcd holds the services, each with a host name, and the claims of their
+instances by 20 other nodes: first 20 instances of each service, then a service for each instance. The kernel counts the
+memory (``/proc/PID/smaps_rollup``) of this process alone, without nginx, relay and guard, and both are read after
+everything has been quiet for a while.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from tests.build.ports import free_port
 from tests.build.values import named
 from tests.rig.etcd_members import EtcdMembers
 
-NODES = 20
+NODES, EACH = 20, 20
 SETTLE = 10.0
 """Seconds after which an agent has read etcd, and what it needed for that is given back."""
 GOAL, GOAL_IDLE = 75.0, 0.5
@@ -76,17 +77,18 @@ class Quiet:
     processor: float
 
 
-def fill(store: EtcdStore, keys: Keys, services: int) -> None:
-    """Write nodes, and services whose only instance is well on one of them."""
+def fill(store: EtcdStore, keys: Keys, services: int, each: int) -> None:
+    """Write nodes, and services with so many instances each, which are well on these nodes."""
     lease = store.grant(86_400).id
     for number in range(NODES):
         store.put(keys.node(f"n{number}"), NodeRecord(addresses=(f"192.0.2.{number + 1}",)).encode(), lease)
     for number in range(services):
         site = {"HostName": f"web{number}.example.com", "ContainerPort": 8080}
-        definition = named(f"web{number}", Http=site)
+        definition = named(f"web{number}", each, Http=site)
         store.put(keys.service(definition.name), definition.encode())
-        record = evolve(RUNNING, node=f"n{number % NODES}", definition=definition.digest)
-        store.put(keys.claim(InstanceName(definition.name, 1)), record.encode(), lease)
+        for place in range(1, each + 1):
+            record = evolve(RUNNING, node=f"n{(number + place) % NODES}", definition=definition.digest)
+            store.put(keys.claim(InstanceName(definition.name, place)), record.encode(), lease)
 
 
 @contextmanager
@@ -117,34 +119,41 @@ def quiet(process: Path, seconds: float) -> Quiet:
     return Quiet(memory, len(list((process / "task").iterdir())), used * 100)
 
 
+def measured(services: int, each: int, seconds: float) -> Quiet:
+    """Watch an agent of a cluster that has so many services, with so many instances each."""
+    with EtcdMembers(1) as etcd:
+        store = EtcdStore(etcd.access)
+        fill(store, Keys(), services, each)
+        store.close()
+        with agent(etcd.urls) as process:
+            return quiet(process, seconds)
+
+
 def report(found: Sequence[tuple[str, Quiet]]) -> str:
-    """Return a table, and the verdicts on its last row."""
+    """Return a table, and the verdicts on all rows but the first."""
     rows = [["MB", "in use (RSS)", "shared out (PSS)", "private", "written to", "threads", "% of a core"]]
     for name, one in found:
         sizes = (one.memory.rss, one.memory.pss, one.memory.private, one.memory.dirty)
         rows.append([name, *(f"{size:.1f}" for size in sizes), str(one.threads), f"{one.processor:.2f}"])
-    name, last = found[-1]
     verdicts = [
         f"{name}: at most {goal:g} {unit}: {value:.2f}, {verdict(value <= goal)}"
-        for goal, unit, value in ((GOAL, "MB in use", last.memory.rss), (GOAL_IDLE, "% of a core", last.processor))
+        for name, one in found[1:]
+        for goal, unit, value in ((GOAL, "MB in use", one.memory.rss), (GOAL_IDLE, "% of a core", one.processor))
     ]
     return "\n".join([*aligned(rows), "", "goals:", *verdicts])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--services", type=int, default=1000)
+    parser.add_argument("--instances", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=60.0)
     given = parser.parse_args()
-    found = []
-    with EtcdMembers(1) as etcd:
-        with agent(etcd.urls) as process:
-            found.append(("no service", quiet(process, given.seconds)))
-        store = EtcdStore(etcd.access)
-        fill(store, Keys(), given.services)
-        store.close()
-        with agent(etcd.urls) as process:
-            found.append((f"{given.services:,} services", quiet(process, given.seconds)))
+    instances = given.instances
+    found = [
+        ("no service", measured(0, 1, given.seconds)),
+        (f"{instances:,} instances of {instances // EACH}", measured(instances // EACH, EACH, given.seconds)),
+        (f"{instances:,} services", measured(instances, 1, given.seconds)),
+    ]
     print(report(found))
     print(f"\n{time.strftime('%Y-%m-%d %H:%M')}, {os.cpu_count()} cores, load {os.getloadavg()}")
 

@@ -1,4 +1,4 @@
-"""The figures of ``benchmarks.memory``: what the kernel says, the table, and the verdicts on its last row."""
+"""The figures of ``benchmarks.memory``: what the kernel says, the table, and the verdicts."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ class MemoryTests(SynchronousTestCase):
         self.assertEqual((memory.rss, memory.pss, memory.private, memory.dirty), (102.4, 81.92, 76.8, 71.68))
 
     def test_verdicts(self) -> None:
-        """The agent that knows all services is judged, by the memory in use and the processor time."""
+        """The agents that know services are judged, by the memory in use and the processor time."""
         small, large = Quiet(Memory(70, 60, 50, 40), 20, 0.2), Quiet(Memory(90, 80, 70, 60), 20, 0.45)
-        lines = report([("no service", small), ("1,000 services", large)]).splitlines()
+        found = [("no service", small), ("1,000 instances of 50", small), ("1,000 services", large)]
+        lines = report(found).splitlines()
         self.assertIn("70.0", lines[1])
         self.assertEqual(
-            lines[-2:],
+            lines[-4:],
             [
+                "1,000 instances of 50: at most 75 MB in use: 70.00, met",
+                "1,000 instances of 50: at most 0.5 % of a core: 0.20, met",
                 "1,000 services: at most 75 MB in use: 90.00, MISSED",
                 "1,000 services: at most 0.5 % of a core: 0.45, met",
             ],
