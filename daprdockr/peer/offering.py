@@ -136,7 +136,7 @@ class OfferSession:
         self._stop_signs()
         self._channel.send(FrameKind.ACCEPTED, str(archive.size(taken.held)).encode())
         pieces: Iterator[bytes] = archive.pieces(taken.held)
-        while piece := await self._offers.run(_piece_of, pieces):
+        while (piece := await self._offers.run(_piece_of, pieces)) is not None:
             self._channel.send(FrameKind.OUTPUT, piece)
             if self._clear is not None:
                 await self._clear
@@ -192,5 +192,5 @@ class OfferSession:
             self._signs.stop()
 
 
-def _piece_of(pieces: Iterator[bytes]) -> bytes:
-    return next(pieces, b"")
+def _piece_of(pieces: Iterator[bytes]) -> bytes | None:
+    return next(pieces, None)

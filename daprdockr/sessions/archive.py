@@ -64,7 +64,11 @@ class ImageArchive:
         return sum(_BLOCK + _whole(size) for size in (len(self._list()), *parts)) + _END
 
     def pieces(self, held: int) -> Iterator[bytes]:
-        """Yield such an archive. See Note [Only the layers that it lacks]. :raises OSError: it cannot be read."""
+        """
+        Yield such an archive, no piece of which is empty. See Note [Only the layers that it lacks].
+
+        :raises OSError: it cannot be read.
+        """
         found = self._list()
         yield _header("manifest.json", len(found)) + found + _padding(len(found))
         yield from self._copied(self._config_name, self.config)
@@ -99,7 +103,8 @@ class ImageArchive:
                 raise OSError(f"{name} is cut short")
             at += len(data)
             yield data
-        yield _padding(part.size)
+        if padding := _padding(part.size):
+            yield padding
 
 
 def read_archive(file: BinaryIO, reference: str, image: str = "") -> ImageArchive:

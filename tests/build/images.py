@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import BinaryIO
 
-LAYERS = (b"lowest" * 1000, b"middle" * 50, b"top")
+LAYERS = (b"lowest" * 1000, b"middle" * 50, b"top " * 128)
+"""The last one is a whole number of blocks of 512 octets, as every real layer is."""
 NAME = "shop/web:1"
 
 

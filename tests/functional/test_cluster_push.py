@@ -14,6 +14,7 @@ from docker import APIClient
 from docker.errors import ImageNotFound
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.build.images import tarred
 from tests.rig.cluster.cluster import COMMAND, missing, shared
 from tests.rig.cluster.host import AGENT, Host
 from tests.rig.docker_engine import SAMPLE, PrivateEngine
@@ -62,10 +63,11 @@ class AskedTests(OnTheHosts):
         super().forget()
 
     def build(self, host: Host, tag: str) -> str:
-        """Build an image upon that of all instances; return its id."""
-        context = io.BytesIO(f"FROM {SAMPLE}\nENV TAG={tag}\n".encode())
+        """Build an image with a layer that no other has upon that of all instances; return its id."""
+        files = {"Dockerfile": f"FROM {SAMPLE}\nCOPY new /new\n".encode(), "new": os.urandom(SMALL)}
+        context = io.BytesIO(tarred(files))
         with closing(APIClient(base_url=host.engine, version="auto")) as client:
-            said = [*client.build(fileobj=context, tag=tag, rm=True, decode=True)]
+            said = [*client.build(fileobj=context, custom_context=True, tag=tag, rm=True, decode=True)]
             self.assertFalse([line for line in said if "error" in line])
             return str(client.inspect_image(tag)["Id"])
 
