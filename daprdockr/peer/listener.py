@@ -168,7 +168,7 @@ class PeerListener(Service):
         """:raises SessionRefused: the other side is no node, or may not have this image."""
         offers = self._admission.offers
         if offers is None:
-            raise SessionRefused("this node hands no images to other nodes")
+            raise SessionRefused(f"node {self._here.node} hands no images to other nodes")
         offers.check(channel.shown, asked)
         self._take_place(channel, request)
         return OfferSession(channel, asked, offers, self._reactor).begun()

@@ -297,7 +297,7 @@ class UnsharedListenerTests(ListenerTests):
 
     def test_offer(self) -> None:
         """Nobody is offered an image."""
-        self.assertIn("hands no images to other nodes", self.first(self.wanted())[1])
+        self.assertIn("node a hands no images to other nodes", self.first(self.wanted())[1])
 
     def test_offer_refused(self) -> None:
         """Nobody is refused in another way."""
