@@ -80,6 +80,7 @@ class PeerChannel(Int32StringReceiver):
         self._session: OpenSession | None = None
         self._opening: Deferred[OpenSession] | None = None
         self._deadline: IDelayedCall | None = None
+        self._lingering: IDelayedCall | None = None
         self._over = False
         self._is_stalled = False
 
@@ -168,11 +169,7 @@ class PeerChannel(Int32StringReceiver):
             self.transport.unregisterProducer()
             self.transport.resumeProducing()
             self.transport.loseConnection()
-            self._reactor.callLater(LINGER, self._close_late)
-
-    def _close_late(self) -> None:
-        if self.connected:
-            self.abort()
+            self._lingering = self._reactor.callLater(LINGER, self.abort)
 
     def pauseInput(self) -> None:
         """Take no frames for now."""
@@ -200,8 +197,9 @@ class PeerChannel(Int32StringReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._over = True
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
+        for timer in (self._deadline, self._lingering):
+            if timer is not None and timer.active():
+                timer.cancel()
         self._on_end(self)
         if self._session is not None:
             self._session.gone()

@@ -160,6 +160,14 @@ class ChannelTests(SynchronousTestCase):
         self.clock.advance(LINGER)
         self.assertTrue(self.wire.aborted)
 
+    def test_closed_in_time(self) -> None:
+        """A connection that the other side closes after the last frame is left alone from then on."""
+        self.begin()
+        self.channel.finish(FrameKind.STATUS, b"0")
+        self.channel.connectionLost(Failure(ConnectionDone()))
+        self.clock.advance(LINGER)
+        self.assertFalse(self.wire.aborted)
+
     def test_finished_while_paused(self) -> None:
         """A session that is over reads until the other side has closed, and drops what comes."""
         self.begin()
