@@ -24,22 +24,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from benchmarks.clock import wait_until
 from benchmarks.dns_process import processor_time
+from benchmarks.population import fill
 from benchmarks.report import aligned, verdict
 from daprdockr.arguments.local_reads import SOCKET
 from daprdockr.etcd.store import EtcdStore
-from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.node import NodeRecord
-from tests.build.command_line import RUNNING
+from daprdockr.model.wanted.definition import Definition
 from tests.build.ports import free_port
 from tests.build.values import named
 from tests.rig.etcd_members import EtcdMembers
 
-NODES, EACH = 20, 20
+EACH = 20
+"""Instances of a service where services have several."""
 SETTLE = 10.0
 """Seconds after which an agent has read etcd, and what it needed for that is given back."""
 GOAL, GOAL_IDLE = 75.0, 0.5
@@ -77,18 +77,11 @@ class Quiet:
     processor: float
 
 
-def fill(store: EtcdStore, keys: Keys, services: int, each: int) -> None:
-    """Write nodes, and services with so many instances each, which are well on these nodes."""
-    lease = store.grant(86_400).id
-    for number in range(NODES):
-        store.put(keys.node(f"n{number}"), NodeRecord(addresses=(f"192.0.2.{number + 1}",)).encode(), lease)
-    for number in range(services):
+def services(count: int, each: int) -> Iterator[Definition]:
+    """Yield so many services, each with a host name and so many instances."""
+    for number in range(count):
         site = {"HostName": f"web{number}.example.com", "ContainerPort": 8080}
-        definition = named(f"web{number}", each, Http=site)
-        store.put(keys.service(definition.name), definition.encode())
-        for place in range(1, each + 1):
-            record = evolve(RUNNING, node=f"n{(number + place) % NODES}", definition=definition.digest)
-            store.put(keys.claim(InstanceName(definition.name, place)), record.encode(), lease)
+        yield named(f"web{number}", each, Http=site)
 
 
 @contextmanager
@@ -119,11 +112,11 @@ def quiet(process: Path, seconds: float) -> Quiet:
     return Quiet(memory, len(list((process / "task").iterdir())), used * 100)
 
 
-def measured(services: int, each: int, seconds: float) -> Quiet:
+def measured(count: int, each: int, seconds: float) -> Quiet:
     """Watch an agent of a cluster that has so many services, with so many instances each."""
     with EtcdMembers(1) as etcd:
         store = EtcdStore(etcd.access)
-        fill(store, Keys(), services, each)
+        fill(store, Keys(), services(count, each))
         store.close()
         with agent(etcd.urls) as process:
             return quiet(process, seconds)

@@ -23,21 +23,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from benchmarks.clock import wait_until
+from benchmarks.population import fill
 from benchmarks.report import aligned, verdict
 from daprdockr.arguments.local_reads import SOCKET
 from daprdockr.cli.parse import STATE
 from daprdockr.etcd.store import EtcdStore
-from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.node import NodeRecord
-from tests.build.command_line import RUNNING
 from tests.build.values import named
 from tests.rig.etcd_members import EtcdMembers
 
-SERVICES, EACH, NODES = 50, 20, 20
+SERVICES, EACH = 50, 20
 COMMANDS = ("ps", "status", "nodes", "why web1.myapp", "why 1.web1.myapp")
 BY_AGENT, BY_ETCD = "by the agent", "by etcd"
 SETTLE = 5.0
@@ -52,19 +50,6 @@ class Spent:
 
     seconds: float
     processor: float
-
-
-def fill(store: EtcdStore, keys: Keys) -> None:
-    """Write services, nodes and claims that say that all is well."""
-    lease = store.grant(86_400).id
-    for number in range(NODES):
-        store.put(keys.node(f"n{number}"), NodeRecord(addresses=(f"192.0.2.{number + 1}",)).encode(), lease)
-    for number in range(SERVICES):
-        definition = named(f"web{number}", EACH)
-        store.put(keys.service(definition.name), definition.encode())
-        for place in range(1, EACH + 1):
-            record = evolve(RUNNING, node=f"n{place % NODES}", definition=definition.digest)
-            store.put(keys.claim(InstanceName(definition.name, place)), record.encode(), lease)
 
 
 @contextmanager
@@ -121,7 +106,7 @@ def main() -> None:
     found: dict[tuple[str, str], list[Spent]] = {}
     with EtcdMembers(1) as etcd:
         store = EtcdStore(etcd.access)
-        fill(store, Keys())
+        fill(store, Keys(), (named(f"web{number}", EACH) for number in range(SERVICES)))
         store.close()
         with agent(etcd.urls) as state:
             for _ in range(rounds):
