@@ -105,9 +105,7 @@ class Relay(Service):
         self._begun = False
         self._down = ""
         self._troubles: Mapping[PortKey, str] = {}
-        self._polling = lasting(
-            reactor, lambda: Deferred.fromCoroutine(self._poll_ports()), "the relay could not be asked for its ports"
-        )
+        self._polling = lasting(reactor, self._poll_ports, "the relay could not be asked for its ports")
         self._beginning: Deferred[None] | None = None
 
     @property

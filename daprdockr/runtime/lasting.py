@@ -1,25 +1,37 @@
-"""A loop that no error of its function ends."""
+"""Calls whose errors end nothing, and loops of such calls."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from daprdockr.runtime.workers import Stopped
 
 _log = Logger()
 
 
-def lasting(reactor: Any, call: Callable[[], object], failing: str) -> LoopingCall:
+def attempted(call: Callable[[], object], failing: str) -> Deferred[object]:
     """
-    Return a LoopingCall of ``call``, which may return a Deferred, and which may fail.
+    Make a call that may return a Deferred or a coroutine, and log its error. That the threads are stopping is none.
 
-    :param failing: what could not be done then, as a line of the log; the next call comes in its time.
+    :param failing: what could not be done then, as a line of the log.
     """
-    loop = LoopingCall(
-        lambda: maybeDeferred(call).addErrback(lambda failure: _log.failure("{failing}", failure, failing=failing))
-    )
+
+    def failed(failure: Failure) -> None:
+        if not failure.check(Stopped):
+            _log.failure("{failing}", failure, failing=failing)
+
+    return maybeDeferred(call).addErrback(failed)
+
+
+def lasting(reactor: Any, call: Callable[[], object], failing: str) -> LoopingCall:
+    """Return a loop of ``attempted``: a LoopingCall ends for good when its function fails."""
+    loop = LoopingCall(partial(attempted, call, failing))
     loop.clock = reactor
     return loop

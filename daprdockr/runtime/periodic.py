@@ -5,31 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 
-from daprdockr.runtime.workers import Stopped
+from daprdockr.runtime.lasting import attempted, lasting
 
 
 class Periodic(Service):
     """
     Awaits ``poll`` every ``interval`` seconds, never twice at a time.
 
-    An exception that ``poll`` lets through is logged, and the next poll follows: a LoopingCall whose function failed
-    would otherwise have ended. It is no failure that the threads are stopping.
+    An exception that ``poll`` lets through is logged, and the next poll follows: see ``lasting``.
 
     :param at_once: whether it polls when it starts, too.
     :param failing: what could not be done then, as a line of the log.
     """
 
-    log = Logger()
-
     def __init__(self, *, reactor: Any, interval: float, failing: str, at_once: bool = False) -> None:
         self._interval = interval
         self._failing = failing
         self._at_once = at_once
-        self._loop = LoopingCall(self._turn)
-        self._loop.clock = reactor
+        self._loop = lasting(reactor, self.poll, failing)
 
     def startService(self) -> None:
         super().startService()
@@ -44,10 +38,5 @@ class Periodic(Service):
         """Poll once; to be overridden."""
         raise NotImplementedError
 
-    async def _turn(self) -> None:
-        try:
-            await self.poll()
-        except Stopped:
-            pass
-        except Exception:
-            self.log.failure("{failing}", failing=self._failing)
+    def _poll_now(self) -> None:
+        attempted(self.poll, self._failing)

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from twisted.internet.defer import Deferred
-
 from daprdockr.agent.certifying.given_pairs import GivenPairs
 from daprdockr.agent.certifying.sealed_pairs import SealedPairs
 from daprdockr.model.known.changes import Changes
@@ -81,7 +79,7 @@ class Certifying(Periodic):
         """Read what may have changed, now or after what is under way."""
         self._again = True
         if self.running and not self._busy:
-            Deferred.fromCoroutine(self._turn())
+            self._poll_now()
 
     async def poll(self) -> None:
         """:raises OSError: what was read cannot be kept."""
