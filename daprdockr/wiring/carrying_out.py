@@ -11,11 +11,12 @@ from daprdockr.agent.host.last_words import ReadLastWords
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
 from daprdockr.agent.reconcile.container_steps import ContainerSteps
-from daprdockr.agent.reconcile.creating import GivenToContainers
+from daprdockr.agent.reconcile.creating import Creating
 from daprdockr.agent.reconcile.delivery import Delivery, StoredValues
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork, container_network
 from daprdockr.agent.reconcile.places import MOUNTS, USUAL, InMemory, on_disk
+from daprdockr.agent.reconcile.pulling import Pulling
 from daprdockr.agent.reconcile.rollout_events import RolloutEvents
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
 from daprdockr.agent.reconcile.run_steps import RunSteps
@@ -45,54 +46,37 @@ class InProgress:
 
 def carry_out(base: Foundation, outward: Edges, found: Found, progress: InProgress) -> CarryOut:
     store, run = base.outside.etcd.store, base.outside.pools.etcd.calls
-    mirror, here = found.known.mirror, found.member.standing
+    mirror, here, record_event = found.known.mirror, found.member.standing, base.journal.record
+    around = _around_rollouts(base, found, progress)
     return CarryOut(
         ClaimSteps(store=store, run=run, mirror=mirror, here=here, unanswered=progress.unanswered),
         SlotSteps(store, run, mirror, here),
-        _rollout_steps(base, found, progress.under_way, progress.stopped),
-        _run_steps(base, found),
-        _volume_steps(base, found),
+        RolloutSteps(store, run, mirror, here, around),
+        RunSteps(
+            store=store,
+            run=run,
+            mirror=mirror,
+            containers=around.containers,
+            last_words=around.last_words,
+            record_event=record_event,
+        ),
+        VolumeSteps(store=store, run=run, mirror=mirror, here=here, record_event=record_event),
         _container_steps(base, outward, found, progress.delivery),
     )
 
 
-def _rollout_steps(base: Foundation, found: Found, under_way: UnderWay, stopped: RolloutEvents) -> RolloutSteps:
-    outside = base.outside
-    around = RolloutSurroundings(
+def _around_rollouts(base: Foundation, found: Found, progress: InProgress) -> RolloutSurroundings:
+    return RolloutSurroundings(
         containers=found.local.host.containers,
-        last_words=ReadLastWords(base.docker.engine, outside.pools.engine.checks),
-        clock=outside.clocks.wall,
-        under_way=under_way,
-        stopped=stopped,
-    )
-    return RolloutSteps(outside.etcd.store, outside.pools.etcd.calls, found.known.mirror, found.member.standing, around)
-
-
-def _run_steps(base: Foundation, found: Found) -> RunSteps:
-    outside = base.outside
-    return RunSteps(
-        store=outside.etcd.store,
-        run=outside.pools.etcd.calls,
-        mirror=found.known.mirror,
-        containers=found.local.host.containers,
-        last_words=ReadLastWords(base.docker.engine, outside.pools.engine.checks),
-        record_event=base.journal.record,
-    )
-
-
-def _volume_steps(base: Foundation, found: Found) -> VolumeSteps:
-    outside = base.outside
-    return VolumeSteps(
-        store=outside.etcd.store,
-        run=outside.pools.etcd.calls,
-        mirror=found.known.mirror,
-        here=found.member.standing,
-        record_event=base.journal.record,
+        last_words=ReadLastWords(base.docker.engine, base.outside.pools.engine.checks),
+        clock=base.outside.clocks.wall,
+        under_way=progress.under_way,
+        stopped=progress.stopped,
     )
 
 
 def _container_steps(base: Foundation, outward: Edges, found: Found, delivery: Delivery) -> ContainerSteps:
-    engine, local = base.outside.pools.engine, found.local
+    engine, local, record_event = base.outside.pools.engine, found.local, base.journal.record
     threads = EngineThreads(
         engine=base.docker.engine,
         work=engine.work,
@@ -100,14 +84,22 @@ def _container_steps(base: Foundation, outward: Edges, found: Found, delivery: D
         pulls=engine.pulls,
         others=other_nodes(base, outward.peer),
     )
-    return ContainerSteps(
+    create = Creating(
         threads=threads,
         host=local.host,
         failures=local.failures,
         here=found.member.standing,
-        given=GivenToContainers(partial(network, base, outward, found.around), delivery),
+        network=partial(network, base, outward, found.around),
+        delivery=delivery,
+        record_event=record_event,
+    )
+    return ContainerSteps(
+        threads=threads,
+        host=local.host,
+        pull=Pulling(threads, local.host.stock, record_event),
+        create=create,
+        delivery=delivery,
         guarded=local.guarded,
-        record_event=base.journal.record,
     )
 
 

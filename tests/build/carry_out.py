@@ -16,11 +16,12 @@ from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
 from daprdockr.agent.reconcile.container_steps import ContainerSteps
-from daprdockr.agent.reconcile.creating import GivenToContainers
+from daprdockr.agent.reconcile.creating import Creating
 from daprdockr.agent.reconcile.delivery import Delivery, StoredValues
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.agent.reconcile.places import InMemory, on_disk
+from daprdockr.agent.reconcile.pulling import Pulling
 from daprdockr.agent.reconcile.rollout_events import RolloutEvents
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
 from daprdockr.agent.reconcile.run_steps import RunSteps
@@ -132,6 +133,17 @@ class CarryOutCase(SynchronousTestCase):
             engine=self.engine,
             known=lambda: {container.mark for container in self.host.containers},
         )
+        threads = EngineThreads(self.engine, OnePool(run_at_once), OnePool(self.stops), OnePool(self.stops))
+        told = lambda subject, text: self.told.append((subject, text))  # noqa: E731
+        create = Creating(
+            threads=threads,
+            host=self.host,
+            failures=self.failures,
+            here=lambda: self.here,
+            network=lambda: ContainerNetwork(tuple(self.resolvers), self.addresses, self.routes, self.held),
+            delivery=self.delivery,
+            record_event=told,
+        )
         self.carry_out = CarryOut(
             ClaimSteps(
                 store=self.store,
@@ -158,16 +170,12 @@ class CarryOutCase(SynchronousTestCase):
                 record_event=lambda subject, text: self.told.append((subject, text)),
             ),
             ContainerSteps(
-                threads=EngineThreads(self.engine, OnePool(run_at_once), OnePool(self.stops), OnePool(self.stops)),
+                threads=threads,
                 host=self.host,
-                failures=self.failures,
-                here=lambda: self.here,
-                given=GivenToContainers(
-                    lambda: ContainerNetwork(tuple(self.resolvers), self.addresses, self.routes, self.held),
-                    self.delivery,
-                ),
+                pull=Pulling(threads, self.host.stock, told),
+                create=create,
+                delivery=self.delivery,
                 guarded=self.guarded,
-                record_event=lambda subject, text: self.told.append((subject, text)),
             ),
         )
 

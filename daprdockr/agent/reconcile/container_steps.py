@@ -18,20 +18,18 @@ Note [Started once]
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import assert_never
 
 from daprdockr.agent.guarding.guarded import Guarded
-from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
-from daprdockr.agent.reconcile.creating import Creating, GivenToContainers
+from daprdockr.agent.reconcile.creating import Creating
+from daprdockr.agent.reconcile.delivery import Delivery
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.pulling import Pulling
 from daprdockr.agent.reconcile.whose_fault import whose_fault
 from daprdockr.model.errors import EngineError, EngineRefused, PortTaken
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.planning.outcome import Done, StepOutcome
-from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import (
     ContainerStep,
     CreateContainer,
@@ -48,10 +46,7 @@ from daprdockr.runtime.pool import Run
 class ContainerSteps:
     """
     :param threads: services share ``work`` and ``stops``, registries ``pulls``.
-    :param failures: learns what containers run without.
-    :param here: returns this node, as it is at the moment of the call.
-    :param given: the network settings of containers, and the delivery of their secrets and files.
-    :param record_event: takes an event for people: its subject, and one sentence.
+    :param pull: carries out ``PullImage``, as ``create`` does ``CreateContainer``.
     :param guarded: allows the start of a container that may not outlive this node's lease.
     """
 
@@ -60,21 +55,18 @@ class ContainerSteps:
         *,
         threads: EngineThreads,
         host: Host,
-        failures: Failures,
-        here: Callable[[], Here],
-        given: GivenToContainers,
+        pull: Pulling,
+        create: Creating,
+        delivery: Delivery,
         guarded: Guarded,
-        record_event: Callable[[str, str], None],
     ) -> None:
         self._engine = threads.engine
         self._threads = threads
         self._host = host
-        self._delivery = given.delivery
+        self._pull = pull
+        self._create = create
+        self._delivery = delivery
         self._guarded = guarded
-        self._pull = Pulling(threads, host.stock, record_event)
-        self._create = Creating(
-            threads=threads, host=host, failures=failures, here=here, given=given, record_event=record_event
-        )
 
     async def __call__(self, step: ContainerStep) -> StepOutcome:
         """Carry out one step; return its outcome."""

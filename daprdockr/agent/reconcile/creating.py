@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from attrs import frozen
-
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.host.ports import check_fixed, choose_ports, is_free
@@ -39,15 +37,6 @@ from daprdockr.planning.steps import (
 )
 from daprdockr.runtime.pool import Run
 
-
-@frozen
-class GivenToContainers:
-    """The network, secrets and files that a container gets: ``network`` returns the settings as they are now."""
-
-    network: Callable[[], ContainerNetwork]
-    delivery: Delivery
-
-
 MOST_REFUSED = 64
 """Ports that the Engine refused are not chosen again until so many others were."""
 
@@ -55,7 +44,8 @@ MOST_REFUSED = 64
 class Creating:
     """
     :param failures: learns what containers run without.
-    :param here: returns this node, as it is at the moment of the call.
+    :param here: returns this node, as ``network`` does the network settings of containers, at the moment of the call.
+    :param delivery: of their secrets and files.
     :param record_event: takes an event for people: its subject, and one sentence.
     """
 
@@ -66,7 +56,8 @@ class Creating:
         host: Host,
         failures: Failures,
         here: Callable[[], Here],
-        given: GivenToContainers,
+        network: Callable[[], ContainerNetwork],
+        delivery: Delivery,
         record_event: Callable[[str, str], None],
     ) -> None:
         self._engine = threads.engine
@@ -74,8 +65,8 @@ class Creating:
         self._host = host
         self._failures = failures
         self._here = here
-        self._network = given.network
-        self._delivery = given.delivery
+        self._network = network
+        self._delivery = delivery
         self._record_event = record_event
         self._refused: deque[int] = deque(maxlen=MOST_REFUSED)
         self._crowded: deque[str] = deque(maxlen=MOST_REFUSED)

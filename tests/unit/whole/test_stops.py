@@ -10,12 +10,9 @@ from twisted.trial.unittest import TestCase
 
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.reconcile.container_steps import ContainerSteps
-from daprdockr.agent.reconcile.creating import GivenToContainers
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
-from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE
 from daprdockr.model.names import InstanceName
-from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import StopContainer
 from daprdockr.runtime.workers import Stopped
 from daprdockr.wiring.real import pools
@@ -62,11 +59,10 @@ class ManyStopsTests(TestCase):
         self.steps = ContainerSteps(
             threads=EngineThreads(self.engine, OnePool(run_at_once), self.stops, OnePool(run_at_once)),
             host=self.host,
-            failures=failures,
-            here=lambda: Here("a"),
-            given=GivenToContainers(lambda: ContainerNetwork((), ()), None),  # type: ignore[arg-type]  # no secrets
-            guarded=None,  # type: ignore[arg-type]  # nothing is started by a step
-            record_event=lambda subject, text: None,
+            pull=None,  # type: ignore[arg-type]  # steps stop containers here, and nothing else
+            create=None,  # type: ignore[arg-type]
+            delivery=None,  # type: ignore[arg-type]
+            guarded=None,  # type: ignore[arg-type]
         )
 
     def run_one(self, name: str, image: str) -> StopContainer:
