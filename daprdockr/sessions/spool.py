@@ -1,17 +1,25 @@
-"""The archive of an image in a file, on its way from one Engine to another; blocking."""
+"""
+The archive of an image in a file, on its way from one Engine to another; blocking.
+
+Note [Room is taken at once]
+    Several images may arrive side by side, and each would see the same free space before any of it is written. So a
+    file takes its blocks from the disk when it is made, and is given up if that leaves too few. Two that exceed the
+    bound together may both be refused: each is tried again, as everything is that fails for want of room.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from daprdockr.model.errors import DiskError
 from daprdockr.sessions.archive import ImageArchive
 
-ROOM = 256 * 1024 * 1024
+ROOM = 256_000_000
 """Octets that an image has to leave free on the disk of the state directory."""
 
 
@@ -30,16 +38,30 @@ class GivesImages(Protocol):
 
 
 def spool(directory: Path, size: int, node: str) -> BinaryIO:
-    """Return a new file without a name. :raises DiskError: there is not enough room."""
+    """
+    Return a new file without a name, for so many octets. See Note [Room is taken at once].
+
+    :raises DiskError: there is not enough room.
+    """
     try:
-        status = os.statvfs(directory)
-        free = status.f_bavail * status.f_frsize
-        if free < size + ROOM:
-            text = f"{size / 1e6:.1f} MB come, {free / 1e6:.1f} MB are free, and {ROOM / 1e6:.0f} MB have to stay so"
-            raise DiskError(f"node {node} has no room for the image in {directory}: {text}")
-        return tempfile.TemporaryFile(dir=directory)
+        _check_room(directory, size, node)
+        with ExitStack() as unless_it_fits:
+            file = unless_it_fits.enter_context(tempfile.TemporaryFile(dir=directory))
+            os.posix_fallocate(file.fileno(), 0, max(size, 1))
+            _check_room(directory, size, node, taken=size)
+            unless_it_fits.pop_all()
+        return file
     except OSError as error:
         raise DiskError(f"node {node} has no file for the image in {directory}: {error.strerror}") from None
+
+
+def _check_room(directory: Path, size: int, node: str, taken: int = 0) -> None:
+    """:raises DiskError: so many octets, of which the disk counts ``taken`` already, do not leave enough."""
+    status = os.statvfs(directory)
+    free = status.f_bavail * status.f_frsize + taken
+    if free < size + ROOM:
+        text = f"{size / 1e6:.1f} MB come, {free / 1e6:.1f} MB are free, and {ROOM / 1e6:.0f} MB have to stay so"
+        raise DiskError(f"node {node} has no room for the image in {directory}: {text}")
 
 
 def keep(engine: GivesImages, reference: str, file: BinaryIO, is_wanted: Callable[[], bool]) -> None:
@@ -47,8 +69,9 @@ def keep(engine: GivesImages, reference: str, file: BinaryIO, is_wanted: Callabl
     try:
         for piece in engine.save(reference):
             if not is_wanted():
-                return
+                break
             file.write(piece)
+        file.truncate()
     except OSError as error:
         raise DiskError(f"the image cannot be written to the disk: {error.strerror}") from None
 

@@ -18,10 +18,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.statedir import StateDir
 from daprdockr.guard.clock import boot_id, boottime
 from daprdockr.guard.orders import Order, Orders
-from daprdockr.model.errors import BadInput
+from daprdockr.model.errors import BadInput, DiskError
 from daprdockr.process.table import ProcessTable
 from daprdockr.proxy.configuration import HttpListener, NginxSettings, render
 from daprdockr.proxy.files import ProxyFiles
+from daprdockr.sessions.spool import ROOM, spool
 from tests.rig.agent_case import HTTP, AgentTestCase
 from tests.rig.agent_process import AgentProcess
 from tests.rig.docker_engine import engine_url, sample_image, until
@@ -32,15 +33,16 @@ TTL = 12
 
 class SmallDisk:
     """
-    A tmpfs of 2 MiB on ``path``.
+    A tmpfs on ``path``.
 
+    :param size: octets.
     :raises SkipTest: this user may not mount one; in CI that is an error.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, size: int = 2 * 1024 * 1024) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self.path = path
-        command = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "state", str(path)]
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "state", str(path)]
         mounted = subprocess.run(command, capture_output=True, text=True, check=False)
         if mounted.returncode:
             absent = AssertionError if os.environ.get("CI") else SkipTest
@@ -72,6 +74,18 @@ class SmallDisk:
     def unmount(self) -> None:
         while os.path.ismount(self.path):
             subprocess.run(["umount", "--lazy", str(self.path)], check=True)
+
+
+class ImagesTests(SynchronousTestCase):
+    """The files of images that arrive side by side; no agent."""
+
+    def test_room(self) -> None:
+        """Together they leave what each of them has to, before anything is written; one that was refused is gone."""
+        disk = SmallDisk(Path(self.mktemp()).absolute(), ROOM + 1_000_000)
+        self.addCleanup(disk.unmount)
+        with spool(disk.path, 700_000, "a"):
+            self.assertIn("no room", str(self.assertRaises(DiskError, spool, disk.path, 700_000, "a")))
+        spool(disk.path, 700_000, "a").close()
 
 
 class FilesTests(SynchronousTestCase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,11 +43,19 @@ class SpoolTests(SynchronousTestCase):
         self.assertIn("node a has no room for the image", str(refusal))
         self.assertIn("No such file", str(self.assertRaises(DiskError, spool, directory / "gone", 10, "a")))
 
+    def test_taken(self) -> None:
+        """A file has its room on the disk before anything is written: others see what is left."""
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        with spool(directory, 1_000_000, "a") as file:
+            self.assertGreaterEqual(os.fstat(file.fileno()).st_blocks * 512, 1_000_000)
+
     def test_kept(self) -> None:
         """An image is written as long as it is wanted."""
         answers = [True, True, True, False]
         for content in (b"web more", b"web "):
             with tempfile.TemporaryFile() as file:
+                os.posix_fallocate(file.fileno(), 0, 100)
                 keep(Engine(), "web", file, lambda: answers.pop(0))
                 file.seek(0)
                 self.assertEqual(file.read(), content)
