@@ -66,7 +66,7 @@ class PeerSession:
             try:
                 data = self.connection.recv(MAX_FRAME)
             except OSError as error:
-                raise SessionFailed(f"node {self.node} is lost: {_text(error)}") from None
+                raise self.lost(error) from None
             if not data:
                 raise SessionFailed(f"node {self.node} is lost: its agent ended the connection")
             yield from self._checked(self.reader.feed(data))
@@ -75,6 +75,12 @@ class PeerSession:
         for kind, content in frames:
             check_frame(self.node, kind, content)
             yield kind, content
+
+    def lost(self, error: OSError) -> SessionFailed:
+        """Return the error of a connection as one that names the node."""
+        if isinstance(error, TimeoutError) and (patience := self.connection.gettimeout()) is not None:
+            return SessionFailed(f"node {self.node} did not go on within {patience:g} s")
+        return SessionFailed(f"node {self.node} is lost: {_text(error)}")
 
     def close(self) -> None:
         """Close it; may be called from any thread, and ends ``frames`` in another one."""
@@ -217,4 +223,6 @@ def _accepted(node: str, connection: ssl.SSLSocket, patience: float) -> PeerSess
 
 
 def _text(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "timed out"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

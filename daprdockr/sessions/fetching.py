@@ -89,7 +89,7 @@ class Fetching:
                 session.connection.settimeout(STALL)
                 session.connection.sendall(written(FrameKind.INPUT, OfferTaken(held).encode()))
             except OSError as error:
-                raise SessionFailed(f"node {session.node} is lost: {error}") from None
+                raise session.lost(error) from None
             file, size = self._received(session)
         with file:
             archive = read_archive(file, "" if is_image_id(reference) else reference, offer.image)

@@ -19,7 +19,7 @@ from daprdockr.model.frames import MAX_CONTENT, FrameKind, written
 from daprdockr.model.images import Receipt
 from daprdockr.model.session import ImageAsked
 from daprdockr.sessions.archive import ImageArchive
-from daprdockr.sessions.client import PeerSession, SessionFailed
+from daprdockr.sessions.client import PeerSession
 
 STALL = 30.0
 """Seconds without any progress after which the other side counts as lost. An agent says something far more often."""
@@ -70,7 +70,7 @@ def _handed(session: PeerSession, archive: ImageArchive, asked: ImageAsked, repo
     except OSError as error:
         for _ in session.frames():  # it may have said why
             pass
-        raise SessionFailed(f"node {session.node} is lost: {error}") from None
+        raise session.lost(error) from None
     for kind, content in session.frames():
         if kind is FrameKind.OUTPUT and content:
             yield Receipt.decode(content)

@@ -170,6 +170,14 @@ class FramesTests(SessionCase):
             session = self.open(node)
             self.assertEqual(str(self.assertRaises(SessionFailed, list, session.frames())), text)
 
+    def test_silent(self) -> None:
+        """An agent that says nothing more is given up by the patience of who waits, which the error names."""
+        session = self.open(PeerNode(self, lambda one: (one.accept(), one.next())))
+        session.connection.settimeout(0.05)
+        refusal = self.assertRaises(SessionFailed, list, session.frames())
+        self.assertEqual(str(refusal), "node a did not go on within 0.05 s")
+        session.close()
+
     def test_reset(self) -> None:
         """A session that was closed here meanwhile is lost for who reads it."""
         session = self.open(PeerNode(self, lambda one: (one.accept(), one.next())))

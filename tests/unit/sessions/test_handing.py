@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import NotFound
-from daprdockr.model.frames import FrameKind
+from daprdockr.model.frames import FrameKind, FrameReader
 from daprdockr.model.images import Receipt
 from daprdockr.model.session import ImageAsked, SessionRequest
 from daprdockr.sessions.archive import read_archive
@@ -126,20 +126,18 @@ class HandingTests(SynchronousTestCase):
     def test_broken(self) -> None:
         """A connection that breaks while nothing was answered is reported as lost."""
 
-        class Broken:
-            node = "a"
-            connection = cast(Any, SimpleNamespace(settimeout=lambda _: None))
-
-            def frames(self) -> list[tuple[FrameKind, bytes]]:
-                return [NOTHING]
+        class Broken(PeerSession):
+            def frames(self) -> Iterator[tuple[FrameKind, bytes]]:
+                return iter([NOTHING])
 
             def close(self) -> None: ...
 
         def fail(_: bytes) -> None:
             raise BrokenPipeError(32, "Broken pipe")
 
-        Broken.connection.sendall = fail
-        hand(self.archive, {"a": 0}, lambda *_: cast(PeerSession, Broken()), Reports(self.told.append))
+        connection = cast(Any, SimpleNamespace(settimeout=lambda _: None, sendall=fail))
+        broken = Broken("a", connection, FrameReader(), [])
+        hand(self.archive, {"a": 0}, lambda *_: broken, Reports(self.told.append))
         self.assertIn("node a is lost: ", self.told[0].failed)
 
     def test_lacking(self) -> None:
