@@ -47,7 +47,7 @@ class Command:
     :ivar word: what it takes beside flags: "[SERVICE]" (may be left out), "SERVICE", "INSTANCE|SERVICE",
         "SERVICE [REVISION]", "SERVICE [FILE]", "SERVICE=N ...", "NODE" or "SHELL"; "" for nothing; "ACTION ..." for one
         of ``choices`` and words that the command reads itself, as it does with "FILE ...", "INSTANCE -- CMD ...",
-        "IMAGE", "KIND ...", "LOCAL:INSTANCE:PORT", "TOKEN" and "[INSTANCE|SERVICE|NODE]".
+        "IMAGE", "KIND ...", "LOCAL:INSTANCE:PORT", "TOKEN" and "[INSTANCE|SERVICE|NODE|IMAGE]".
     :ivar choices: the possible values of that word, where there are only a few.
     :ivar kinds: by one of ``choices``, the kind of the name that stands behind it; the kinds are those of ``names``.
     :ivar reference: the description of each form in the reference page, where the line of the help is too short for it.

@@ -15,6 +15,7 @@ from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.keys import CordonKey, Keys, NodeKey, PauseKey, RolloutKey, RunKey
 from daprdockr.picture.cells import moment
 from daprdockr.picture.table import Column, Row, Table
+from daprdockr.planning.pruning import as_listed
 
 COLUMNS: tuple[Column, ...] = (
     ("TIME", lambda row: moment(row["Time"])),
@@ -28,7 +29,8 @@ COLUMNS: tuple[Column, ...] = (
 class EventsAsked:
     """
     Which events are meant: from ``since`` on, by seconds since the epoch; and, unless ``name`` is "", those about a
-    service and its instances, about one instance, or by or about a node.
+    service and its instances, about one instance, by or about a node, or about an image, whose name has a ``:`` or a
+    ``/``.
     """
 
     keys: Keys
@@ -36,7 +38,9 @@ class EventsAsked:
     since: float = 0.0
 
     def check(self) -> None:
-        """:raises BadInput: the name can be none of a service, an instance or a node."""
+        """:raises BadInput: the name can be none of a service, an instance, a node or an image."""
+        if self._is_image:
+            return
         if self.name.count(".") == 2:
             InstanceName.parse(self.name)
         elif "." in self.name:
@@ -51,11 +55,17 @@ class EventsAsked:
     def _concerns(self, row: Row) -> bool:
         if not self.name:
             return True
+        if self._is_image:
+            return as_listed(row["Subject"]) == as_listed(self.name)
         subject = self._subject(row["Subject"])
         if "." not in self.name:
             return self.name in (row["Node"], subject)
         own = self.name.count(".") == 1 and subject.partition(".")[2] == self.name
         return subject == self.name or own
+
+    @property
+    def _is_image(self) -> bool:
+        return any(mark in self.name for mark in ":/")
 
     def _subject(self, subject: str) -> str:
         """Return what the subject is called, also if it is a key in etcd, whose value cannot be read."""

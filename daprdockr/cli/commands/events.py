@@ -99,13 +99,13 @@ COMMAND = Command(
     run=events,
     local=local_events,
     flags=("follow", "since", "o"),
-    word="[INSTANCE|SERVICE|NODE]",
+    word="[INSTANCE|SERVICE|NODE|IMAGE]",
     check=_check,
     reference=(
         "what agents reported in the last half hour to hour: values in etcd that cannot be read, host names "
         "that two services claim, images that cannot be pulled, containers that cannot start, or "
         "that ended by themselves, with the last lines that they logged; and what people did. Of all, or of NAME: a"
-        " service with its instances, one instance, or a node. With ``-f`` it goes on with those that come, also after"
-        " an outage of etcd: a line each, in JSON an object each",
+        " service with its instances, one instance, a node, or an image, by its name and tag. With ``-f`` it goes on"
+        " with those that come, also after an outage of etcd: a line each, in JSON an object each",
     ),
 )

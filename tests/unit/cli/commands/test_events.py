@@ -64,7 +64,10 @@ class EventsTests(ShowCase):
         self.assertEqual(self.cells("events")[1], ["-", "n1", "x", "y"])
 
     def test_of_one(self) -> None:
-        """With a name there are those of a service with its instances, of an instance, or of and by a node."""
+        """
+        With a name there are those of a service with its instances, of an instance, of and by a node, or of an image, as
+        Docker reads its name.
+        """
         subjects = [
             "web.myapp",
             "1.web.myapp",
@@ -79,6 +82,8 @@ class EventsTests(ShowCase):
             KEYS.claim(InstanceName(WEB.name, 1)),
             KEYS.services + "x",
             KEYS.secret("n1"),
+            "shop/web:2",
+            "web",
         ]
         for number, subject in enumerate(subjects):
             event = Event(1_700_000_000 + number, "n2", subject, "y")
@@ -88,7 +93,10 @@ class EventsTests(ShowCase):
             ("1.web.myapp", [1, 8]),
             ("db.myapp", [3]),
             ("n1", [4, 6]),
-            ("n2", range(11)),
+            ("n2", range(13)),
+            ("docker.io/shop/web:2", [11]),
+            ("web:latest", [12]),
+            ("shop/web", []),
             ("no.such", []),
         ):
             rows = command_line(self.store, "events", name, "-o", "json").json
