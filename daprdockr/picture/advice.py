@@ -50,7 +50,8 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         (
             "could not be pulled|pull or build it",
-            "correct the name of the image, or the node's way to the registry: try docker pull {image} there",
+            "correct the name of the image, or the node's way to the registry: try docker pull {image} there; where no"
+            " registry has it: daprdockrcmd push {image}",
         ),
         ("command (was not found|cannot be executed)", "correct Container.Cmd, or use an image that has the program"),
         ("^waits for (?P<other>[^ ,]+)", "find out why that one is not healthy: daprdockrcmd why {other}"),

@@ -33,13 +33,15 @@ FETCH_THREADS = FETCHES * ASKED
 class FromOthers:
     """
     The node ``by`` which an image was handed ("": by none), the octets that came, why none did that has it, and the
-    digest under which a registry gave it to that node ("": none did, as far as known).
+    digest under which a registry gave it to that node ("": none did, as far as known). ``is_nowhere``: there are other
+    nodes, and none of them has it by its record.
     """
 
     by: str = ""
     octets: int = 0
     failed: str = ""
     digest: str = ""
+    is_nowhere: bool = False
 
 
 class Others(Protocol):
@@ -72,7 +74,7 @@ class OtherNodes:
         except BadInput:
             return FromOthers()  # a digest is a registry's: no archive has it
         if not self._holders(wanted):
-            return FromOthers()
+            return FromOthers(is_nowhere=bool(self.cluster.nodes.keys() - {self.fetching.node}))
         try:
             return await self.turns.run(lambda: Deferred.fromCoroutine(self._fetch(wanted)))
         except Exception:

@@ -74,4 +74,6 @@ class Pulling:
             return others
         if others.failed:
             raise PullFailed(f"{error}; {others.failed}") from error
+        if others.is_nowhere:
+            raise type(error)(f"{error}; no other node is known to have it") from error
         raise error

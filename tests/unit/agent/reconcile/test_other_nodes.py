@@ -137,8 +137,11 @@ class OtherNodesTests(SynchronousTestCase):
 
     def test_none(self) -> None:
         """Where no node has it by its record none is asked, nor for a digest, nor for what can be no name."""
-        for reference in ("shop/web:2", f"shop/web@{IMAGE}", "Web"):
+        self.assertEqual(self.fetch("shop/web:2"), FromOthers(is_nowhere=True))
+        for reference in (f"shop/web@{IMAGE}", "Web"):
             self.assertEqual(self.fetch(reference), FromOthers())
+        self.lose("b", "c", "d")
+        self.assertEqual(self.fetch(), FromOthers())
         self.assertEqual(self.played.asked, [])
 
     def test_failed(self) -> None:

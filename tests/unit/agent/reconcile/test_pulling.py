@@ -92,9 +92,12 @@ class PulledTests(SynchronousTestCase):
 
     def test_neither(self) -> None:
         """A registry that refuses counts if no node has it; where one has it, it may hand it the next time."""
-        self.assertIn("manifest unknown", self.failure(PullImage("web:2"), ImageRefused))
+        self.assertRegex(self.failure(PullImage("web:2"), ImageRefused), "manifest unknown$")
+        self.others = FromOthers(is_nowhere=True)
+        said = self.failure(PullImage("web:2"), ImageRefused)
+        self.assertIn("manifest unknown; no other node is known to have it", said)
         self.others = FromOthers(failed="node b is busy")
         for step in (PullImage("web:2"), PullImage("web:2", "now")):
             said = self.failure(step, PullFailed)
             self.assertIn("manifest unknown; node b is busy", said)
-        self.assertEqual(len(self.asked), 3)
+        self.assertEqual(len(self.asked), 4)
