@@ -104,6 +104,8 @@ class OnHost:
     """By instance number."""
     image: Image | None = None
     """The image of the definition (None: absent, as far as known)."""
+    lacks_image: bool = False
+    """Whether the Engine is known to have no such image."""
     pulled_for: str = ""
     """The restart for which that image was last pulled; see ``PullImage``."""
     resolved: str = ""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from attrs import evolve
 
 from daprdockr.model.host import Image, Inventory
+from daprdockr.planning.pruning import as_listed
 
 
 class Stock:
@@ -62,6 +63,11 @@ class Stock:
         """Take note that an image is not on this host any more."""
         self.images.pop(reference, None)
         self._handed.pop(reference, None)
+
+    def lacks(self, reference: str) -> bool:
+        """Return whether no image has this name here, by the last inventory; before the first one none is lacking."""
+        there = self.images.keys() | self.inventory.images
+        return bool(self.inventory.memory) and not there.intersection((reference, as_listed(reference)))
 
     def doubt(self, network: str) -> None:
         """

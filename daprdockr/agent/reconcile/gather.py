@@ -71,6 +71,7 @@ class GatherHost:
         return OnHost(
             containers=containers,
             image=self.host.stock.images.get(image),
+            lacks_image=bool(image) and self.host.stock.lacks(image),
             pulled_for=self.host.stock.pulled_for.get(image, ""),
             resolved=self.host.stock.resolved.get(image, ""),
             before=self.host.stock.before.get(image, ""),

@@ -180,7 +180,8 @@ def _report_absent(situation: Situation, instance: InstanceName, definition: Def
         return evolve(before, state=State.BACKING_OFF, healthy=False, reason=attempts.reason)
     waits = waits_for(situation, instance) or why_tied(situation, instance.number) or owed(situation)
     reason = situation.wanted.missing or attempts.reason or waits
-    return evolve(before, state=State.STARTING, healthy=False, reason=reason)
+    state = State.PULLING if situation.host.lacks_image and not reason else State.STARTING
+    return evolve(before, state=state, healthy=False, reason=reason)
 
 
 def _before(situation: Situation, instance: InstanceName) -> ClaimRecord:

@@ -239,13 +239,22 @@ class AbsentTests(SynchronousTestCase):
             self.assertEqual((record.state, record.reason), (State.BACKING_OFF, "died: exit status 3"))
 
     def test_an_image_that_can_not_be_pulled(self) -> None:
-        """A failed pull is reported with the reason of the registry; a first pull is just a start."""
+        """A failed pull is reported with the reason of the registry."""
         self.assertEqual(told(situation(images={})).state, State.STARTING)
         record = told(situation(images={}, pulls={"web:1": Attempts(1, NOW, "no such image")}))
         self.assertEqual((record.state, record.reason), (State.PULLING, "no such image"))
         self.assertEqual(
             told(situation(images={"web:1": Image("i")}, pulls={"web:1": Attempts(1)})).state, State.STARTING
         )
+
+    def test_an_image_on_its_way(self) -> None:
+        """An image that is known to be lacking is being pulled; another reason counts more."""
+        lacking = situation(images={})
+        lacking = evolve(lacking, host=evolve(lacking.host, lacks_image=True))
+        self.assertEqual((told(lacking).state, told(lacking).reason), (State.PULLING, ""))
+        died = situation(images={}, attempts={FIRST: Attempts(1, NOW - 1, "died")})
+        died = evolve(died, host=evolve(died.host, lacks_image=True))
+        self.assertEqual((told(died).state, told(died).reason), (State.STARTING, "died"))
 
 
 class LostTests(SynchronousTestCase):
