@@ -64,7 +64,7 @@ CALLS = _metric(
     _HISTOGRAM,
     "call_duration_seconds",
     "Durations of blocking calls by the pool of threads that made them: etcd and heartbeat call etcd; docker, stops, "
-    "pulls, checks and ping call the Docker Engine",
+    "pulls, checks, ping and images call the Docker Engine; handing and fetching move images between nodes",
     "pool",
 )
 CALL_FAILURES = _metric(_COUNTER, "call_failures_total", "Calls of each pool that raised an error", "pool")

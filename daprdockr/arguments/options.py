@@ -151,7 +151,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "peer",
         "ADDR:PORT",
-        "take daprdockrcmd logs, exec and forward here, or off (default: the first --host address, port 5081)",
+        "take daprdockrcmd logs, exec, forward and push, and images of other nodes here, or off (default: the first"
+        " --host address, port 5081)",
         read=parameter.listener,
     ),
     Parameter(

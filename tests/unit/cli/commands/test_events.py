@@ -65,8 +65,8 @@ class EventsTests(ShowCase):
 
     def test_of_one(self) -> None:
         """
-        With a name there are those of a service with its instances, of an instance, of and by a node, or of an image, as
-        Docker reads its name.
+        With a name there are those of a service with its instances, of an instance, of and by a node, or of an image,
+        as Docker reads its name.
         """
         subjects = [
             "web.myapp",
