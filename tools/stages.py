@@ -11,6 +11,9 @@ TYPED = ["setup.py", "benchmarks", "daprdockr", "tests", "tools"]
 FAULTS, SEED = 10, 139
 """A short run of the fault suite, the same each time; ``make chaos`` makes a long one."""
 IDLE = ["nice", "-n", "19"]
+PACKAGING = "test_packaging"
+CALM = ("test_acme", "test_cli", "test_completion", "test_etcd_restored")
+"""The beginnings of the names of functional tests of single parts that wait nearly all the time."""
 
 
 def with_engine(home: str, command: list[str]) -> list[str]:
@@ -80,13 +83,14 @@ def real_steps() -> list[Step]:
     Return the steps that need real parts.
 
     Most of them wait more than they compute: single parts and whole agents are tested side by side, each with an Engine
-    of its own, and the models are searched at the lowest priority beside all of them.
+    of its own, and the models are searched at the lowest priority beside all of them. The cluster has beside it what is
+    ``CALM``.
     """
     found = sorted(path.stem for path in (CHECKOUT / "tests/functional").glob("test_*.py"))
-    modules = [f"tests.functional.{name}" for name in found if name != "test_packaging"]
-    several_hosts = [name for name in modules if ".test_cluster_" in name]
-    agents = [name for name in modules if ".test_agent_" in name]
-    parts = [name for name in modules if name not in several_hosts + agents]
+    several_hosts = [name for name in found if name.startswith("test_cluster_")]
+    agents = [name for name in found if name.startswith("test_agent_")]
+    calm = [name for name in found if name.startswith(CALM)]
+    parts = [name for name in found if name not in (*several_hosts, *agents, *calm, PACKAGING)]
     return [
         Step(
             "model",
@@ -101,36 +105,26 @@ def real_steps() -> list[Step]:
             True,
             lane="models",
         ),
-        Step(
-            "functional",
-            "functional tests of whole agents",
-            with_engine("engine-agents", trial("agents", agents, "--reporter=timing")),
-            True,
-            lane="agents",
-        ),
+        functional("whole agents", "agents", agents, lane="agents"),
+        functional("single parts: a real etcd, Docker Engine and nginx", "parts", parts),
+        functional("single parts that ask little of the processors", "calm", calm, lane="calm"),
         Step(
             "packaging",
             "packaging tests: wheel, source and editable installations (a minute or two)",
-            trial("packaging", ["tests.functional.test_packaging"], "--reporter=timing"),
+            trial("packaging", modules([PACKAGING]), "--reporter=timing"),
             True,
-            lane="agents",
+            lane="calm",
         ),
         Step(
             "demo",
             "the demo (make demo ONCE=1)",
             ["make", "--no-print-directory", "demo", "ONCE=1"],
-            lane="agents",
-        ),
-        Step(
-            "functional",
-            "functional tests of single parts: a real etcd, Docker Engine and nginx",
-            with_engine("engine-parts", trial("parts", parts, "--reporter=timing")),
-            True,
+            lane="calm",
         ),
         Step(
             "cluster",
             "tests on a cluster of three hosts (a quarter of an hour)",
-            trial("cluster", several_hosts, "--reporter=timing"),
+            trial("cluster", modules(several_hosts), "--reporter=timing"),
             True,
             after="agents",
         ),
@@ -138,5 +132,16 @@ def real_steps() -> list[Step]:
             "chaos",
             f"{FAULTS} random faults on a cluster of five hosts (some minutes)",
             [PYTHON, "-m", "tests.chaos", "--seed", str(SEED), "--faults", str(FAULTS)],
+            after="calm",
         ),
     ]
+
+
+def functional(what: str, place: str, names: list[str], lane: str = "") -> Step:
+    """Return a step of functional tests, which has an Engine and a directory at ``place``."""
+    command = with_engine(f"engine-{place}", trial(place, modules(names), "--reporter=timing"))
+    return Step("functional", f"functional tests of {what}", command, True, lane=lane)
+
+
+def modules(names: list[str]) -> list[str]:
+    return [f"tests.functional.{name}" for name in names]
