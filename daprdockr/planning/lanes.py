@@ -7,6 +7,8 @@ from attrs import frozen
 
 from daprdockr.model.names import InstanceName, ServiceName
 
+IMAGE = "image"
+
 
 @frozen
 class Lane:

@@ -20,7 +20,7 @@ from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.lanes import Lane
+from daprdockr.planning.lanes import IMAGE, Lane
 from daprdockr.planning.run_steps import RunStep
 from daprdockr.planning.volume_steps import VolumeStep
 
@@ -267,7 +267,7 @@ class PullImage:
 
     @property
     def lane(self) -> Lane:
-        return Lane("image", self.reference)
+        return Lane(IMAGE, self.reference)
 
     @property
     def lanes(self) -> tuple[Lane, ...]:

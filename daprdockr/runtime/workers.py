@@ -4,7 +4,8 @@ Threads for blocking calls, as a service: the ``Run`` of the seams.
 Note [Blocked threads]
     A call to Docker may block without limit, and Python cannot end a thread. ``ThreadPool.stop`` would wait for it, and
     with it the whole exit. So the threads are daemons, the stop waits a bounded time for calls in flight, and a pool
-    that still has some then is abandoned at the end of the process.
+    that still has some then is abandoned at the end of the process. A pool whose calls may break off at any point gives
+    them no time.
 
 Note [Fair shares]
     Calls that belong to an owner (a service, a registry) wait in a queue of its own, and no owner has more than
@@ -78,6 +79,7 @@ class Workers(Service):
         self._idle: Deferred[None] | None = None
         self.durations = Durations()
         self.failed = 0
+        self._has_settled = False
 
     @property
     def in_flight(self) -> int:
@@ -112,6 +114,7 @@ class Workers(Service):
 
     def startService(self) -> None:
         super().startService()
+        self._has_settled = False
         self._pool.start()
 
     def stopService(self) -> Deferred[None]:
@@ -172,16 +175,20 @@ class Workers(Service):
         if not call.done.called:
             call.done.callback(result)
 
-    async def _stop(self) -> None:
-        """See Note [Blocked threads]."""
-        if self._in_flight:
+    async def settle(self) -> None:
+        """Give the calls in flight their time to end, unless that was done: Note [Blocked threads]."""
+        if self._in_flight and not self._has_settled:
             self._idle = Deferred()
             await self._idle.addTimeout(self._grace, self._reactor, lambda *_: None)
-        if self._in_flight:
+        self._has_settled = True
+
+    async def _stop(self) -> None:
+        await self.settle()
+        if not self._in_flight:
+            self._pool.stop()
+        elif self._grace:
             count = self._in_flight.total()
             self.log.warn("{count} calls of the {name} threads did not end", count=count, name=self.name)
-            return
-        self._pool.stop()
 
 
 def _daemon(*args: Any, **kwargs: Any) -> threading.Thread:

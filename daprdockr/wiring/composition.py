@@ -18,6 +18,7 @@ from daprdockr.agent.reporting.conditions import HasCondition
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
 from daprdockr.runtime.profile import Profile
+from daprdockr.runtime.settling import Settling
 from daprdockr.wiring.answering import ReadSocket
 from daprdockr.wiring.deciding import Deciding, deciding
 from daprdockr.wiring.edges import Edges, edges
@@ -75,7 +76,8 @@ def _services(
     known, local, member = found.known, found.local, found.member
     yield from (outward.embedded_etcd, *base.outside.pools.all)
     yield from (outward.dns, outward.nginx, outward.access_log, outward.relay, local.guarded, acting.ephemeral)
-    yield from (base.journal, member.heartbeat, local.host, local.pulse, local.containerd)
+    yield from (base.journal, member.heartbeat, Settling(base.outside.pools.all))
+    yield from (local.host, local.pulse, local.containerd)
     yield from (known.mirror, outward.certifying, local.witnesses, local.health, reports.followers, acting.reconcile)
     yield from (known.marking, reports.doubting, known.ownerless, member.write_check, local.orphans)
     yield from (local.pruning, member.embedded_key, member.own_member, member.room)

@@ -58,6 +58,9 @@ The timeout of a call to etcd in seconds. Short, because a write to a member who
 OWNERS = 8
 """So many services may hang at once, each with its whole share of a pool, before another one waits."""
 
+AT_ONCE = 0.0
+"""The seconds that an image on its way is given at exit: nothing of it is left, and the next agent begins anew."""
+
 STOP_GRACE = 15.0
 """Seconds that stops in flight are given at exit: longer than the default ``StopTimeout``."""
 
@@ -91,7 +94,7 @@ def pools(reactor: Any, docker_workers: int) -> Pools:
             stops=pool("stops", 128, 32, STOP_GRACE),
             # A registry that is silent holds its own share alone; and a large one, such as Docker Hub, may be silent
             # for some images while others could be pulled.
-            pulls=pool("pulls", 128, 32),
+            pulls=pool("pulls", 128, 32, AT_ONCE),
             # Their own, because commands that take long must not delay the start of another service's container. A
             # command may take minutes until its timeout, so many services must be able to hang.
             checks=pool("checks", 256, 16),
@@ -110,10 +113,10 @@ def pools(reactor: Any, docker_workers: int) -> Pools:
         joining=pool("joining", 1),
         # Their own, because an image takes long; two, because what is received here must not wait for other nodes,
         # which may wait for it.
-        images=pool("images", 3 * IMAGES),
-        handing=pool("handing", BRANCHES * IMAGES),
+        images=pool("images", 3 * IMAGES, grace=AT_ONCE),
+        handing=pool("handing", BRANCHES * IMAGES, grace=AT_ONCE),
         # Its own again, for the same reason: two nodes may ask each other.
-        fetching=pool("fetching", FETCH_THREADS),
+        fetching=pool("fetching", FETCH_THREADS, grace=AT_ONCE),
     )
 
 

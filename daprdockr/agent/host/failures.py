@@ -26,7 +26,7 @@ from daprdockr.model.host import ContainerState
 from daprdockr.model.last_words import LastWords
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.planning.attempts import ATTEMPTS_KEPT, LASTING, NONE, Attempts
-from daprdockr.planning.lanes import Lane
+from daprdockr.planning.lanes import IMAGE, Lane
 from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome
 
 MOST_GENERATIONS = 2
@@ -71,7 +71,7 @@ class Failures:
 
     def of_image(self, reference: str) -> Attempts:
         """Return how pulls of an image failed."""
-        return self._latest(Lane("image", reference))
+        return self._latest(Lane(IMAGE, reference))
 
     def of_service(self, service: ServiceName, digest: str = "") -> Mapping[InstanceName, Attempts]:
         """

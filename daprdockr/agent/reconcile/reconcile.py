@@ -33,7 +33,7 @@ from daprdockr.agent.host.probe import Target
 from daprdockr.agent.host.targets import targets
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.names import ServiceName
-from daprdockr.planning.lanes import Lane
+from daprdockr.planning.lanes import IMAGE, Lane
 from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome, reason_of
 from daprdockr.planning.plan import plan
 from daprdockr.planning.situation import Situation
@@ -150,8 +150,9 @@ class Reconcile(Service):
         return Deferred.fromCoroutine(self._settle())
 
     async def _settle(self) -> None:
-        """Let the steps in flight end, so that few are left half done; a pull may take longer than the timeout."""
-        steps = gatherResults(list(self._busy.values()), consumeErrors=True)
+        """Let the steps in flight end, so that few are left half done, but for pulls: nothing is left of one."""
+        ending = [done for lane, done in self._busy.items() if lane.kind != IMAGE]
+        steps = gatherResults(ending, consumeErrors=True)
         await steps.addTimeout(SETTLE, self._reactor, lambda *_: [])
 
     def mark_dirty(self, services: Iterable[ServiceName]) -> None:

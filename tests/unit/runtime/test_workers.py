@@ -13,7 +13,9 @@ from twisted.internet.task import Clock
 from twisted.python.threadable import isInIOThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from daprdockr.runtime.settling import Settling
 from daprdockr.runtime.workers import LONG_WAIT, Stopped, Workers
+from tests.fakes.log_lines import LogLines
 from tests.fakes.run import LoopClock
 from tests.unit.house.sources import CHECKOUT
 
@@ -141,6 +143,30 @@ class WorkersTests(TestCase):
         await stopped
         self.assertTrue(await call)
         self.assertEqual([t for t in threading.enumerate() if "PoolThread-ending" in t.name], [])
+
+    async def test_settled(self) -> None:
+        """Several pools are given their time at once, before anything else stops; their own stops wait no more."""
+        pools = [Workers(name="a", size=1, reactor=self.reactor, grace=0.05), self.start(), self.start()]
+        pools[0].startService()
+        for pool in pools[:2]:
+            pool(self.release.wait)
+        settling = Settling(pools)
+        settling.startService()
+        await settling.stopService()
+        self.assertEqual([pool.in_flight for pool in pools], [1, 1, 0])
+        self.assertEqual(await pools[2](int), 0)
+        self.successResultOf(pools[0].stopService())
+        self.release.set()
+
+    async def test_no_time(self) -> None:
+        """A pool whose calls may break off is stopped at once, without a complaint."""
+        workers = Workers(name="test", size=1, reactor=self.reactor, grace=0)
+        workers.startService()
+        workers(self.release.wait)
+        lines = LogLines(self)
+        await workers.stopService()
+        self.assertEqual(lines(), [])
+        self.release.set()
 
 
 class StoppedTests(SynchronousTestCase):

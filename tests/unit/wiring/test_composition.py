@@ -8,6 +8,8 @@ from typing import Any
 from attrs import define, evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.agent.host.host import Host
+from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.reconcile import Reconcile
 from daprdockr.agent.statedir import StateDir
@@ -17,6 +19,7 @@ from daprdockr.dns.zone.challenge_zone import ChallengeZone
 from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.proxy.routing import Routing
+from daprdockr.runtime.settling import Settling
 from daprdockr.wiring.carrying_out import network
 from daprdockr.wiring.composition import Composition, compose
 from daprdockr.wiring.outside import Pools
@@ -74,6 +77,14 @@ class PartsTests(SynchronousTestCase):
         etcd, pools = outside.etcd, outside.pools
         self.assertIsNot(etcd.beats, etcd.store)
         self.assertNotIn(pools.etcd.beats, (pools.etcd.calls, pools.engine.work, pools.engine.stops))
+
+    def test_beats_last(self) -> None:
+        """All that may take long at a stop comes before the heart stops: the next agent takes the lease over."""
+        parts = self.make()
+        order = [type(part) for part in parts.services]
+        self.assertEqual(order[order.index(Heartbeat) + 1], Settling)
+        for kind in (Host, Mirror, Reconcile):
+            self.assertGreater(order.index(kind), order.index(Settling))
 
     def test_checks_have_their_own(self) -> None:
         """The commands of health checks take no thread from starts and stops."""

@@ -590,6 +590,12 @@ class StopTests(ReconcileCase):
         self.hand.end(Stopped("the threads are stopped"))
         self.assertEqual(self.flushLoggedErrors(), [])
 
+    def test_pull(self) -> None:
+        """A stop does not wait for an image, which takes long and leaves nothing behind."""
+        self.start(web=UNPULLED)
+        self.assertEqual(self.hand.begun[-1:], [PullImage("web:1")])
+        self.successResultOf(self.loop.stopService())
+
     def test_threads_stopped(self) -> None:
         """A step that found its threads stopped is no failure."""
         self.start(web=DEAD)
