@@ -58,6 +58,7 @@ class ImagesHere:
     :ivar open_image: returns what opens sessions with nodes, with the token of this one; called in the reactor's
         thread.
     :ivar loaded: takes the name of an image that the Engine has now.
+    :ivar trouble: returns why the Engine answers nothing now, "" if it does.
     """
 
     node: str
@@ -67,6 +68,7 @@ class ImagesHere:
     directory: Path
     open_image: Callable[[str], OpenImage]
     loaded: Callable[[str], None] = lambda reference: None
+    trouble: Callable[[], str] = lambda: ""
     turn: DeferredLock = field(factory=DeferredLock, init=False)
 
 
@@ -84,7 +86,7 @@ class ImageSession:
         self._incoming: Incoming | None = None
         self._waits: Deferred[Any] | None = None
         self._is_gone = False
-        self._signs = LoopingCall(channel.send, FrameKind.OUTPUT)
+        self._signs = LoopingCall(self._sign)
         self._signs.clock = reactor
 
     def begun(self) -> ImageSession:
@@ -144,6 +146,14 @@ class ImageSession:
         handed_on = [self._hand_on(archive, nodes) for nodes in branches(self._asked.then)]
         await self._load(archive)
         return DeferredList(handed_on, consumeErrors=True)
+
+    def _sign(self) -> None:
+        """Show the other side that it goes on; report it at once if the Engine hangs, and then show nothing more."""
+        if trouble := self._here.trouble():
+            self._signs.stop()
+            self._tell(Receipt(self._here.node, failed=f"node {self._here.node} cannot load the image: {trouble}"))
+        else:
+            self._channel.send(FrameKind.OUTPUT)
 
     async def _load(self, archive: ImageArchive) -> None:
         try:

@@ -8,7 +8,7 @@ Note [Who may have an image]
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -48,6 +48,8 @@ class Offers:
     """
     :ivar run: runs a blocking call in a thread; none waits for another node.
     :ivar directory: where an image lies until the other node has it.
+    :ivar trouble: returns why the Engine answers nothing now, "" if it does. That it is silent for minutes while it
+        reads an image shows nothing.
     """
 
     node: str
@@ -55,6 +57,7 @@ class Offers:
     run: Run
     directory: Path
     cluster: Cluster
+    trouble: Callable[[], str] = lambda: ""
     under_way: set[OfferSession] = field(factory=set)
     """Those that were taken, ``IMAGES`` at the most: an archive takes room on the disk, and other nodes may have it."""
 
@@ -83,7 +86,7 @@ class OfferSession:
         """Fires when more may be sent; None while it may."""
         self._is_gone = False
         self._late: IDelayedCall = reactor.callLater(DECIDE, self._fail, "the offer was not taken")
-        self._signs = LoopingCall(channel.send, FrameKind.OUTPUT)
+        self._signs = LoopingCall(self._sign)
         self._signs.clock = reactor
 
     def begun(self) -> OfferSession:
@@ -116,7 +119,17 @@ class OfferSession:
         self._offers.under_way.add(self)
         self._signs.start(SIGN)
 
+    def _sign(self) -> None:
+        """Show the other node that it goes on; send it elsewhere if it does not."""
+        if trouble := self._offers.trouble():
+            self._stop_signs()
+            self._channel.refuse(f"node {self._offers.node} cannot read the image: {trouble}")
+        else:
+            self._channel.send(FrameKind.OUTPUT)
+
     async def _offer(self) -> ImageOffer:
+        if trouble := self._offers.trouble():
+            raise SessionRefused(f"node {self._offers.node} cannot read the image: {trouble}")
         offer = await self._offers.run(self._offers.engine.offer, self._asked.reference)
         if offer is None:
             raise SessionRefused(f"node {self._offers.node} does not have image {self._asked.reference}")

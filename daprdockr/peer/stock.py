@@ -32,6 +32,9 @@ class StockSession:
 
     async def _answer(self) -> None:
         asked = self._asked
+        if trouble := self._here.trouble():
+            self._channel.refuse(f"node {self._here.node} takes no image: {trouble}")
+            return
         try:
             stock = await self._here.run(self._here.engine.stock, asked.image, asked.reference, asked.layers)
         except DaprdockrError as error:

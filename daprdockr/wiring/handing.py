@@ -17,8 +17,11 @@ from daprdockr.sessions.handing import OpenImage
 from daprdockr.wiring.foundation import Foundation
 
 
-def images_here(base: Foundation, loaded: Callable[[str], None]) -> ImagesHere:
-    """:param loaded: takes the name of an image that was pushed here."""
+def images_here(base: Foundation, loaded: Callable[[str], None], trouble: Callable[[], str]) -> ImagesHere:
+    """
+    :param loaded: takes the name of an image that was pushed here.
+    :param trouble: returns why the Engine answers nothing now, "" if it does.
+    """
     settings, pools = base.settings, base.outside.pools
 
     def opening(token: str) -> OpenImage:
@@ -39,11 +42,16 @@ def images_here(base: Foundation, loaded: Callable[[str], None]) -> ImagesHere:
         directory=settings.state_dir,
         open_image=opening,
         loaded=loaded,
+        trouble=trouble,
     )
 
 
-def offers(base: Foundation) -> Offers | None:
-    """Return what other nodes may have; None where that is off."""
+def offers(base: Foundation, trouble: Callable[[], str]) -> Offers | None:
+    """
+    Return what other nodes may have; None where that is off.
+
+    :param trouble: as for ``images_here``.
+    """
     settings = base.settings
     if settings.no_peer_images:
         return None
@@ -53,6 +61,7 @@ def offers(base: Foundation) -> Offers | None:
         run=base.outside.pools.images,
         directory=settings.state_dir,
         cluster=base.cluster,
+        trouble=trouble,
     )
 
 

@@ -33,6 +33,9 @@ def peer_listener(base: Foundation, own: OwnPeer | None, found: Found) -> PeerLi
         found.local.host.stock.holds(reference)
         found.member.heartbeat.refresh()
 
-    images = images_here(base, loaded)
-    admission = Admission(tokens, Places(settings.node), images, admitting(base), offers(base))
+    def trouble() -> str:
+        return found.local.host.trouble
+
+    images = images_here(base, loaded, trouble)
+    admission = Admission(tokens, Places(settings.node), images, admitting(base), offers(base, trouble))
     return PeerListener(reactor=outside.reactor, own=own, admission=admission, here=here)

@@ -224,6 +224,7 @@ class WritingTests(ImagesCase):
     def setUp(self) -> None:
         super().setUp()
         self.run = HeldRun()
+        self.trouble = ""
         self.here = self.images_here()
         self.channel, self.session = self.begin(3 * PIECE)
         self.run.end("spool")
@@ -296,6 +297,22 @@ class WritingTests(ImagesCase):
         self.clock.advance(SIGN)
         self.assertEqual(self.channel.frames[before:], [(FrameKind.OUTPUT, b"")])
 
+    def test_hangs(self) -> None:
+        """An Engine that hangs is reported at once, and the sender gets no more signs."""
+        self.session.gone()
+        self.here = self.images_here(trouble=lambda: self.trouble)
+        content = saved()
+        self.channel, self.session = self.begin(len(content))
+        self.run.end("spool")
+        self.send(self.session, content)
+        self.run.end("write")
+        self.trouble = "the Docker Engine hangs"
+        self.clock.advance(SIGN)
+        self.clock.advance(SIGN)
+        said = "node a cannot load the image: the Docker Engine hangs"
+        self.assertEqual(self.told(self.channel), [Receipt("a", failed=said)])
+        self.assertEqual(self.channel.frames[-1][1], Receipt("a", failed=said).encode())
+
 
 class StockTests(ImagesCase):
     def ask(self) -> SentFrames:
@@ -315,6 +332,8 @@ class StockTests(ImagesCase):
         self.assertEqual(channel.over, "STATUS 0")
         self.engine.refusal = "it hangs"
         self.assertEqual(self.ask().over, "it hangs")
+        self.here = self.images_here(trouble=lambda: "the Docker Engine hangs")
+        self.assertEqual(self.ask().over, "node a takes no image: the Docker Engine hangs")
 
     def test_fault(self) -> None:
         """A fault of the agent is logged, and said in one line."""

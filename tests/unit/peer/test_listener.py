@@ -114,7 +114,12 @@ class ListenerTests(SynchronousTestCase):
             open_image=cast(Any, None),
         )
         self.offers: Any = SimpleNamespace(
-            check=self.check, engine=SimpleNamespace(offer=None), run=lambda *_: Deferred(), node="a", under_way=set()
+            check=self.check,
+            engine=SimpleNamespace(offer=None),
+            run=lambda *_: Deferred(),
+            node="a",
+            trouble=str,
+            under_way=set(),
         )
         admission = Admission(tokens, places, images, self.joining, cast(Any, self.offers if self.hands else None))
         self.listener = PeerListener(reactor=self.reactor, own=own, admission=admission, here=here)

@@ -173,6 +173,7 @@ class PacedTests(OfferCase):
     def setUp(self) -> None:
         super().setUp()
         self.threads = HeldRun()
+        self.trouble = ""
         self.offers = self.made(run=self.threads)
 
     def taken(self) -> tuple[SentFrames, OfferSession]:
@@ -191,6 +192,20 @@ class PacedTests(OfferCase):
         before = len(channel.frames)
         self.clock.advance(SIGN)
         self.assertEqual(channel.frames[before:], [(FrameKind.OUTPUT, b"")])
+
+    def test_hangs(self) -> None:
+        """An Engine that hangs sends the other node elsewhere at once, and offers nothing."""
+        self.offers = self.made(run=self.threads, trouble=lambda: self.trouble)
+        channel, session = self.taken()
+        self.threads.end("spool")
+        self.trouble = "the Docker Engine hangs"
+        self.clock.advance(SIGN)
+        said = "node a cannot read the image: the Docker Engine hangs"
+        self.assertEqual((channel.over, self.begin()[0].over), (said, said))
+        self.clock.advance(SIGN)
+        session.gone()
+        self.threads.end("keep")
+        self.assertEqual(self.threads.names, ["close"])
 
     def test_most(self) -> None:
         """So many are handed at once; a further one goes elsewhere."""

@@ -52,7 +52,7 @@ class PeeringTests(SynchronousTestCase):
         cluster = parts.base.cluster
         entry = Entry(cluster.keys.node("b"), NodeRecord().encode(), 1, 1, 7)
         cluster.apply(Batch(1, 1, (entry,)))
-        opened = images_here(parts.base, lambda name: None).open_image("5f" * 32)
+        opened = images_here(parts.base, lambda name: None, str).open_image("5f" * 32)
         asked = ImageAsked(IMAGE, NAME, 0, 1)
         self.assertRaises(NotFound, opened, "c", asked)
         self.assertIn("takes no sessions", str(self.assertRaises(SessionFailed, opened, "b", asked)))
@@ -62,10 +62,10 @@ class PeeringTests(SynchronousTestCase):
         peer = ("10.0.0.1", 5081)
         parts = self.make(peer=peer)
         self.assertIsInstance(other_nodes(parts.base, parts.outward.peer), OtherNodes)
-        self.assertIsNotNone(offers(parts.base))
+        self.assertIsNotNone(offers(parts.base, str))
         parts = self.make(peer=peer, no_peer_images=True)
         self.assertIsInstance(other_nodes(parts.base, parts.outward.peer), NoOthers)
-        self.assertIsNone(offers(parts.base))
+        self.assertIsNone(offers(parts.base, str))
         parts = self.make()
         self.assertIsInstance(other_nodes(parts.base, parts.outward.peer), NoOthers)
 
