@@ -50,10 +50,19 @@ class Images(TakesImages, Protocol):
 
 
 @frozen
-class ImagesHere:
+class ImageThreads:
     """
     :ivar run: runs a blocking call in a thread.
     :ivar hand: the same for a call that waits for other nodes: they wait for ``run`` here, so no such call may.
+    """
+
+    run: Run
+    hand: Run
+
+
+@frozen
+class ImagesHere:
+    """
     :ivar directory: where an image lies until it is loaded and handed on.
     :ivar open_image: returns what opens sessions with nodes, with the token of this one; called in the reactor's
         thread.
@@ -63,8 +72,7 @@ class ImagesHere:
 
     node: str
     engine: Images
-    run: Run
-    hand: Run
+    threads: ImageThreads
     directory: Path
     open_image: Callable[[str], OpenImage]
     loaded: Callable[[str], None] = lambda reference: None
@@ -115,14 +123,14 @@ class ImageSession:
         file: BinaryIO | None = None
         try:
             try:
-                file = await self._here.run(spool, self._here.directory, self._asked.size, self._here.node)
+                file = await self._here.threads.run(spool, self._here.directory, self._asked.size, self._here.node)
                 handed_on = await self._received(file)
             finally:
                 self._here.turn.release()
             await handed_on
         finally:
             if file is not None:
-                self._here.run(file.close).addErrback(lambda _: None)  # a disk that hangs holds up no reactor
+                self._here.threads.run(file.close).addErrback(lambda _: None)  # a disk that hangs holds up no reactor
 
     async def _turn(self) -> None:
         """:raises CancelledError: it did not come in time, or nobody waits for it any more."""
@@ -138,11 +146,11 @@ class ImageSession:
         """
         if self._is_gone:
             raise SessionRefused("the other side is gone")
-        self._incoming = Incoming(file, self._asked.size, self._channel, self._here.run, self._reactor)
+        self._incoming = Incoming(file, self._asked.size, self._channel, self._here.threads.run, self._reactor)
         self._channel.send(FrameKind.ACCEPTED)
         await self._incoming.whole
         self._signs.start(SIGN)
-        archive = await self._here.run(read_archive, file, self._asked.reference, self._asked.image)
+        archive = await self._here.threads.run(read_archive, file, self._asked.reference, self._asked.image)
         handed_on = [self._hand_on(archive, nodes) for nodes in branches(self._asked.then)]
         await self._load(archive)
         return DeferredList(handed_on, consumeErrors=True)
@@ -157,7 +165,7 @@ class ImageSession:
 
     async def _load(self, archive: ImageArchive) -> None:
         try:
-            await self._here.run(load, self._here.engine, archive, self._asked.held)
+            await self._here.threads.run(load, self._here.engine, archive, self._asked.held)
         except DaprdockrError as error:
             self._tell(Receipt(self._here.node, self._asked.size, str(error)))
         else:
@@ -171,7 +179,7 @@ class ImageSession:
             self._reactor.callFromThread(self._tell, handed)
 
         open_image = self._here.open_image(self._token)
-        return self._here.hand(hand, archive, nodes, open_image, Reports(told)).addErrback(self._not_handed_on)
+        return self._here.threads.hand(hand, archive, nodes, open_image, Reports(told)).addErrback(self._not_handed_on)
 
     def _tell(self, handed: Receipt) -> None:
         self._channel.send(FrameKind.OUTPUT, handed.encode())

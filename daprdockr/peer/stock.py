@@ -36,7 +36,7 @@ class StockSession:
             self._channel.refuse(f"node {self._here.node} takes no image: {trouble}")
             return
         try:
-            stock = await self._here.run(self._here.engine.stock, asked.image, asked.reference, asked.layers)
+            stock = await self._here.threads.run(self._here.engine.stock, asked.image, asked.reference, asked.layers)
         except DaprdockrError as error:
             self._channel.refuse(str(error))
             return

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.runtime.test_workers -*-
 """
 The time that blocking calls are given to end before an agent does.
 

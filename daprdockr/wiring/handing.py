@@ -8,7 +8,7 @@ from collections.abc import Callable
 from daprdockr.agent.reconcile.other_nodes import NoOthers, OtherNodes, Others
 from daprdockr.model.errors import NotFound
 from daprdockr.model.session import ImageAsked, SessionRequest
-from daprdockr.peer.images import ImagesHere
+from daprdockr.peer.images import ImagesHere, ImageThreads
 from daprdockr.peer.offering import Offers
 from daprdockr.peer.own import OwnPeer
 from daprdockr.sessions.client import PeerSession, open_session
@@ -37,8 +37,7 @@ def images_here(base: Foundation, loaded: Callable[[str], None], trouble: Callab
     return ImagesHere(
         node=settings.node,
         engine=base.docker.images,
-        run=pools.images,
-        hand=pools.handing,
+        threads=ImageThreads(pools.images, pools.handing),
         directory=settings.state_dir,
         open_image=opening,
         loaded=loaded,

@@ -15,7 +15,7 @@ from daprdockr.model.frames import MAX_CONTENT, FrameKind
 from daprdockr.model.images import ImageStock, Receipt
 from daprdockr.model.session import ImageAsked, StockAsked
 from daprdockr.peer.channel import PeerChannel
-from daprdockr.peer.images import PIECE, SIGN, TURN, ImageSession, ImagesHere
+from daprdockr.peer.images import PIECE, SIGN, TURN, ImageSession, ImagesHere, ImageThreads
 from daprdockr.peer.stock import StockSession
 from daprdockr.sessions.client import PeerSession
 from daprdockr.sessions.handing import STALL, OpenImage
@@ -62,6 +62,7 @@ class ImagesCase(SynchronousTestCase):
 
     def images_here(self, **changed: Any) -> ImagesHere:
         given: dict[str, Any] = {"run": self.run, "hand": run_at_once, "directory": self.directory, **changed}
+        given["threads"] = ImageThreads(given.pop("run"), given.pop("hand"))
         return ImagesHere(node="a", engine=self.engine, open_image=self.opening, loaded=self.known.append, **given)
 
     def opening(self, token: str) -> OpenImage:

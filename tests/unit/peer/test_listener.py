@@ -38,7 +38,7 @@ from daprdockr.model.stored.entries import Batch, Entry
 from daprdockr.model.stored.token import TokenRecord
 from daprdockr.peer.admission import Places, SessionRefused, Tokens
 from daprdockr.peer.channel import PeerChannel
-from daprdockr.peer.images import ImagesHere
+from daprdockr.peer.images import ImagesHere, ImageThreads
 from daprdockr.peer.joining import JoinSession
 from daprdockr.peer.listener import FOLLOW, MOST_UNKNOWN, Admission, PeerListener
 from daprdockr.peer.on_this_node import OnThisNode
@@ -108,8 +108,7 @@ class ListenerTests(SynchronousTestCase):
         images = ImagesHere(
             node="a",
             engine=cast(Any, self.engine),
-            run=run_at_once,
-            hand=run_at_once,
+            threads=ImageThreads(run_at_once, run_at_once),
             directory=directory,
             open_image=cast(Any, None),
         )

@@ -17,7 +17,7 @@ from daprdockr.model.host import Status
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.planning.attempts import Attempts
-from daprdockr.planning.lanes import Lane
+from daprdockr.planning.lanes import IMAGE, Lane
 from daprdockr.planning.outcome import LONGEST_REASON, Done, Fault, StepOutcome
 from daprdockr.planning.run_steps import OnRun
 from daprdockr.planning.situation import Situation
@@ -163,8 +163,7 @@ class ReconcileCase(SynchronousTestCase):
         self.clock.advance(0)
 
     def know(self, **situations: Situation | Exception) -> None:
-        names = {ServiceName(group="myapp", service=name): found for name, found in situations.items()}
-        self.known.situations.update(names)
+        self.known.situations |= {ServiceName(group="myapp", service=name): one for name, one in situations.items()}
 
 
 class PlanningTests(ReconcileCase):
@@ -573,8 +572,7 @@ class StopTests(ReconcileCase):
     def test_waits(self) -> None:
         """A stop waits for the step in flight, and begins no other one."""
         self.start(web=DEAD)
-        stopped = self.loop.stopService()
-        self.assertNoResult(stopped)
+        self.assertNoResult(stopped := self.loop.stopService())
         self.hand.end()
         self.successResultOf(stopped)
         self.clock.advance(SWEEP)
@@ -593,8 +591,7 @@ class StopTests(ReconcileCase):
     def test_pull(self) -> None:
         """A stop does not wait for an image, which takes long and leaves nothing behind."""
         self.start(web=UNPULLED)
-        self.assertEqual(self.hand.begun[-1:], [PullImage("web:1")])
-        self.successResultOf(self.loop.stopService())
+        self.assertEqual((self.successResultOf(self.loop.stopService()), self.hand.begun[0].lane.kind), (None, IMAGE))
 
     def test_threads_stopped(self) -> None:
         """A step that found its threads stopped is no failure."""
