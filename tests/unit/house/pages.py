@@ -44,6 +44,7 @@ def read(page: Path) -> tuple[nodes.document, str]:
     return document, complaints.getvalue()
 
 
+@cache
 def section(page: Path, title: str) -> nodes.section:
     """The section of that title."""
     found = [part for part in read(page)[0].findall(nodes.section) if part[0].astext() == title]

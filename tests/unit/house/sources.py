@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -64,12 +65,19 @@ def _statements(parent: ast.AST, on_load: bool) -> Iterator[tuple[ast.stmt, bool
 @cache
 def sources(top: str) -> tuple[Source, ...]:
     """All Python files below ``daprdockr``, ``tests``, ``benchmarks`` or ``tools``."""
-    found = []
-    for path in sorted((CHECKOUT / top).rglob("*.py")):
-        name = ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__")
-        text = path.read_text(encoding="utf-8")
-        found.append(Source(name, path, text, ast.parse(text, str(path))))
-    return tuple(found)
+    gc.collect()
+    gc.disable()  # millions of nodes that stay, and would be searched for garbage again and again
+    try:
+        return tuple(_source(path) for path in sorted((CHECKOUT / top).rglob("*.py")))
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _source(path: Path) -> Source:
+    name = ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__")
+    text = path.read_text(encoding="utf-8")
+    return Source(name, path, text, ast.parse(text, str(path)))
 
 
 def lies_in(name: str, places: Iterable[str]) -> bool:
