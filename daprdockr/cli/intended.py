@@ -43,7 +43,8 @@ def _intent(cluster: Cluster, given: Given) -> Intent:
     name = given.definition.name
     stored = cluster.services.get(name)
     before = stored.definition if stored is not None else None
-    wanted, revision = as_restarted(given.definition, before), _revision(cluster, name)
+    wanted = cluster.values.stamped(as_restarted(given.definition, before))
+    revision = _revision(cluster, name)
     made = any(claim.record.container for claim in cluster.claims(name).values())
     return Intent(name, before, wanted, revision, given.place, fresh=before is not None and not made)
 

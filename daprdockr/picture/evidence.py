@@ -34,12 +34,11 @@ def read_evidence(
     """
     keys, wanted = cluster.keys, cluster.services[service].definition
     history = Revisions.read(keys, service, entries)
-    present = (one for one in reversed(history.revisions) if one.record.definition == wanted)
     doubted = read_doubts((entry for entry in entries if entry.key.startswith(keys.doubts)), keys.doubts)
     return Evidence(
         events=read_events(entry for entry in entries if entry.key.startswith(keys.events)),
         rollout=rollout,
-        revision=next(present, None),
+        revision=history.newest_of(wanted),
         way_back=history.newest_good(unlike=wanted) is not None,
         mute=_mute(cluster, refused, doubted),
     )

@@ -36,7 +36,7 @@ def history_table(history: Revisions, present: Definition | None) -> Table:
     records = [one.record for one in history.revisions]
     changed: list[list[str]] = [[] for _ in records[:1]]  # one that an older version stored has no revision yet
     changed += [list(changes(old.definition, new.definition)) for old, new in pairwise(records)]
-    last = next((one.number for one in reversed(history.revisions) if one.record.definition == present), 0)
+    last = history.newest_of(present)
     return Table(
         [
             {
@@ -44,7 +44,7 @@ def history_table(history: Revisions, present: Definition | None) -> Table:
                 "Time": one.record.time,
                 "By": one.record.by,
                 "Good": one.record.good,
-                "Present": one.number == last,
+                "Present": one == last,
                 "Changed": ["created"] if one.number == 1 else what,
                 "Digest": one.record.digest,
                 "Definition": one.record.definition.write(),

@@ -35,7 +35,8 @@ class ChangeKind(enum.Enum):
 class Intent:
     """
     The change of one service. ``before`` is what is stored (None: nothing that can be read), at the mod ``revision`` of
-    its key (0: nothing at all); ``wanted`` is to be stored instead (None: to be deleted), and stands in ``place``.
+    its key (0: nothing at all); ``wanted`` is to be stored instead (None: to be deleted), and stands in ``place``. Both
+    have the stamps of the secrets and files that they use, so that their digests are those in the claims.
     ``fresh``: no container of it was made yet, so none has to be replaced.
     """
 
@@ -91,7 +92,8 @@ class Intent:
                 return "; ".join([f"from {before} to {_instances(wanted)}", *others])
             case ChangeKind.ROLL:
                 order = f"stop-first, because {self.stops_first}" if self.stops_first else "start-first"
-                return f"{order}: {'; '.join(self.changed) or 'the stored definition cannot be read'}"
+                unread = "the stored definition cannot be read"
+                return f"{order}: {unread if self.before is None else '; '.join(self.changed)}"
             case ChangeKind.CHANGE:
                 how = "before its first container" if self.renews else "without a restart"
                 return f"{how}: {'; '.join(self.changed)}"

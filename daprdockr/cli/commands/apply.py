@@ -91,7 +91,7 @@ class Applying:
         if wanted is None:
             self._delete(intent)
         else:
-            self._put(intent, wanted)
+            self._put(intent, wanted.stated)
         self.done.append(intent)
         if not self.request.json:
             for line in said(intent):

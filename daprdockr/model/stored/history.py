@@ -117,8 +117,14 @@ class Revisions:
 
     def newest_good(self, *, unlike: Definition | None) -> Revision | None:
         """Return the newest revision with which the service was healthy, of another definition than ``unlike``."""
-        good = (one for one in reversed(self.revisions) if one.record.good and one.record.definition != unlike)
+        stated = unlike.stated if unlike is not None else None
+        good = (one for one in reversed(self.revisions) if one.record.good and one.record.definition != stated)
         return next(good, None)
+
+    def newest_of(self, definition: Definition | None) -> Revision | None:
+        """Return the newest revision that is this definition, as stored or as the mirror has it."""
+        stated = definition.stated if definition is not None else None
+        return next((one for one in reversed(self.revisions) if one.record.definition == stated), None)
 
     def with_newest_good(self) -> Revisions:
         """Return them with the newest one marked: the next transaction writes that mark too."""
@@ -180,7 +186,7 @@ class Revisions:
 
     def ends_with(self, definition: Definition) -> bool:
         """Return whether the newest revision is this definition."""
-        return self.newest is not None and self.newest.record.definition == definition
+        return self.newest is not None and self.newest.record.definition == definition.stated
 
     @property
     def _next(self) -> int:

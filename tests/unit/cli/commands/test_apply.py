@@ -9,10 +9,13 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
+from daprdockr.model.stored.files import FileRecord
 from daprdockr.model.stored.history import Revisions
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.sealed import SecretRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.events import read_events
 from tests.build.values import KEYS, definition, fixing, named
@@ -45,6 +48,60 @@ class ApplyCase(SynchronousTestCase):
     def stored(self, service: str) -> Definition | None:
         entry = self.store.get(KEYS.service(ServiceName("myapp", service)))
         return None if entry is None else Definition.parse(entry.value)
+
+
+class UsesTests(ApplyCase):
+    """A secret, or a file of ``file set``, that is set: containers depend on its stamp, which no definition states."""
+
+    USES: tuple[dict[str, Any], ...] = (
+        {"Secrets": [{"Name": "shop_api_key", "Target": "/run/secrets/k"}]},
+        {"Files": [{"Name": "motd", "Target": "/etc/motd"}]},
+    )
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store.put(KEYS.secret("shop_api_key"), SecretRecord(1, "s1", 5, "key").encode())
+        self.store.put(KEYS.file("motd"), FileRecord(1, "f1", 5).encode())
+
+    def running(self, wanted: Definition, *numbers: int) -> None:
+        """Store a definition of which instances run."""
+        self.define(wanted)
+        known = Cluster(KEYS)
+        known.replace(self.store.list(KEYS.mirrored))
+        self.claim(known.values.stamped(wanted), *numbers)
+
+    def test_same(self) -> None:
+        """A stored definition is as given, with containers and, where a command runs before them, without."""
+        for members in self.USES:
+            fresh = named("fresh", Before={"Cmd": ["migrate"]}, **members)
+            self.define(fresh)
+            self.running(web := named("web", 2, **members), 1, 2)
+            given = [web, fresh]
+            self.assertEqual(self.run_line("plan", given=given).stdout, "2 services are as given already\n")
+            self.assertEqual(self.run_line("diff", "-o", "json", given=given).json, [])
+            shown = self.run_line("apply", "-wait", "-timeout", "0", given=[web]).stdout
+            self.assertEqual(shown, "web.myapp: 2 healthy\n0 applied, 1 as given already\n")
+
+    def test_scale(self) -> None:
+        """Another number of instances is no roll."""
+        for members in self.USES:
+            self.running(named("web", 3, **members), 1, 2, 3)
+            lines = self.run_line("plan", given=[named("web", 2, **members)]).stdout.splitlines()
+            self.assertEqual(lines[:-1], ["scale  web.myapp: from 3 to 2 instances", "       3.web.myapp stops on n1"])
+
+    def test_stores(self) -> None:
+        """A roll is stored as it is stated, once."""
+        for members in self.USES:
+            self.running(named("web", **members), 1)
+            given = named("web", image="web:2", **members)
+            self.assertIn("1.web.myapp is replaced on n1", self.run_line("plan", given=[given]).stdout)
+            self.assertIn("Image web:1 -> web:2", self.run_line("apply", given=[given]).stdout)
+            newest = Revisions.read(KEYS, given.name, self.store.list(KEYS.history(given.name)).entries).newest
+            assert newest is not None
+            self.assertEqual((self.stored("web"), newest.record.definition), (given, given))
+            entry = self.store.get(KEYS.revision(given.name, newest.number))
+            assert entry is not None
+            self.assertEqual(json.loads(entry.value)["Digest"], given.digest)
 
 
 class PlanTests(ApplyCase):

@@ -14,6 +14,7 @@ from daprdockr.model.stored.history import RevisionRecord
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
+from daprdockr.model.stored.sealed import SecretRecord
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import KEYS, fixing, named
@@ -131,6 +132,17 @@ class TroubleTests(WhyCase):
         good = RevisionRecord(named("web"), TIME, "anna@desk", good=True)
         self.store.put(KEYS.revision(wanted.name, 1), good.encode())
         self.assertIn("go back to what was healthy: daprdockrcmd rollback web.myapp", self.text("web.myapp"))
+
+    def test_no_way_back(self) -> None:
+        """The present definition is its own revision, and no way back, also with the stamp of a secret that is set."""
+        self.store.put(KEYS.secret("x"), SecretRecord(1, "s1", 5, "key").encode())
+        wanted = self.define(named("web", Secrets=[{"Name": "x"}]))
+        self.claim(wanted, state=State.BACKING_OFF, healthy=False, reason="exit status 1")
+        good = RevisionRecord(wanted, TIME, "anna@desk", good=True)
+        self.store.put(KEYS.revision(wanted.name, 1), good.encode())
+        shown = self.text("web.myapp")
+        self.assertNotIn("rollback", shown)
+        self.assertIn("revision 1", shown)
 
     def test_image(self) -> None:
         """An image that cannot be pulled is named with the registry's answer and the node that asked."""
