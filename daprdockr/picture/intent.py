@@ -16,8 +16,10 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.one_copy import stops_first
+from daprdockr.picture.extent import extent, number_of_instances
 from daprdockr.picture.history import changes
 from daprdockr.planning.candidates import candidates, why_nowhere
+from daprdockr.planning.keeping.preceding import text_of_runs
 
 
 class ChangeKind(enum.Enum):
@@ -55,7 +57,7 @@ class Intent:
         if not self.revision:
             return ChangeKind.CREATE
         if self.renews:
-            return ChangeKind.CHANGE if self.fresh else ChangeKind.ROLL
+            return ChangeKind.CHANGE if self.fresh or wanted.schedule is not None else ChangeKind.ROLL
         if before is not None and before.instances != wanted.instances:
             return ChangeKind.SCALE
         return ChangeKind.NOTHING if before == wanted else ChangeKind.CHANGE
@@ -80,28 +82,36 @@ class Intent:
 
     def __str__(self) -> str:
         """Return how it is done, behind the word for the action."""
-        wanted = 0 if self.wanted is None else self.wanted.instances
+        before, wanted = self.before, self.wanted
+        if wanted is None:
+            return "all its instances stop" if before is None or before.schedule is None else "its runs stop"
         match self.action:
             case ChangeKind.CREATE:
-                return _instances(wanted)
-            case ChangeKind.DELETE:
-                return "all its instances stop"
+                return extent(wanted)
             case ChangeKind.SCALE:
                 others = [one for one in self.changed if not one.startswith("Instances ")]
-                before = 0 if self.before is None else self.before.instances
-                return "; ".join([f"from {before} to {_instances(wanted)}", *others])
+                former = 0 if before is None else before.instances
+                return "; ".join([f"from {former} to {number_of_instances(wanted.instances)}", *others])
             case ChangeKind.ROLL:
                 order = f"stop-first, because {self.stops_first}" if self.stops_first else "start-first"
-                unread = "the stored definition cannot be read"
-                return f"{order}: {unread if self.before is None else '; '.join(self.changed)}"
+                return f"{order}: {self._differences}"
             case ChangeKind.CHANGE:
-                how = "before its first container" if self.renews else "without a restart"
-                return f"{how}: {'; '.join(self.changed)}"
+                return f"{self._effect(wanted)}: {self._differences}"
         return ""
 
+    @property
+    def _differences(self) -> str:
+        return "the stored definition cannot be read" if self.before is None else "; ".join(self.changed)
 
-def _instances(number: int) -> str:
-    return "1 instance" if number == 1 else f"{number} instances"
+    def _effect(self, wanted: Definition) -> str:
+        """Return when a change counts that replaces no container."""
+        before = self.before
+        if wanted.schedule is None:
+            return "before its first container" if self.renews else "without a restart"
+        if before is None or before.schedule is None:
+            return f"it becomes {extent(wanted)}"
+        again = wanted.schedule.once and text_of_runs(before) != text_of_runs(wanted)
+        return "it runs once more" if again else "from its next run on"
 
 
 def steps(intent: Intent, cluster: Cluster) -> Iterator[tuple[InstanceName, str]]:

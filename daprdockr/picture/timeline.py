@@ -9,6 +9,7 @@ from attrs import frozen
 
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.history import Revision, Revisions
+from daprdockr.picture.extent import extent
 from daprdockr.picture.history import changes
 
 MOST_NAMED = 4
@@ -45,7 +46,7 @@ def _reported(event: Event) -> Happening:
 def _stored(history: Revisions) -> Iterator[Happening]:
     """Yield the revisions of which it is known when they were stored, each with what it changed."""
     first = history.revisions[:1]
-    found = [(one, f"created with {_instances(one)}" if one.number == 1 else "stored") for one in first]
+    found = [(one, _created(one) if one.number == 1 else "stored") for one in first]
     found += [
         (after, _in_short(list(changes(before.record.definition, after.record.definition))))
         for before, after in pairwise(history.revisions)
@@ -60,9 +61,9 @@ def _change(history: Revisions, revision: Revision, text: str) -> Happening:
     )
 
 
-def _instances(revision: Revision) -> str:
-    wanted = revision.record.definition.instances
-    return f"{wanted} instance{'' if wanted == 1 else 's'}"
+def _created(revision: Revision) -> str:
+    definition = revision.record.definition
+    return f"created {'with' if definition.schedule is None else 'as'} {extent(definition)}"
 
 
 def _in_short(what: list[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from attrs import define, evolve, field
@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.commands.plan import said
-from daprdockr.cli.commands.wait import Waiting
+from daprdockr.cli.commands.wait import Waiting, awaited
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.intended import intended, needs_files
@@ -41,7 +41,7 @@ def apply(request: Request, store: Store, console: Console) -> None:
     if request.expected and request.expected != check_revision(intents):
         raise NotAsPlanned(f"this is not what the plan with {request.expected} showed: nothing is stored, plan again")
     todo = [one for one in intents if one.action is not ChangeKind.NOTHING]
-    given = frozenset(one.name for one in intents if one.wanted is not None)
+    given = {one.name: one.wanted for one in intents if one.wanted is not None}
     applying = Applying(request, store, console, time.monotonic() + request.timeout, given)
     try:
         for one in todo:
@@ -73,7 +73,7 @@ class Applying:
     store: Store
     console: Console
     deadline: float
-    given: frozenset[ServiceName]
+    given: Mapping[ServiceName, Definition]
     done: list[Intent] = field(factory=list)
     _well: set[ServiceName] = field(factory=set)
 
@@ -84,7 +84,7 @@ class Applying:
     def carry_out(self, intent: Intent) -> None:
         wanted = intent.wanted
         for name in wanted.after if wanted is not None else ():
-            if name in self.given:
+            if name in self.given and self.given[name].schedule is None:
                 if any(one.name == name for one in self.done) and not self.request.json:
                     self.console.say(f"{intent.name} waits until {name} is healthy")
                 self._await(name)
@@ -132,14 +132,14 @@ class Applying:
             raise NotAsPlanned(f"{intent.name} was changed meanwhile: plan again")
 
     def _await(self, name: ServiceName) -> None:
-        """Wait until a service in the files is healthy."""
+        """Wait until a service in the files is healthy; a job never has to be."""
         if name in self._well:
             return
         say = (lambda line: None) if self.request.json else self.console.say
         request = evolve(self.request, service=name)
         waiting = Waiting(request, self.store, time.monotonic, time.sleep, say, deadline=self.deadline)
         waiting.finish()
-        say(f"{name}: {waiting.cluster.services[name].definition.instances} healthy")
+        say(awaited(waiting.cluster.services[name].definition))
         self._well.add(name)
 
 
@@ -152,6 +152,7 @@ COMMAND = Command(
     reference=(
         "put the definitions in the files in force, and print what it did with each service. Nothing is stored unless"
         " all of them can be used. A service is stored after those of its ``After``, once these are healthy, if they"
-        " are in the files too. With ``-wait`` it ends when all of them are healthy",
+        " are in the files too. With ``-wait`` it ends when all of them are healthy; it does not"
+        " wait for the runs of a job",
     ),
 )

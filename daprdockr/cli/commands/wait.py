@@ -15,6 +15,7 @@ from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import RolloutStopped, check_exists, check_rollouts
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Store
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.instances import unmet
 
 
@@ -35,7 +36,15 @@ def wait(request: Request, store: Store, console: Console) -> None:
     if request.json:
         console.print_json(waiting.written(done=True))
     for name in waiting.services:
-        say(f"{name}: {waiting.wanted(name)} healthy")
+        say(awaited(waiting.cluster.services[name].definition))
+
+
+def awaited(definition: Definition) -> str:
+    """Return the line about a service that needs no waiting any more, or never did."""
+    name = definition.name
+    if definition.schedule is None:
+        return f"{name}: {definition.instances} healthy"
+    return f"{name} is a job, whose runs nothing waits for: daprdockrcmd job history {name}"
 
 
 @define(eq=False)
@@ -101,8 +110,8 @@ COMMAND = Command(
     word="[SERVICE]",
     reference=(
         "wait until all wanted instances run, are healthy, match the definition, and got the signal for changed"
-        " contents with ``OnChange: HUP``; exit status 1, with the reason and"
-        " the last lines of the instance, if a rollout was reverted or stands still. In JSON one object at the end,"
-        " with the services, and the instances that lack something",
+        " contents with ``OnChange: HUP``; exit status 1, with the reason and the last lines of the instance, if a"
+        " rollout was reverted or stands still. It does not wait for the runs of a job, and says so. In JSON one object"
+        " at the end, with the services, and the instances that lack something",
     ),
 )

@@ -8,6 +8,7 @@ from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.history import Revision, RevisionRecord, Revisions
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.timeline import timeline
+from tests.build.jobs import job
 from tests.build.values import WEB, definition
 
 
@@ -41,6 +42,14 @@ class TimelineTests(SynchronousTestCase):
                 ("anna@desk", "Instances 1 -> 3, Image web:1 -> web:2 (revision 2)"),
                 ("anna@desk", "created with 1 instance (revision 1)"),
             ],
+        )
+
+    def test_job(self) -> None:
+        """A job began with no instances, but with a schedule."""
+        texts = self.texts(history((job(Once=True), 1.0)), history((job(), 2.0)))
+        self.assertEqual(
+            [text for _, text in texts],
+            ["created as a job, due at * * * * * UTC (revision 1)", "created as a job, once (revision 1)"],
         )
 
     def test_unknown(self) -> None:

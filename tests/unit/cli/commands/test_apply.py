@@ -7,17 +7,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
+from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.files import FileRecord
 from daprdockr.model.stored.history import Revisions
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.sealed import SecretRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.events import read_events
+from tests.build.jobs import job
 from tests.build.values import KEYS, definition, fixing, named
 from tests.fakes.command_line import EventfulStore, Outcome, command_line
 
@@ -102,6 +105,62 @@ class UsesTests(ApplyCase):
             entry = self.store.get(KEYS.revision(given.name, newest.number))
             assert entry is not None
             self.assertEqual(json.loads(entry.value)["Digest"], given.digest)
+
+
+class JobTests(ApplyCase):
+    """A job has no instances, and nothing waits for its runs."""
+
+    ONCE = job(Once=True)
+    CRON = job(Cron="*/5 * * * *")
+
+    def said(self, before: Definition | None, wanted: Definition) -> str:
+        """Return the line about one change, behind the name."""
+        for entry in self.store.list(KEYS.services).entries:
+            self.store.commit((), (Delete(entry.key),))
+        if before is not None:
+            self.define(before)
+        shown = self.run_line("plan", given=[wanted]).stdout
+        return " ".join(shown.partition("check revision")[0].split()).partition(f"{wanted.name}: ")[2]
+
+    def test_plan(self) -> None:
+        """The plan says when it runs, in place of instances."""
+        self.assertEqual(self.said(None, self.ONCE), "a job, once")
+        self.assertEqual(self.said(None, self.CRON), "a job, due at */5 * * * * UTC")
+        renewed = evolve(self.CRON, container=named("x", image="web:2").container)
+        self.assertEqual(self.said(self.CRON, renewed), "from its next run on: Image web:1 -> web:2")
+        later = job(Cron="0 3 * * *")
+        self.assertIn("from its next run on: Schedule.Cron", self.said(self.CRON, later))
+        again = evolve(self.ONCE, container=renewed.container)
+        self.assertEqual(self.said(self.ONCE, again), "it runs once more: Image web:1 -> web:2")
+        self.assertIn("it runs once more: Schedule.Cron removed", self.said(self.CRON, self.ONCE))
+        self.assertIn("from its next run on", self.said(self.ONCE, evolve(self.ONCE, stop_timeout=20)))
+
+    def test_becomes_a_job(self) -> None:
+        """The instances of a service that becomes a job stop, and none is replaced."""
+        service = evolve(self.ONCE, schedule=None, instances=1)
+        self.claim(service, 1)
+        shown = self.said(service, self.ONCE)
+        self.assertTrue(shown.startswith("it becomes a job, once: "), shown)
+        self.assertTrue(shown.endswith(" 1.report.myapp stops on n1"), shown)
+
+    def test_deleted(self) -> None:
+        """One that is pruned has no more runs."""
+        self.define(self.CRON)
+        shown = self.run_line("plan", "-prune", "myapp", given=[named("web")]).stdout
+        self.assertIn("delete report.myapp: its runs stop\n", shown)
+
+    def test_wait(self) -> None:
+        """``apply -wait`` says that it does not wait for a run, and a service behind a job is not kept waiting."""
+        self.claim(web := named("web", After=["report"]), 1)
+        shown = self.run_line("apply", "-wait", "-timeout", "0", given=[self.ONCE, web]).stdout
+        self.assertEqual(
+            shown,
+            "create report.myapp: a job, once\n"
+            "create web.myapp: 1 instance\n"
+            "report.myapp is a job, whose runs nothing waits for: daprdockrcmd job history report.myapp\n"
+            "web.myapp: 1 healthy\n"
+            "2 applied, 0 as given already\n",
+        )
 
 
 class PlanTests(ApplyCase):

@@ -13,6 +13,7 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Delete, Put
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
+from tests.build.jobs import REPORT, job
 from tests.build.values import KEYS, definition
 from tests.fakes.command_line import EventfulStore, Outcome, command_line
 
@@ -146,6 +147,14 @@ class WaitTests(SynchronousTestCase):
             "web.myapp: 1 of 2 instances are as wanted",
             "web.myapp: 2 healthy",
         ])  # fmt: skip
+
+    def test_job(self) -> None:
+        """Nothing waits for the runs of a job, and the command says so."""
+        self.store.put(KEYS.service(REPORT), job().encode())
+        line = "report.myapp is a job, whose runs nothing waits for: daprdockrcmd job history report.myapp\n"
+        self.assertEqual(command_line(self.store, "wait", "report.myapp").stdout, line)
+        self.claim_both()
+        self.assertEqual(command_line(self.store, "wait").stdout, f"{line}web.myapp: 2 healthy\n")
 
     def test_json(self) -> None:
         """In JSON it is one object at the end, whatever came before, also where the time is over."""
