@@ -19,13 +19,15 @@ from attrs import evolve, frozen
 from daprdockr.cli.absent import NoSuchService
 from daprdockr.cli.merging import LogLine, LogSource, Merging
 from daprdockr.cli.request import Request
-from daprdockr.model.errors import DaprdockrError, EtcdHistoryLost, EtcdUnavailable, NotFound
+from daprdockr.cli.stored import readable
+from daprdockr.model.errors import BadInput, DaprdockrError, EtcdHistoryLost, EtcdUnavailable, NotFound
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.session import LogsAsked
 from daprdockr.model.stored.claim import ClaimRecord
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.sessions.client import PeerSession, Sessions
 
 AGAIN = 2.0
@@ -66,10 +68,15 @@ class ClaimedPlaces:
         return {place for place in found if self.request.number in (0, place[1].number)}
 
     def check(self, cluster: Cluster) -> None:
-        """:raises NotFound: there is no such service, or no such instance of it."""
+        """
+        :raises NotFound: there is no such service, or no such instance of it.
+        :raises BadInput: it is a job.
+        """
         service, number = self._service, self.request.number
         if not cluster.claims(service) and service not in cluster.services and not cluster.is_held(service):
             raise NoSuchService(service)
+        if service in cluster.services and not self.places(cluster):
+            refuse_job(cluster.services[service].definition)
         if not self.places(cluster) and not self.request.follow:
             name = f"{number}.{service}" if number else str(service)
             raise NotFound(f"{name} is on no node: daprdockrcmd why {name}")
@@ -93,13 +100,27 @@ class ClaimedPlaces:
 
 
 def place_of(request: Request, store: Store, instance: InstanceName) -> str:
-    """Return the node that has an instance. :raises NotFound: none has, or there is no such service."""
+    """
+    Return the node that has an instance.
+
+    :raises NotFound: none has, or there is no such service.
+    :raises BadInput: it is a job.
+    """
     entry = store.get(request.keys.claim(instance))
     if entry is None:
-        if store.get(request.keys.service(instance.service)) is None:
+        stored = store.get(request.keys.service(instance.service))
+        if stored is None:
             raise NoSuchService(instance.service)
+        if definition := readable(stored, instance.service):
+            refuse_job(definition)
         raise NotFound(f"{instance} is on no node: daprdockrcmd why {instance}")
     return ClaimRecord.decode(entry.value).node
+
+
+def refuse_job(definition: Definition) -> None:
+    """:raises BadInput: it is a job, which has no instances."""
+    if definition.schedule is not None:
+        raise BadInput(f"{definition.name} is a job: daprdockrcmd job logs {definition.name} RUN")
 
 
 class LogStreams:

@@ -23,7 +23,7 @@ _WORDS = {
     "ls": ActionWords(),
     "run": ActionWords(_JOB, 1, 1 + MOST_ARGUMENTS, "a command has no more arguments"),
     "history": ActionWords(_JOB, 1, 1),
-    "logs": ActionWords(f"{_JOB}, and the number of a run that job history shows", 2, 2),
+    "logs": ActionWords(f"{_JOB}, and the number of a run that job history shows; without one, of its last run", 1, 2),
 }
 
 
@@ -51,7 +51,7 @@ def job(request: Request, store: Store, console: Console) -> None:
     elif action == "history":
         show(request, console, run_table(runs.known()))
     else:
-        _logs(runs, int(words[1]), console)
+        _logs(runs, int(words[1]) if len(words) > 1 else None, console)
 
 
 def _run(runs: AskedRun, arguments: tuple[str, ...], console: Console) -> None:
@@ -73,9 +73,12 @@ def _run(runs: AskedRun, arguments: tuple[str, ...], console: Console) -> None:
     raise CommandStatus(record.status)
 
 
-def _logs(runs: AskedRun, number: int, console: Console) -> None:
-    run = runs.known().get(number)
-    if run is None or run.record.state is RunState.SET:
+def _logs(runs: AskedRun, number: int | None, console: Console) -> None:
+    known = {one: run for one, run in runs.known().items() if run.record.state is not RunState.SET}
+    if number is None and not known:
+        raise NotFound(f"{runs.service} had no run yet: daprdockrcmd job ls says when it is due")
+    number = max(known) if number is None else number
+    if number not in known:
         raise NotFound(f"run {number} of {runs.service} is not remembered: daprdockrcmd job history {runs.service}")
     lines = runs.lines(number)
     if runs.request.json:
@@ -90,8 +93,9 @@ def _check(request: Request) -> None:
     action, *words = request.words
     if words:
         ServiceName.parse(words[0])
-    if action == "logs" and not (words[1].isascii() and words[1].isdigit() and len(words[1]) <= 18):
-        raise BadInput(f"run {shorten(words[1])} is not usable: write a number that job history shows")
+    for number in words[1:] if action == "logs" else ():
+        if not (number.isascii() and number.isdigit() and len(number) <= 18):
+            raise BadInput(f"run {shorten(number)} is not usable: write a number that job history shows")
 
 
 COMMAND = Command(
@@ -100,7 +104,7 @@ COMMAND = Command(
         ("job ls", "jobs: when each is due, and how its last run ended"),
         ("job run SERVICE [-- ARGS ...]", "run a job now, wait for its end, and exit with its status"),
         ("job history SERVICE", "the last twenty runs of a job, or of a command before rollouts"),
-        ("job logs SERVICE RUN", "the last lines that a run logged"),
+        ("job logs SERVICE [RUN]", "the last lines that a run logged, or the last run"),
     ),
     run=job,
     flags=("o",),
@@ -115,6 +119,6 @@ COMMAND = Command(
         " for one that is under way, unless they may overlap. The run goes on when this command is interrupted",
         "the last twenty runs: when each was due, or who asked for it, its node, start, end and exit status, and why"
         " it did not end well. Several that were missed together are one line",
-        "print the last lines that a run logged, twenty at most",
+        "print the last lines that a run logged, twenty at most; without a number, those of the last run",
     ),
 )

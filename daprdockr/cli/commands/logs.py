@@ -23,6 +23,7 @@ from daprdockr.sessions.client import SessionFailed, Sessions
 def logs(request: Request, store: Store, console: Console) -> None:
     """
     :raises NotFound: there is no such service or instance.
+    :raises BadInput: it is a job.
     :raises SessionFailed: not all nodes sent all that they have.
     """
     since = moment_of(request.since, time.time()) if request.since else 0.0

@@ -64,6 +64,30 @@ class ListTests(JobCase):
         self.assertEqual(done.status, 3)
         self.assertIn("run 7 of report.myapp is not remembered", done.stderr)
 
+    def test_last(self) -> None:
+        """Without a number the lines are those of the last run."""
+        done = self.run_line("job", "logs", NAME)
+        self.assertEqual((done.status, done.stderr.count("\n")), (3, 1))
+        self.assertIn("report.myapp had no run yet: daprdockrcmd job ls says when it is due", done.stderr)
+        self.keep(9, record(RunState.DONE), "nine")
+        self.keep(10, record(RunState.DONE), "ten")
+        self.keep(11, record(RunState.SET))
+        self.assertEqual(self.run_line("job", "logs", NAME).stdout, "ten\n")
+
+    def test_instances(self) -> None:
+        """A job has no instances, and each command that needs one leads to its runs."""
+        for words in (
+            ("logs", NAME),
+            ("logs", "-f", NAME),
+            ("logs", f"1.{NAME}"),
+            ("exec", f"1.{NAME}", "--", "true"),
+        ):
+            done = self.run_line(*words)
+            self.assertEqual(done.status, 1, words)
+            self.assertEqual(
+                done.stderr, "daprdockrcmd: report.myapp is a job: daprdockrcmd job logs report.myapp RUN\n"
+            )
+
     def test_no_run(self) -> None:
         """The record with which the time of a job begins anew is no run, and logged nothing."""
         self.keep(1, record(RunState.SET))
