@@ -27,8 +27,10 @@ def intended(request: Request, store: Store, console: Console) -> tuple[Sequence
 
     :raises BadInput: a definition cannot be used. The others that cannot are reported before.
     """
-    given, wrong = read_definitions(request.files, console.stdin, ComposeGiven(request, console))
+    compose = ComposeGiven(request, console)
+    given, wrong = read_definitions(request.files, console.stdin, compose)
     cluster = snapshot(request, store)
+    compose.complain_of_unset(cluster.values)
     pruned = _pruned(request.prune, given, cluster) if request.prune and not wrong else []
     intents = [*(_intent(cluster, one) for one in given), *(_deletion(cluster, name) for name in pruned)]
     wrong += list(_wrong_after(given, intents, cluster))

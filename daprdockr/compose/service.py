@@ -14,6 +14,7 @@ from daprdockr.compose.merging import as_table
 from daprdockr.compose.tree import Finding, LinePlace, PlacedMap, wrong
 from daprdockr.compose.variables import ReadFile
 from daprdockr.model.errors import BadInput
+from daprdockr.model.stored.keys import FileKey, SecretKey
 
 T = TypeVar("T")
 
@@ -76,6 +77,10 @@ class ComposeService:
     def find(self, key: str, text: str, weighty: bool = True) -> None:
         """Name a key that is not carried over."""
         self.findings.append(Finding(self.at(key.partition("[")[0]), self.path(key), text, weighty))
+
+    def find_value(self, key: str, text: str, value: SecretKey | FileKey) -> None:
+        """Name a secret or a file that somebody has to set."""
+        self.findings.append(Finding(self.at(key.partition("[")[0]), self.path(key), text, False, value))
 
     def owned(self, name: str) -> str:
         """Return the name in the cluster of something of the project's own."""

@@ -11,6 +11,7 @@ from daprdockr.compose.service import ComposeService
 from daprdockr.compose.tree import PlacedMap
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
+from daprdockr.model.stored.keys import FileKey, SecretKey
 from daprdockr.model.wanted.files import MOST_BYTES
 from daprdockr.model.wanted.secrets import PLACE
 
@@ -106,9 +107,8 @@ def content_or_name(service: ComposeService, key: str, data: bytes, source: str,
     except UnicodeDecodeError:
         pass
     name = service.owned(source)
-    service.find(
-        key, f"the content is too large, or no text: daprdockrcmd file set {name} {_written(path)}", weighty=False
-    )
+    text = f"the content is too large, or no text: daprdockrcmd file set {name} {_written(path)}"
+    service.find_value(key, text, FileKey(name))
     return {"Name": name}
 
 
@@ -123,7 +123,7 @@ def _secret(service: ComposeService, entry: PlacedMap, key: str) -> None:
         name = units.text(declared.get("name") or service.owned(source))
         file, variable = declared.get("file"), declared.get("environment")
         how = f"set {name} {_written(file)}" if file else f"set {name}, with the value of {variable} on stdin"
-        service.find(key, f"no definition has the value: daprdockrcmd secret {how}", weighty=False)
+        service.find_value(key, f"no definition has the value: daprdockrcmd secret {how}", SecretKey(name))
     target = service.taken(key, entry.get("target") or source, units.text)
     target = target if target.startswith("/") else PLACE + target
     use = {"Name": name} | ({"Target": target} if target != PLACE + name else {})

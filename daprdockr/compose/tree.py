@@ -9,6 +9,7 @@ from attrs import frozen
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import one_line
+from daprdockr.model.stored.keys import FileKey, SecretKey
 
 
 @frozen
@@ -62,12 +63,14 @@ class Finding:
     :ivar path: the key in the file, such as ``services.web.container_name``.
     :ivar text: the reason, and what to do.
     :ivar weighty: whether what runs would mean something else without it.
+    :ivar value: the secret or file that somebody has to set, if there is nothing else to do.
     """
 
     place: LinePlace
     path: str
     text: str
     weighty: bool
+    value: SecretKey | FileKey | None = None
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place != NOWHERE else ""

@@ -34,6 +34,10 @@ class Values:
     _users: dict[ValueKey, set[ServiceName]] = field(factory=dict)
     """By what their definitions name; no set is empty."""
 
+    def has(self, key: ValueKey) -> bool:
+        """Return whether it is set."""
+        return key.name in (self.secrets if isinstance(key, SecretKey) else self.files)
+
     def users(self, key: ValueKey) -> AbstractSet[ServiceName]:
         """Return the services whose definitions name it."""
         return self._users.get(key, frozenset())

@@ -7,7 +7,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.files import FileRecord
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.sealed import SecretRecord
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import KEYS
 from tests.fakes.command_line import EventfulStore, Outcome, command_line
@@ -15,6 +17,12 @@ from tests.fakes.command_line import EventfulStore, Outcome, command_line
 WEB = "services:\n  web:\n    image: web:${TAG:-1}\n    container_name: w\n  lab: {image: lab, profiles: [lab]}\n"
 SAID = ":4: services.web.container_name: containers are called after their instances: use the service's name\n"
 REFUSED = f"{WEB}  db:\n    image: db\n    pre_stop: [{{command: x}}]\n"
+
+VALUES = """
+services: {web: {image: web, secrets: [api_key], configs: [logo]}}
+secrets: {api_key: {file: key.txt}}
+configs: {logo: {file: logo.png}}
+"""
 
 
 class ComposeTests(SynchronousTestCase):
@@ -58,6 +66,24 @@ class ComposeTests(SynchronousTestCase):
         self.assertIn("without services.db.pre_stop it means something else: change the file, or add -incomplete", last)
         self.assertEqual(0, self.run_line("apply", "-f", name, "-incomplete").status)
         self.assertIsNotNone(self.stored("db"))
+
+    def test_values(self) -> None:
+        """A secret or a file is named until it is set; by ``import``, which asks no etcd, always."""
+        for name in ("key.txt", "logo.png"):
+            (self.directory / name).write_bytes(b"\xff\0")
+        name = self.file(VALUES)
+        secret, file = "secret set shop_api_key key.txt\n", "file set shop_logo logo.png\n"
+        for words in (("plan",), ("diff",), ("apply",), ("apply",)):
+            said = self.run_line(*words, "-f", name).stderr
+            self.assertEqual((True, True), (secret in said, file in said), said)
+        self.store.put(KEYS.secret("shop_api_key"), SecretRecord(1, "s1", 5, "key").encode())
+        said = self.run_line("plan", "-f", name).stderr
+        self.assertEqual((False, True), (secret in said, file in said), said)
+        self.store.put(KEYS.file("shop_logo"), FileRecord(1, "f1", 5).encode())
+        for words in (("plan",), ("diff",), ("apply",)):
+            self.assertEqual("", self.run_line(*words, "-f", name).stderr)
+        said = self.run_line("import", f"{name}/compose.yaml").stderr
+        self.assertEqual((True, True), (secret in said, file in said), said)
 
     def test_stdin(self) -> None:
         """Compose may come from stdin; a mistake has its line."""
