@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from attrs import define, field, frozen
 
-from daprdockr.compose.interpolation import Interpolation
 from daprdockr.compose.merging import as_table, merged
 from daprdockr.compose.paths import local, rebased
+from daprdockr.compose.replacing import Replacing
 from daprdockr.compose.tree import Finding, LinePlace, PlacedMap, wrong
 from daprdockr.compose.units import text, texts
 from daprdockr.compose.variables import ReadFile, read_variables
@@ -77,7 +77,7 @@ def load(files: Sequence[str], sources: ComposeSources, profiles: Sequence[str] 
     name = name or text(tree.get("name") or variables.get("COMPOSE_PROJECT_NAME") or posixpath.basename(directory))
     unset = [
         Finding(place, path, f"variable {one} is not set, it counts as empty: set it, or write ${{{one}:-}}", True)
-        for one, (place, path) in loading.unset.items()
+        for one, (place, path) in loading.replacing.unset(as_table(tree.get("services"))).items()
     ]
     return Project(re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-"), tree, variables, unset)
 
@@ -96,7 +96,7 @@ class Loading:
     """The files that were read so far."""
 
     sources: ComposeSources
-    unset: dict[str, tuple[LinePlace, str]] = field(factory=dict)
+    replacing: Replacing = field(factory=Replacing)
     _read: int = 0
 
     def variables(self, files: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
@@ -155,9 +155,7 @@ class Loading:
         data = self.sources.read(name)
         if data is None:
             raise BadInput(f"{shorten(name)} cannot be read: there is no such file")
-        interpolation = Interpolation(variables, self.unset)
-        tree = interpolation.tree(self.sources.parse(data, name))
-        assert isinstance(tree, PlacedMap)
+        tree = self.replacing.file(self.sources.parse(data, name), variables)
         rebased(tree, directory)
         return tree
 
@@ -172,13 +170,17 @@ class Loading:
         if not depth:
             raise wrong(place, path, f"it leads through more than {DEEPEST} services: it goes round in a circle")
         extends = own["extends"] if isinstance(own["extends"], PlacedMap) else PlacedMap([("service", own["extends"])])
-        base, file = text(extends.get("service") or ""), extends.get("file")
+        services, (base, file) = (
+            as_table(tree.get("services")),
+            (text(extends.get("service") or ""), extends.get("file")),
+        )
         if file is not None:
             name = text(file)
             directory = posixpath.dirname(name)
             tree = self._parsed(name, directory, variables)
         if base not in as_table(tree.get("services")):
             raise wrong(place, path, f"there is no service {shorten(base)} in {name}: name one")
+        self.replacing.extends(services, service, as_table(tree.get("services")), base)
         below = self._extended(base, tree, name, directory, variables, depth - 1)
         rest = PlacedMap(((key, one) for key, one in own.items() if key != "extends"), own.places)
         return merged(below, rest, "services.*")

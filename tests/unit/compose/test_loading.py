@@ -82,6 +82,33 @@ class LoadingTests(SynchronousTestCase):
         self.assertEqual("compose.yaml:1: services.a: is not usable, write a mapping", self.wrong("services: {a: }"))
         self.assertIn("there is no service", self.wrong("volumes: {a: }"))
 
+    def test_unset_elsewhere(self) -> None:
+        """What a service lacks whose profile is not wanted does not count, unless another one is made of it."""
+
+        def found(text: str, files: dict[str, str] | None = None, profiles: str = "") -> list[str]:
+            return [one.path for one in project({"compose.yaml": text, **(files or {})}, {}, profiles).findings]
+
+        lab = "lab: {image: b, profiles: [lab], environment: ['A=$X']}"
+        text = f"services: {{web: {{image: a}}, {lab}}}"
+        self.assertEqual([], found(text))
+        self.assertEqual(["services.lab.environment[0]"], found(text, profiles="lab"))
+        self.assertEqual(
+            ["services.web.user"],
+            found(f"services: {{{lab}, web: {{image: a, user: $X}}}}"),
+        )
+        extended = (
+            f"services: {{{lab}, mid: {{extends: lab, profiles: [mid]}}, web: {{extends: mid, profiles: !reset []}}}}"
+        )
+        self.assertEqual(["services.lab.environment[0]"], found(extended))
+        self.assertEqual([], found(f"services: {{{lab}, mid: {{extends: lab}}, web: {{image: a}}}}"))
+        other = "services: {web: {image: a}, lab: {extends: {file: base.yaml, service: x}, profiles: [lab]}}"
+        base = {"base.yaml": "services: {x: {image: x, user: $X}}"}
+        self.assertEqual([], found(other, base))
+        self.assertEqual(["services.x.user"], found(other, base, "lab"))
+        wrong = text.replace("$X", "${X:?set it}")
+        self.assertEqual([], found(wrong))
+        self.assertIn("variable X is not set: set it", str(self.assertRaises(BadInput, found, wrong, None, "lab")))
+
     def test_unset(self) -> None:
         """A variable that is not set is found, with its first place."""
         found = project({"compose.yaml": "services:\n  web:\n    image: web:1\n    user: $WHO\n    hostname: $WHO"})
