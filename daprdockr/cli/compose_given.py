@@ -45,7 +45,7 @@ class ComposeGiven:
         return [one.write() for one in found.definitions]
 
     def complain_of_unset(self, values: Values) -> None:
-        """Name the secrets and files that nobody has set yet."""
+        """Name the secrets that nobody has set yet, and the files that nobody has set to their present content."""
         for one in self.unset:
-            if one.value is not None and not values.has(one.value):
+            if one.value is not None and not values.has(one.value, one.stamp):
                 self.console.complain(str(one))

@@ -12,7 +12,7 @@ from daprdockr.compose.tree import PlacedMap
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
 from daprdockr.model.stored.keys import FileKey, SecretKey
-from daprdockr.model.wanted.files import MOST_BYTES
+from daprdockr.model.wanted.files import MOST_BYTES, stamp_of
 from daprdockr.model.wanted.secrets import PLACE
 
 
@@ -108,7 +108,7 @@ def content_or_name(service: ComposeService, key: str, data: bytes, source: str,
         pass
     name = service.owned(source)
     text = f"the content is too large, or no text: daprdockrcmd file set {name} {_written(path)}"
-    service.find_value(key, text, FileKey(name))
+    service.find_value(key, text, FileKey(name), stamp_of(data))
     return {"Name": name}
 
 

@@ -64,6 +64,7 @@ class Finding:
     :ivar text: the reason, and what to do.
     :ivar weighty: whether what runs would mean something else without it.
     :ivar value: the secret or file that somebody has to set, if there is nothing else to do.
+    :ivar stamp: the digest of the content that the file has to have.
     """
 
     place: LinePlace
@@ -71,6 +72,7 @@ class Finding:
     text: str
     weighty: bool
     value: SecretKey | FileKey | None = None
+    stamp: str = ""
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place != NOWHERE else ""

@@ -34,9 +34,16 @@ class Values:
     _users: dict[ValueKey, set[ServiceName]] = field(factory=dict)
     """By what their definitions name; no set is empty."""
 
-    def has(self, key: ValueKey) -> bool:
-        """Return whether it is set."""
-        return key.name in (self.secrets if isinstance(key, SecretKey) else self.files)
+    def has(self, key: ValueKey, stamp: str = "") -> bool:
+        """
+        Return whether it is set.
+
+        :param stamp: the digest that the content of a file has to have; "" if any will do.
+        """
+        if isinstance(key, SecretKey):
+            return key.name in self.secrets
+        record = self.files.get(key.name)
+        return record is not None and stamp in ("", record.stamp)
 
     def users(self, key: ValueKey) -> AbstractSet[ServiceName]:
         """Return the services whose definitions name it."""

@@ -11,6 +11,7 @@ from daprdockr.model.stored.files import FileRecord
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.sealed import SecretRecord
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.files import stamp_of
 from tests.build.values import KEYS
 from tests.fakes.command_line import EventfulStore, Outcome, command_line
 
@@ -79,7 +80,9 @@ class ComposeTests(SynchronousTestCase):
         self.store.put(KEYS.secret("shop_api_key"), SecretRecord(1, "s1", 5, "key").encode())
         said = self.run_line("plan", "-f", name).stderr
         self.assertEqual((False, True), (secret in said, file in said), said)
-        self.store.put(KEYS.file("shop_logo"), FileRecord(1, "f1", 5).encode())
+        self.store.put(KEYS.file("shop_logo"), FileRecord(1, "other", 2).encode())
+        self.assertIn(file, self.run_line("plan", "-f", name).stderr)
+        self.store.put(KEYS.file("shop_logo"), FileRecord(2, stamp_of(b"\xff\0"), 2).encode())
         for words in (("plan",), ("diff",), ("apply",)):
             self.assertEqual("", self.run_line(*words, "-f", name).stderr)
         said = self.run_line("import", f"{name}/compose.yaml").stderr
