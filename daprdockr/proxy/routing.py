@@ -3,22 +3,21 @@ Which service gets which host name and path: the routes of all services together
 
 Pure. An unusable value is refused by itself and never stops the rest.
 
-Note [Oldest wins]
-    Of two services that claim the same path of a host name, the one whose definition was created first in etcd keeps
-    it, so a newcomer never takes traffic away, and every node decides alike. The same holds for the last place in
-    nginx's memory.
+Of two services that claim the same path of a host name the older one keeps it: Note [Oldest wins] in
+``daprdockr.model.known.owners``. The same holds for the last place in nginx's memory.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TypeAlias
 
 from attrs import frozen
 
 from daprdockr.model.errors import BadInput
+from daprdockr.model.known.owners import RouteOwner, owners
 from daprdockr.model.names import ServiceName, printable, shorten
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.wanted.http import Http
@@ -55,6 +54,10 @@ class HttpService:
     pause: PauseRecord | None = None
 
     @cached_property
+    def owner(self) -> RouteOwner:
+        return RouteOwner(self.service, self.created)
+
+    @cached_property
     def claimed(self) -> tuple[tuple[Route, ...], frozenset[Refusal]]:
         """
         The routes that it would have if it were alone, and what is refused of it. They are made once, so that a change
@@ -88,11 +91,13 @@ class Routing:
 
 
 def routing(services: Iterable[HttpService]) -> Routing:
-    """Compute the routes of these services. Raises nothing. See Note [Oldest wins]."""
+    """Compute the routes of these services. Raises nothing."""
+    services = sorted(services, key=lambda one: one.owner.precedence)
+    has = owners((_key(route), service.owner) for service in services for route in service.claimed[0])
     routes: dict[tuple[str, str], Route] = {}
     refusals: set[Refusal] = set()
-    for service in sorted(services, key=lambda s: (s.created, s.service)):
-        _add(service, routes, refusals)
+    for service in services:
+        _add(service, has, routes, refusals)
     return Routing(tuple(routes[key] for key in sorted(routes)), tuple(sorted(refusals)))
 
 
@@ -124,7 +129,12 @@ def _key(route: Route) -> tuple[str, str]:
     return route.host_name, route.path
 
 
-def _add(service: HttpService, routes: dict[tuple[str, str], Route], refusals: set[Refusal]) -> None:
+def _add(
+    service: HttpService,
+    has: Mapping[tuple[str, str], RouteOwner],
+    routes: dict[tuple[str, str], Route],
+    refusals: set[Refusal],
+) -> None:
     lost: list[Refusal] = []
     claimed, refused = service.claimed
     refusals |= refused
@@ -132,8 +142,10 @@ def _add(service: HttpService, routes: dict[tuple[str, str], Route], refusals: s
         key = _key(route)
         if key not in routes and len(routes) >= MOST_ROUTES:
             lost.append(_refused(route, f"is not served, because nginx is given at most {MOST_ROUTES} names"))
-        elif (holder := routes.setdefault(key, route).service) is not route.service and holder != route.service:
-            lost.append(_refused(route, f"already belongs to {holder}"))
+        elif (owner := has[key]) != service.owner:
+            lost.append(_refused(route, f"already belongs to {owner}"))
+        else:
+            routes.setdefault(key, route)
     refusals.update(lost[:MOST_REFUSALS])
     if len(lost) > MOST_REFUSALS:
         more = f"{len(lost) - MOST_REFUSALS} more host names are not served, for such reasons"

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from daprdockr.arguments.settings import Settings
 from daprdockr.model.host import ContainerState
 from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.stored.revisioned import Service
-from daprdockr.proxy.ports import PortService, WantedPort, port_owners
+from daprdockr.model.known.owners import owners, wanted_ports
 from daprdockr.relay.message import PortKey
 
 
@@ -65,13 +64,5 @@ def ports_of_routes(cluster: Cluster) -> dict[PortKey, str]:
     Return the ports of all routes, each with its service, and those that definitions fix, with "": of a route and a
     fixed port the one that was defined first. Containers are not given them as host ports.
     """
-    known = (one for one in cluster.services.values() if one.definition.routed or one.definition.container.host_ports)
-    owners = port_owners(map(_wanted, known))
-    return {key: "" if owner.fixed else str(owner.service) for key, owner in owners.items()}
-
-
-def _wanted(service: Service) -> PortService:
-    definition = service.definition
-    fixed = (WantedPort(port.protocol, port.host, (), fixed=True) for port in definition.container.host_ports)
-    routed = (WantedPort(protocol, port, ()) for protocol, port in definition.routed)
-    return PortService(definition.name, (*fixed, *routed), service.created)
+    has = owners(one for service in cluster.services.values() for one in wanted_ports(service))
+    return {key: "" if owner.fixed else str(owner.service) for key, owner in has.items()}
