@@ -88,7 +88,7 @@ def why_not(row: Row) -> str:
 
 def of_service(row: Row) -> Badge:
     """Return the badge of a row of the table of services."""
-    if row["Schedule"]:
+    if row["Schedule"] and not row["Taken"]:
         return Badge(Sign.WARN, "last run did not end well") if row["Reason"] else Badge(Sign.OK, "job")
     wanted, healthy = row["Wanted"], row["Healthy"]
     if wanted and not healthy:
@@ -99,6 +99,8 @@ def of_service(row: Row) -> Badge:
         return Badge(Sign.WARN, "under maintenance" if row["Paused"]["Mode"] == "maintenance" else "paused")
     if healthy < wanted:
         return Badge(Sign.WARN, f"{wanted - healthy} missing")
+    if row["Taken"]:
+        return Badge(Sign.WARN, "lacks a port or host name")
     if row["Current"] < wanted:
         return Badge(Sign.BUSY, "rolling out")
     return Badge(Sign.OK, "healthy") if wanted else Badge(Sign.IDLE, "scaled to none")

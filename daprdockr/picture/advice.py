@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from daprdockr.model.known.owners import Taken
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.volume import UNKNOWN
@@ -116,6 +117,10 @@ def about_volumes(instance: InstanceName, node: str, refusal: Hindrance | None) 
     bar = refusal.bar if refusal is not None else None
     helps = _HOMES.get(bar, "let {node} have what it lacks").format(node=node)
     return f"{helps}, or start it without that data: {move}"
+
+
+def about_taken(found: Taken) -> str:
+    return f"{found.remedy}, or delete the service that has it: daprdockrcmd -del -svc {found.owner.service}"
 
 
 def about_rollout(service: ServiceName) -> str:

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.owners import Taken, in_short, taken
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Service, newest_of
@@ -37,13 +38,18 @@ def service_table(
     :param stopped: the rollouts that did not end well.
     """
     names = sorted(cluster.services) if only is None else [only]
-    nodes = candidates(cluster)
-    return Table([_row(cluster, name, cluster.services[name], stopped.get(name), nodes) for name in names], COLUMNS)
+    nodes, lost = candidates(cluster), taken(cluster.services.values())
+    return Table([_row(cluster, name, stopped.get(name), nodes, lost.get(name, ())) for name in names], COLUMNS)
 
 
 def _row(
-    cluster: Cluster, name: ServiceName, service: Service, stopped: RolloutRecord | None, nodes: Iterable[Candidate]
+    cluster: Cluster,
+    name: ServiceName,
+    stopped: RolloutRecord | None,
+    nodes: Iterable[Candidate],
+    lost: Sequence[Taken],
 ) -> Row:
+    service = cluster.services[name]
     claims = [claim for _, claim in sorted(cluster.claims(name).items())]
     running = [claim for claim in claims if claim.record.state in (State.RUNNING, State.UNHEALTHY)]
     paused = cluster.pauses.get(name)
@@ -63,7 +69,10 @@ def _row(
         ],
         "Rollout": stopped.write() if stopped is not None else None,
         "Paused": paused.shown() if paused is not None else None,
-        "Reason": "; ".join(filter(None, (str(paused or ""), reason, waiting, _last_run(cluster, name)))),
+        "Taken": [str(one) for one in lost],
+        "Reason": "; ".join(
+            filter(None, (str(paused or ""), reason, waiting, _last_run(cluster, name), in_short(lost)))
+        ),
     }
 
 

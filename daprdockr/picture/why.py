@@ -10,6 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.owners import Taken, taken
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.history import Revision
@@ -25,6 +26,9 @@ from daprdockr.planning.attempts import ATTEMPTS_KEPT
 from daprdockr.planning.candidates import Bar, Candidate, candidate, mark
 from daprdockr.planning.placing.refusing import refusal
 from daprdockr.planning.placing.tied import ties
+
+MOST_TAKEN = 3
+"""Ports and host names of others that people are shown; ``-o json`` has all."""
 
 _ENDED_BADLY = (RunState.FAILED.value, RunState.LOST.value, RunState.MISSED.value)
 
@@ -96,6 +100,8 @@ class Why:
     """By instance: the node that replaces its container now."""
     job: Row | None = None
     """Of a job: when it is due, and its last run."""
+    taken: Sequence[Taken] = ()
+    """Its ports and host names that an older service has."""
 
     @property
     def lacking(self) -> list[InstanceView]:
@@ -114,6 +120,7 @@ class Why:
             found += advice.about_job(self.service, self.job, self.ended_badly)
         if self.known.rollout is not None:
             found.append(advice.about_rollout(self.service))
+        found += map(advice.about_taken, self.taken[:MOST_TAKEN])
         if (self.job or any(not look.node for look in self.lacking)) and all(
             standing.bar for standing in self.standings
         ):
@@ -127,13 +134,14 @@ class Why:
         known, record = self.known, self.known.revision
         return {
             "Service": str(self.service),
-            "Well": not self.lacking and not self.ended_badly,
+            "Well": not self.lacking and not self.ended_badly and not self.taken,
             "Job": self.job,
             "Instances": [look.write() for look in self.looks],
             "Nodes": [standing.write() for standing in self.standings],
             "Rollout": None if known.rollout is None else known.rollout.write(),
             "Replaced": dict(self.replaced),
             "Paused": self.paused,
+            "Taken": [str(one) for one in self.taken],
             "Revision": None
             if record is None
             else {"Number": record.number, "Time": record.record.time, "By": record.record.by},
@@ -162,7 +170,8 @@ def why(cluster: Cluster, service: ServiceName, known: Evidence, only: int | Non
     paused = cluster.pauses.get(service)
     slots = sorted(cluster.slots(service).items())
     replaced = {str(slot.record.instance): slot.record.node for _, slot in slots}
-    return Why(service, looks, standings, known, str(paused or ""), replaced, job)
+    lost = taken(cluster.services.values()).get(service, ())
+    return Why(service, looks, standings, known, str(paused or ""), replaced, job, lost)
 
 
 def _look(

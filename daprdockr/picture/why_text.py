@@ -11,7 +11,7 @@ from daprdockr.model.stored.revisioned import newest_of
 from daprdockr.picture.cells import moment
 from daprdockr.picture.rollouts import story
 from daprdockr.picture.table import Row
-from daprdockr.picture.why import InstanceView, NodeView, Why
+from daprdockr.picture.why import MOST_TAKEN, InstanceView, NodeView, Why
 from daprdockr.picture.wrapped import WIDTH, wrapped
 
 _MOST_NAMED = 3
@@ -80,6 +80,10 @@ def _head(found: Why) -> Iterator[str]:
         yield from wrapped(f"revision {found.known.revision.number}{when}: {record.by}")
     if found.paused:
         yield f"its HTTP requests do not reach it: {found.paused}"
+    for one in found.taken[:MOST_TAKEN]:
+        yield from wrapped(f"{one}, which was defined first")
+    if len(found.taken) > MOST_TAKEN:
+        yield f"{len(found.taken) - MOST_TAKEN} more of its ports and host names belong to others"
     for instance, node in found.replaced.items():
         yield f"{instance} is being replaced on {node}"
 

@@ -20,8 +20,15 @@ class Mute(DaprdockrError):
     """Nodes run, and can claim and report nothing."""
 
 
+class TakenByOthers(DaprdockrError):
+    """Services lack ports or host names, because older ones have them."""
+
+
 def local_status(request: Request, console: Console) -> bool:
-    """:raises Mute: as ``status``; and etcd is away, so nobody can claim and report anything."""
+    """
+    :raises Mute: as ``status``; and etcd is away, so nobody can claim and report anything.
+    :raises TakenByOthers: as ``status``.
+    """
     found = local_answer(request, console, "status")
     if found is None:
         return False
@@ -36,6 +43,7 @@ def local_status(request: Request, console: Console) -> bool:
         raise Mute(document["Refused"] or "; ".join(found["Mute"]))
     if not found["InTouch"]:
         raise Mute(f"node {found['Node']} is out of touch with etcd")
+    _check_taken(document["Services"])
     return True
 
 
@@ -45,6 +53,7 @@ def status(request: Request, store: Store, console: Console) -> None:
 
     :raises Mute: nodes cannot write to etcd, or doubt it. It comes after everything else.
     :raises RolloutStopped: the rollout of the one service that is meant was reverted, or stands still.
+    :raises TakenByOthers: a service lacks a port or host name that an older one has.
     :raises NotFound: there is no such service.
     """
     from daprdockr.cli.snapshot import check_exists, check_rollouts, doubts, snapshot_with_rollouts
@@ -66,8 +75,18 @@ def status(request: Request, store: Store, console: Console) -> None:
         raise Mute(refused or "; ".join(whole.mute))
     if only is not None and only in stopped:
         check_rollouts({only: stopped[only]}, (lambda line: None) if request.json else console.say)
+    _check_taken(whole.services.rows)
 
 
+def _check_taken(rows: Sequence[Mapping[str, Any]]) -> None:
+    """:param rows: of the table of services; those of an older agent do not have what is taken."""
+    lost = [f"{row['Service']}: {one}" for row in rows for one in row.get("Taken", ())]
+    if lost:
+        more = [f"{len(lost) - _MOST_NAMED} more like it"] if len(lost) > _MOST_NAMED else []
+        raise TakenByOthers("; ".join([*lost[:_MOST_NAMED], *more]))
+
+
+_MOST_NAMED = 3
 MOST_SHOWN = 100
 """Stored values that cannot be read, as far as people are shown them."""
 

@@ -76,11 +76,12 @@ class AnswerTests(WholeCase):
         return json.loads(text)
 
     def happen(self) -> None:
-        """Let there be a rollout that failed, a pause, a job, a value that cannot be read, and events."""
+        """Let there be a rollout that failed, a pause, a job, a name of two services, a value that is bad, events."""
         store, wanted = self.cluster.store, definition(instances=2, Http=HTTP)
         self.cluster.define(wanted)
         job = {"Name": "nightly", "Group": "myapp", "Container": {"Image": "web:1"}, "Schedule": {"Cron": "0 3 * * *"}}
         self.cluster.define(Definition.read(job))
+        self.cluster.define(named("late", Http=HTTP))
         self.cluster.define(named("nowhere", Placement={"Constraints": ["zone == moon"]}))
         failed = RolloutRecord(RolloutState.PAUSED, "a", wanted.digest, "died", "a", "1.web.myapp", ("no such file",))
         store.put(KEYS.rollout(wanted.name), failed.encode())
@@ -104,6 +105,8 @@ class AnswerTests(WholeCase):
         shown = {row["Service"]: row for row in self.answer("/api/services")}
         self.assertEqual(shown["web.myapp"]["Rollout"]["State"], "paused")
         self.assertEqual(shown["web.myapp"]["Paused"]["By"], "anna")
+        self.assertEqual(shown["late.myapp"]["Taken"], ["example.com/ belongs to web.myapp"])
+        self.assertIn("example.com/ belongs to web.myapp", shown["late.myapp"]["Reason"])
         self.assertEqual(shown["nightly.myapp"]["Schedule"], "0 3 * * * UTC")
         self.assertTrue([row for row in self.answer("/api/instances") if row["Ports"]])
         self.assertLessEqual({"died", "cordoned"}, {row["Text"] for row in self.answer("/api/events")})

@@ -85,6 +85,14 @@ class ShownTests(LocalCase):
         done = self.run_line("status", "-o", "json")
         self.assertEqual((done.status, done.json), (0, dark))
 
+    def test_taken(self) -> None:
+        """A port that belongs to another service is the trouble of the one that lacks it, as from etcd."""
+        rows = [{"Service": "web.myapp", "Taken": ["port 1/tcp belongs to db.myapp"]}, {"Service": "of-an-older-agent"}]
+        self.given({**STATUS, "Document": {**DOCUMENT, "Services": rows}})
+        done = self.run_line("status")
+        self.assertEqual((done.status, done.stderr), (1, "daprdockrcmd: web.myapp: port 1/tcp belongs to db.myapp\n"))
+        self.assertEqual(self.store.calls, [])
+
     def test_etcd(self) -> None:
         """The last line says what the agent has seen of etcd."""
         self.given({**STATUS, "Etcd": "etcd: 3 of 3 members answer"})

@@ -49,6 +49,7 @@ STATUS_JSON = """\
       ],
       "Rollout": null,
       "Paused": null,
+      "Taken": [],
       "Reason": "exit code 1; 1 of 3 waits for a node"
     }
   ],

@@ -12,7 +12,7 @@ from daprdockr.page.signs import Sign
 from daprdockr.picture.certificates import DAY
 from daprdockr.picture.etcd_room import room_line
 from tests.build.history import defined, entry
-from tests.build.page import NOW, nodes, seen, showcase, well
+from tests.build.page import NOW, nodes, running, seen, showcase, well
 from tests.build.values import KEYS, WEB, named
 from tests.fakes.etcd_upkeep import MIB, looked, status
 
@@ -34,6 +34,15 @@ class GlanceTests(SynchronousTestCase):
             ],
         )
         self.assertEqual((found.worries, found.unsaid), ((), 0))
+
+    def test_taken(self) -> None:
+        """A service that is healthy and lacks a host name is no well one: an older service has it."""
+        http = {"HostName": "a.test", "ContainerPort": 80}
+        old, young = named("shop", 1, Http=http), named("web", 1, Http=http)
+        found = glance(seen(*nodes(), *running(old), *running(young)))
+        (worry,) = found.worries
+        self.assertEqual((worry.sign, worry.about), (Sign.WARN, "web.myapp"))
+        self.assertEqual(worry.text, "lacks a port or host name: a.test/ belongs to shop.myapp")
 
     def test_worries(self) -> None:
         """Each thing that is wrong is said with its reason, once, the worst first."""

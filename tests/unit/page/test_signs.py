@@ -63,8 +63,9 @@ class NodeSignTests(SynchronousTestCase):
 
 class ServiceSignTests(SynchronousTestCase):
     def words(self, wanted: int = 2, healthy: int = 2, current: int = 2, **changed: Any) -> tuple[Sign, str]:
-        row = {"Wanted": wanted, "Healthy": healthy, "Current": current, "Running": healthy}
-        badge = of_service({**row, "Rollout": None, "Paused": None, "Schedule": None, "Reason": "", **changed})
+        row: dict[str, Any] = {"Wanted": wanted, "Healthy": healthy, "Current": current, "Running": healthy}
+        row |= {"Rollout": None, "Paused": None, "Schedule": None, "Taken": [], "Reason": ""}
+        badge = of_service({**row, **changed})
         return badge.sign, badge.words
 
     def test_words(self) -> None:
@@ -76,6 +77,13 @@ class ServiceSignTests(SynchronousTestCase):
         self.assertEqual(self.words(2, 0, 0), (Sign.BAD, "down"))
         self.assertEqual(self.words(Rollout={"State": "reverted"}), (Sign.BAD, "rollout reverted"))
         self.assertEqual(self.words(Paused={"Mode": "hold"}), (Sign.WARN, "paused"))
+        taken: dict[str, Any] = {
+            "Taken": ["port 5432/tcp belongs to db.myapp"],
+            "Reason": "port 5432/tcp belongs to db.myapp",
+        }
+        self.assertEqual(self.words(**taken), (Sign.WARN, "lacks a port or host name"))
+        self.assertEqual(self.words(2, 1, 1, **taken), (Sign.WARN, "1 missing"))
+        self.assertEqual(self.words(0, 0, 0, Schedule="0 3 * * * UTC", **taken)[1], "lacks a port or host name")
         self.assertEqual(self.words(Paused={"Mode": "maintenance"}), (Sign.WARN, "under maintenance"))
 
     def test_job(self) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import evolve
 
-from daprdockr.model.names import ServiceName
+from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.doubts import DoubtRecord, encode_trust
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from tests.build.command_line import RUNNING, WEB, ShowCase
-from tests.build.values import KEYS
+from tests.build.values import HTTP, KEYS, named
 from tests.fakes.command_line import LentStore, command_line
 
 
@@ -78,6 +80,53 @@ class StatusTests(ShowCase):
     def test_nothing(self) -> None:
         """An empty cluster is no error."""
         self.assertEqual(command_line(LentStore(), "status").status, 0)
+
+
+class TakenTests(ShowCase):
+    """Services that want a port or host name of an older one."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store.put(KEYS.node("n1"), NodeRecord().encode(), self.store.lease)
+        route: dict[str, Any] = {"Tcp": [{"Port": 5432, "ContainerPort": 5432}]}
+        for wanted in (named("old", **route), named("late", **route, Http=HTTP), named("shop", Http=HTTP)):
+            self.store.put(KEYS.service(wanted.name), wanted.encode())
+            record = evolve(RUNNING, definition=wanted.digest).encode()
+            self.store.put(KEYS.claim(InstanceName(wanted.name, 1)), record, self.store.lease)
+
+    def test_all(self) -> None:
+        """The rows of those that lack one say whose it is, and the exit status says that something is wrong."""
+        done = command_line(self.store, "status")
+        lacks = ("late.myapp: port 5432/tcp belongs to old.myapp", "shop.myapp: example.com/ belongs to late.myapp")
+        self.assertEqual((done.status, done.stderr), (1, f"daprdockrcmd: {'; '.join(lacks)}\n"))
+        self.assertEqual(
+            [line.split("   ")[-1].strip() for line in done.stdout.splitlines()[2:]],
+            ["port 5432/tcp belongs to old.myapp", "-", "example.com/ belongs to late.myapp"],
+        )
+        document = command_line(self.store, "status", "-o", "json").json
+        taken = [(row["Taken"], row["Reason"]) for row in document["Services"]]
+        self.assertEqual(taken[:2], [([reason := "port 5432/tcp belongs to old.myapp"], reason), ([], "")])
+
+    def test_one(self) -> None:
+        """Of one service it is the same, and the one that has the port is well."""
+        done = command_line(self.store, "status", "late.myapp")
+        self.assertEqual(
+            (done.status, done.stderr), (1, "daprdockrcmd: late.myapp: port 5432/tcp belongs to old.myapp\n")
+        )
+        self.assertEqual(command_line(self.store, "status", "old.myapp").status, 0)
+
+    def test_freed(self) -> None:
+        """It ends with the older definition."""
+        self.store.commit([], [Delete(KEYS.service(ServiceName("myapp", name))) for name in ("old", "shop")])
+        self.assertEqual(command_line(self.store, "status").status, 0)
+
+    def test_many(self) -> None:
+        """Only a few are written out in the line of the error."""
+        for number in range(3):
+            wanted = named(f"more{number}", Http=HTTP)
+            self.store.put(KEYS.service(wanted.name), wanted.encode())
+        done = command_line(self.store, "status")
+        self.assertTrue(done.stderr.endswith("more1.myapp: example.com/ belongs to late.myapp; 2 more like it\n"), done)
 
 
 class NoWritesTests(ShowCase):

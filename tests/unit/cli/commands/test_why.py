@@ -105,6 +105,36 @@ class TroubleTests(WhyCase):
         self.assertIn("n1 host port 5432/tcp is taken there by db.myapp n2 zone == a is not met", shown)
         self.assertIn("- move the service that has the port", shown)
 
+    def test_port_of_a_route(self) -> None:
+        """An instance can be well while its service lacks a port or host name, which belongs to an older one."""
+        route, http = [{"Port": 5432, "ContainerPort": 5432}], {"HostName": "a.test", "ContainerPort": 80}
+        self.claim(self.define(named("db", Tcp=route)))
+        self.claim(self.define(named("web", Tcp=route)))
+        shown = self.why("web.myapp").stdout
+        self.assertTrue(
+            shown.startswith("1.web.myapp is well on n1\nport 5432/tcp belongs to db.myapp, which was"), shown
+        )
+        found = " ".join(shown.split())
+        self.assertIn(
+            "- choose another port, or delete the service that has it: daprdockrcmd -del -svc db.myapp", found
+        )
+        document = self.why("web.myapp", "-o", "json").json
+        self.assertEqual((document["Well"], document["Taken"]), (False, ["port 5432/tcp belongs to db.myapp"]))
+        self.assertNotIn("belongs", self.text("db.myapp"))
+        self.define(named("shop", Http=http))
+        self.define(named("blog", Http=http))
+        self.assertIn("a.test/ belongs to shop.myapp", shown := self.text("blog.myapp"))
+        self.assertIn("- choose another host name or path, or delete the service that has it", shown)
+
+    def test_many_host_names(self) -> None:
+        """Of many host names that an older service has a few are written out."""
+        names = {"HostName": ",".join(f"{letter}.test" for letter in "abcde"), "ContainerPort": 80}
+        self.define(named("shop", Http=names))
+        self.define(named("blog", Http=names))
+        shown = self.text("blog.myapp")
+        self.assertIn("c.test/ belongs to shop.myapp, which was defined first 2 more of its ports and host", shown)
+        self.assertEqual(shown.count("choose another host name"), 1)
+
     def test_port_of_a_stranger(self) -> None:
         """A host port that some other program has is what the Engine said on that node."""
         wanted = self.define(named("web", Container=fixing(80)))
