@@ -6,14 +6,15 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
 from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.owners import Taken, taken
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.revisioned import Claim
+from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.picture.extent import extent, number_of_instances
@@ -142,6 +143,37 @@ def _step(intent: Intent, number: int, claim: Claim | None, wanted: bool) -> str
     return f"is replaced on {claim.node}" if claim.record.container else f"is created on {claim.node}"
 
 
+def taken_after(intents: Sequence[Intent], cluster: Cluster) -> Mapping[ServiceName, Sequence[Taken]]:
+    """
+    Return what services will lack because an older one has it: those of the intents, and others that do not lack it
+    now.
+    """
+    services = dict(cluster.services)
+    for number, intent in enumerate(intents, 1):
+        stored = services.pop(intent.name, None)
+        if intent.wanted is not None:
+            # one that cannot be read was created at its mod revision or before; a new one is younger than all there are
+            created = stored.created if stored else intent.revision or cluster.revision + number
+            services[intent.name] = Service(intent.wanted, created, intent.revision)
+    before, intended = taken(cluster.services.values()), {one.name for one in intents}
+    after = {
+        name: [one for one in lost if name in intended or one not in before.get(name, ())]
+        for name, lost in taken(services.values()).items()
+    }
+    return {name: lost for name, lost in sorted(after.items()) if lost}
+
+
+def taken_lines(intents: Sequence[Intent], cluster: Cluster) -> Iterator[str]:
+    """Yield a line for each thing that a service will lack, with what helps."""
+    for name, lost in taken_after(intents, cluster).items():
+        yield from (f"{name}: {one}: {one.remedy}" for one in lost[:_MOST_TAKEN])
+        if len(lost) > _MOST_TAKEN:
+            yield f"{name}: {len(lost) - _MOST_TAKEN} more of its ports and host names belong to others"
+
+
+_MOST_TAKEN = 10
+
+
 def check_revision(intents: Iterable[Intent]) -> str:
     """Return 12 hex digits that change with what is stored of these services, and with what is wanted of them."""
     facts = [[str(one.name), one.revision, one.wanted.write() if one.wanted else None] for one in intents]
@@ -151,7 +183,8 @@ def check_revision(intents: Iterable[Intent]) -> str:
 
 def written(intents: Sequence[Intent], cluster: Cluster) -> dict[str, Any]:
     """Return the form for programs."""
-    return {"Check": check_revision(intents), "Services": [_row(one, cluster) for one in intents]}
+    lost = {str(name): [str(one) for one in of_one] for name, of_one in taken_after(intents, cluster).items()}
+    return {"Check": check_revision(intents), "Services": [_row(one, cluster) for one in intents], "Taken": lost}
 
 
 def _row(intent: Intent, cluster: Cluster) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.picture.intent import ChangeKind, Intent, check_revision
+from daprdockr.picture.intent import ChangeKind, Intent, check_revision, taken_lines
 
 _MOST_NAMED = 10
 
@@ -37,9 +37,11 @@ def apply(request: Request, store: Store, console: Console) -> None:
     :raises NotAsPlanned: something was changed since the plan.
     :raises TimedOut, RolloutStopped: a service that others, or the request, wait for did not become healthy.
     """
-    intents, _ = intended(request, store, console)
+    intents, cluster = intended(request, store, console)
     if request.expected and request.expected != check_revision(intents):
         raise NotAsPlanned(f"this is not what the plan with {request.expected} showed: nothing is stored, plan again")
+    for line in taken_lines(intents, cluster):
+        console.complain(line)
     todo = [one for one in intents if one.action is not ChangeKind.NOTHING]
     given = {one.name: one.wanted for one in intents if one.wanted is not None}
     applying = Applying(request, store, console, time.monotonic() + request.timeout, given)
@@ -152,7 +154,7 @@ COMMAND = Command(
     reference=(
         "put the definitions in the files in force, and print what it did with each service. Nothing is stored unless"
         " all of them can be used. A service is stored after those of its ``After``, once these are healthy, if they"
-        " are in the files too. With ``-wait`` it ends when all of them are healthy; it does not"
-        " wait for the runs of a job",
+        " are in the files too. On stderr it names the ports and host names that a service will lack, because an older"
+        " one has them. With ``-wait`` it ends when all of them are healthy; it does not wait for the runs of a job",
     ),
 )

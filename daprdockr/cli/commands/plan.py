@@ -11,7 +11,7 @@ from daprdockr.cli.intended import intended, needs_files
 from daprdockr.cli.request import Request
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
-from daprdockr.picture.intent import ChangeKind, Intent, check_revision, steps, written
+from daprdockr.picture.intent import ChangeKind, Intent, check_revision, steps, taken_lines, written
 from daprdockr.picture.wrapped import wrapped
 
 MOST_STEPS = 10
@@ -36,6 +36,8 @@ def _lines(intents: Sequence[Intent], cluster: Cluster) -> Iterator[str]:
     same = len(intents) - len(todo)
     if same or not todo:
         yield f"{same} {'service is' if same == 1 else 'services are'} as given already"
+    for line in taken_lines(intents, cluster):
+        yield from wrapped(line, "", " " * 7)
     if todo:
         yield f"check revision: {check_revision(intents)}"
 
@@ -63,6 +65,7 @@ COMMAND = Command(
     reference=(
         "the changes that ``apply`` would make: which services are created, rolled (with the old container beside the"
         " new one, or stopped first and why), scaled, changed without a restart, or deleted, and which instances are"
-        " concerned, on which nodes; and a check revision for ``apply -check``",
+        " concerned, on which nodes; the ports and host names that a service will lack, because an older one has them;"
+        " and a check revision for ``apply -check``",
     ),
 )

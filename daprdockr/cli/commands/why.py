@@ -91,7 +91,7 @@ COMMAND = Command(
     word="INSTANCE|SERVICE",
     reference=(
         "what the instances of the service, or the one, lack: the last error, and the last lines that the container"
-        " logged; each node by name with its own reason for taking no more of them; a rollout that was reverted or"
-        " stands still; and what a person can do",
+        " logged; the ports and host names that another service has; each node by name with its own reason for taking"
+        " no more of them; a rollout that was reverted or stands still; and what a person can do",
     ),
 )

@@ -282,6 +282,58 @@ class PlanTests(ApplyCase):
         self.assertIn("web.myapp waits for db.myapp waits for web.myapp", done.stderr)
 
 
+class TakenTests(ApplyCase):
+    """Ports and host names that another service has are named before anything is stored."""
+
+    LINE = "late.myapp: port 5432/tcp belongs to db.myapp: choose another port"
+
+    def db(self, name: str, *ports: int) -> Definition:
+        return named(name, Tcp=[{"Port": port, "ContainerPort": 5432} for port in ports or (5432,)])
+
+    def test_plan(self) -> None:
+        """A port of an older service is named with that service, whether the new one is stored already or not."""
+        self.define(self.db("db"))
+        done = self.run_line("plan", given=[self.db("late")])
+        self.assertEqual(done.stdout.splitlines()[2], self.LINE)
+        self.define(self.db("late"))
+        self.assertEqual(
+            self.run_line("plan", given=[self.db("late")]).stdout, f"1 service is as given already\n{self.LINE}\n"
+        )
+        document = self.run_line("plan", "-o", "json", given=[self.db("late")]).json
+        self.assertEqual(document["Taken"], {"late.myapp": ["port 5432/tcp belongs to db.myapp"]})
+        self.assertNotIn("belongs", self.run_line("plan", given=[self.db("db"), named("web")]).stdout)
+
+    def test_apply(self) -> None:
+        """A service that lacks a port is stored; of two in the files the one that is stored first keeps it."""
+        done = self.run_line("apply", given=[self.db("db"), self.db("late")])
+        self.assertEqual(done.stderr, f"daprdockrcmd: {self.LINE}\n")
+        self.assertEqual(self.stored("late"), self.db("late"))
+        after = Definition.read({**self.db("api").write(), "After": ["web"]})
+        done = self.run_line("plan", given=[after, self.db("web", 1)])
+        self.assertIn("api.myapp: port 5432/tcp belongs to db.myapp", done.stdout)
+        self.assertEqual(self.run_line("apply", "-o", "json", given=[self.db("late")]).json, [])
+
+    def test_taken_from_another(self) -> None:
+        """A port that a changed older service takes from a younger one is named; what that lacks already is not."""
+        self.define(self.db("db"), self.db("late", 5432, 1))
+        self.assertEqual(self.run_line("apply", given=[named("web")]).stderr, "")
+        done = self.run_line("plan", given=[self.db("db", 5432, 1)])
+        self.assertIn("\nlate.myapp: port 1/tcp belongs to db.myapp: choose another port\ncheck", done.stdout)
+
+    def test_freed(self) -> None:
+        """The port of a service that is pruned is free, and so is one that a service leaves."""
+        self.define(self.db("db"))
+        self.assertNotIn("belongs", self.run_line("plan", "-prune", "myapp", given=[self.db("late")]).stdout)
+        self.assertNotIn("belongs", self.run_line("plan", given=[self.db("db", 1), self.db("late")]).stdout)
+
+    def test_many(self) -> None:
+        """Of many ports of one service ten are named."""
+        self.define(self.db("db", *range(1, 31)))
+        shown = self.run_line("plan", given=[self.db("late", *range(1, 31))]).stdout
+        self.assertEqual(shown.count("choose another port"), 10)
+        self.assertIn("late.myapp: 20 more of its ports and host names belong to others\n", shown)
+
+
 class DiffTests(ApplyCase):
     """The differences line by line."""
 
