@@ -13,6 +13,7 @@ from daprdockr.cli.follow import ClusterWait
 from daprdockr.cli.outcome import TimedOut, not_done
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import RolloutStopped, check_exists, check_rollouts
+from daprdockr.model.known.owners import in_short, taken
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.wanted.definition import Definition
@@ -37,6 +38,10 @@ def wait(request: Request, store: Store, console: Console) -> None:
         console.print_json(waiting.written(done=True))
     for name in waiting.services:
         say(awaited(waiting.cluster.services[name].definition))
+    lost = taken(waiting.cluster.services.values())
+    for name in waiting.services:
+        if name in lost:
+            console.complain(f"{name}: {in_short(lost[name])}")
 
 
 def awaited(definition: Definition) -> str:
@@ -112,6 +117,7 @@ COMMAND = Command(
         "wait until all wanted instances run, are healthy, match the definition, and got the signal for changed"
         " contents with ``OnChange: HUP``; exit status 1, with the reason and the last lines of the instance, if a"
         " rollout was reverted or stands still. It does not wait for the runs of a job, and says so. In JSON one object"
-        " at the end, with the services, and the instances that lack something",
+        " at the end, with the services, and the instances that lack something. On stderr it names the ports and host"
+        " names that an older service has",
     ),
 )

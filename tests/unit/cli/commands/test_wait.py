@@ -14,7 +14,7 @@ from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Delete, Put
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from tests.build.jobs import REPORT, job
-from tests.build.values import KEYS, definition
+from tests.build.values import KEYS, definition, named
 from tests.fakes.command_line import EventfulStore, Outcome, command_line
 
 WEB = definition(instances=2)
@@ -45,6 +45,19 @@ class WaitTests(SynchronousTestCase):
         waiting = Waiting(request, self.store, lambda: self.now, self.pause)
         waiting.finish()
         return waiting
+
+    def test_taken(self) -> None:
+        """A service can be as wanted and lack a port that an older one has: that is named, and waited for by nobody."""
+        route = [{"Port": 5432, "ContainerPort": 5432}]
+        self.store.commit([], [Delete(KEYS.service(WEB.name))])
+        for wanted in (named("db", Tcp=route), late := definition(Tcp=route)):
+            self.store.put(KEYS.service(wanted.name), wanted.encode())
+        self.claim(1, evolve(RUNNING, definition=late.digest))
+        done = command_line(self.store, "wait", "web.myapp")
+        complaint = "daprdockrcmd: web.myapp: port 5432/tcp belongs to db.myapp\n"
+        self.assertEqual((done.status, done.stderr), (0, complaint))
+        self.assertTrue(done.stdout.endswith("web.myapp: 1 healthy\n"))
+        self.assertEqual(command_line(self.store, "wait", "web.myapp", "-o", "json").stderr, complaint)
 
     def test_deadline(self) -> None:
         """With a deadline of its own it gives up then, and says after how long it was asked to."""
