@@ -13,13 +13,13 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from typing import BinaryIO, Protocol
 
 from attrs import define, field, frozen
 
 from daprdockr.cli.absent import no_such_node
+from daprdockr.cli.side_by_side import side_by_side
 from daprdockr.model.errors import DaprdockrError, DiskError, EtcdError, NotFound
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.images import ImageStock, Receipt
@@ -39,7 +39,9 @@ LONGEST = 6 * 3600
 MOST_NODES = 200
 """Nodes of one push: their names are in one frame."""
 
-_AT_ONCE = 16
+PATIENCE = 30.0
+"""Seconds without a sign of a node that is asked; it gives up its own Engine before."""
+
 _EVERY = 1.0
 
 
@@ -81,22 +83,20 @@ class Push:
     def ask(self, image: SavedImage) -> dict[str, int]:
         """Return the nodes that lack the image, with how many layers each has; take note of all others."""
         stocks: dict[str, ImageStock] = {}
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            asked = {node: threads.submit(self._stock, node, image) for node in self.records}
-            for node, found in asked.items():
-                try:
-                    stocks[node] = found.result()
-                except DaprdockrError as error:
-                    self.take(Receipt(node, failed=str(error)))
-        for node, stock in stocks.items():
-            if stock.has:
+        for node, found in side_by_side(lambda node: self._stock(node, image), self.records, self.say):
+            try:
+                stocks[node] = found.result()
+            except DaprdockrError as error:
+                self.take(Receipt(node, failed=str(error)))
+                continue
+            if stocks[node].has:
                 self.take(Receipt(node))
         return lacking(stocks)
 
     def _stock(self, node: str, image: SavedImage) -> ImageStock:
         asked = StockAsked(image.id, image.reference, image.layers)
         with closing(self.sessions.open(node, asked, self.records[node])) as session:
-            session.connection.settimeout(60.0)
+            session.connection.settimeout(PATIENCE)
             return ImageStock.decode(
                 b"".join(content for kind, content in session.frames() if kind is FrameKind.OUTPUT)
             )
@@ -147,7 +147,7 @@ class Push:
 
     def check(self, name: str) -> None:
         """:raises PushFailed: some nodes have it not."""
-        failed = [one for one in self.done.values() if one.failed]
+        failed = [one for _, one in sorted(self.done.items()) if one.failed]
         if failed:
             have = len(self.done) - len(failed)
             reasons = "; ".join(f"{one.node}: {one.failed}" for one in failed[:3])

@@ -129,25 +129,26 @@ class EngineClients:
         client.close()
 
     @contextmanager
-    def own(self, silence: float) -> Iterator[EngineClient]:
+    def own(self, silence: float, timeout: float | None = None) -> Iterator[EngineClient]:
         """Lend a client as ``fresh`` makes it, and close it afterwards."""
-        client = self.fresh(silence)
+        client = self.fresh(silence, timeout)
         try:
             yield client
         finally:
             client.end_streams()
             client.close()
 
-    def fresh(self, silence: float | None = None) -> EngineClient:
+    def fresh(self, silence: float | None = None, timeout: float | None = None) -> EngineClient:
         """
         Return a new client, which the caller closes; it has read the credentials in Docker's own configuration file
         again.
 
         :param silence: the longest silence of a stream in seconds; None: unlimited.
+        :param timeout: the timeout of one answer in seconds; None: that of all clients.
         :raises EngineUnavailable: if the Engine does not answer.
         """
         with asking("report its version"):
-            client = EngineClient(self.url, self.timeout)
+            client = EngineClient(self.url, self.timeout if timeout is None else timeout)
         client.silence = silence
         with self._lock:
             if not self._closed:

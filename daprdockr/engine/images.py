@@ -27,6 +27,9 @@ from daprdockr.model.names import one_line, shorten
 from daprdockr.planning.handing import held_layers
 
 TIMEOUT = 60
+STOCK_TIMEOUT = 20
+"""Seconds for each answer on which somebody waits who asks for the stock: another node, or a person who pushes."""
+
 SILENCE = 300
 """Seconds without a sign of an Engine that saves or loads: it says nothing while it reads or writes a large layer."""
 
@@ -61,15 +64,15 @@ class EngineImages:
         with self._asking(f"inspect image {shorten(reference)}") as client:
             return _look(client, reference)
 
-    def stores_whole(self) -> bool:
+    def stores_whole(self, timeout: int = TIMEOUT) -> bool:
         """Return whether it takes whole archives only: Note [Images of containerd]."""
-        with self._asking("say how it stores images") as client:
+        with self._asking("say how it stores images", timeout) as client:
             return _CONTAINERD in str(client.info().get("DriverStatus"))
 
     def stock(self, image: str, reference: str, layers: tuple[str, ...]) -> ImageStock:
         """Return what it has of an image. :raises EngineError: the Engine does not answer."""
-        whole = self.stores_whole()
-        with self._asking("list its images") as client:
+        whole = self.stores_whole(STOCK_TIMEOUT)
+        with self._asking("list its images", STOCK_TIMEOUT) as client:
             found = _look(client, reference if whole and reference else image)
             has = found is not None and found.id == image and (not reference or reference in found.references)
             return ImageStock(0 if whole else held_layers(layers, self._all_layers(client)), has)
@@ -146,7 +149,7 @@ class EngineImages:
 
     @contextmanager
     def _asking(self, doing: str, timeout: int = TIMEOUT) -> Iterator[APIClient]:
-        with asking(doing), self._clients.own(silence=timeout) as client:
+        with asking(doing), self._clients.own(timeout, min(timeout, TIMEOUT)) as client:
             client.timeout = timeout
             yield client
 

@@ -182,7 +182,7 @@ class PeerListener(Service):
     def _image_session(self, channel: PeerChannel, asked: StockAsked | ImageAsked, token: str) -> OpenSession:
         images = self._admission.images
         if isinstance(asked, StockAsked):
-            return StockSession(channel, asked, images).begun()
+            return StockSession(channel, asked, images, self._reactor).begun()
         return ImageSession(channel, asked, token, images, self._reactor).begun()
 
     def _join_session(self, channel: PeerChannel, asked: JoinAsked) -> OpenSession:

@@ -1,9 +1,18 @@
 # -*- test-case-name: tests.unit.peer.test_images -*-
-"""The answer to those who would push an image: how much of it this node's Engine has."""
+"""
+The answer to those who would push an image: how much of it this node's Engine has.
+
+Note [A sign that it still asks]
+    An Engine gives each answer in a bounded time, but a slow one with many images is asked a lot. So who waits gets a
+    sign now and then, and counts a node that gives none as lost.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -11,7 +20,7 @@ from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.session import StockAsked
 from daprdockr.peer.channel import AT_FAULT, PeerChannel
-from daprdockr.peer.images import ImagesHere
+from daprdockr.peer.images import SIGN, ImagesHere
 
 
 class StockSession:
@@ -19,14 +28,17 @@ class StockSession:
 
     log = Logger()
 
-    def __init__(self, channel: PeerChannel, asked: StockAsked, here: ImagesHere) -> None:
+    def __init__(self, channel: PeerChannel, asked: StockAsked, here: ImagesHere, reactor: Any) -> None:
         self._channel = channel
         self._asked = asked
         self._here = here
+        self._signs = LoopingCall(channel.send, FrameKind.OUTPUT)
+        self._signs.clock = reactor
 
     def begun(self) -> StockSession:
-        """Answer in good time; return itself."""
+        """Answer in good time; return itself. See Note [A sign that it still asks]."""
         self._channel.send(FrameKind.ACCEPTED)
+        self._signs.start(SIGN, now=False)
         Deferred.fromCoroutine(self._answer()).addErrback(self._failed)
         return self
 
@@ -40,6 +52,8 @@ class StockSession:
         except DaprdockrError as error:
             self._channel.refuse(str(error))
             return
+        finally:
+            self._signs.stop()
         self._channel.send(FrameKind.OUTPUT, stock.encode())
         self._channel.finish(FrameKind.STATUS, b"0")
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.cli import pushing, side_by_side
 from daprdockr.cli.pushing import Push, PushFailed, SavedImage, megabytes, pushed_to, saved
 from daprdockr.model.errors import DiskError, NotFound
 from daprdockr.model.frames import FrameKind
@@ -64,9 +66,9 @@ class PushCase(SynchronousTestCase):
 
         self.records[name] = PeerNode(self, asked, *([sent] if handed else [])).record()
 
-    def pushing(self) -> Push:
+    def pushing(self, say: Callable[[str], None] | None = None) -> Push:
         sessions = Sessions(self.store, KEYS, "anna@desk", lambda: self.now)
-        return Push(sessions, self.records, self.said.append)
+        return Push(sessions, self.records, say or self.said.append)
 
 
 class PushTests(PushCase):
@@ -108,6 +110,44 @@ class PushTests(PushCase):
         for number in range(5):
             push.take(Receipt(f"n{number}", failed="x"))
         self.assertIn("and 4 more", str(self.assertRaises(PushFailed, push.check, NAME)))
+
+    def test_waiting(self) -> None:
+        """The outcome of a node is said as it comes, and who is waited for; one that gives signs is not lost."""
+        self.patch(pushing, "PATIENCE", 2.0)
+        self.patch(side_by_side, "SILENT", 0.2)
+        said = threading.Event()  # that the silent one is lost
+
+        def say(line: str) -> None:
+            self.said.append(line)
+            if line.startswith("a:"):
+                said.set()
+
+        def silent(one: PeerConnection) -> None:
+            one.accept()
+            said.wait(20.0)
+
+        def slow(one: PeerConnection) -> None:
+            one.accept()
+            while not said.wait(0.3):
+                one.send((FrameKind.OUTPUT, b""))
+            one.send((FrameKind.OUTPUT, ImageStock(3, has=True).encode()), DONE)
+
+        self.records["a"] = PeerNode(self, silent).record()
+        self.records["b"] = PeerNode(self, slow).record()
+        self.node("c", ImageStock(3, has=True))
+        push = self.pushing(say)
+        push.ask(WEB)
+        self.assertEqual(self.said[:2], ["c had it before", "waiting for a, b"])
+        self.assertEqual(self.said[2], "a: node a did not go on within 2 s")
+        self.assertEqual(self.said[-1], "b had it before")
+        self.assertIn("on 2 of 3", str(self.assertRaises(PushFailed, push.check, NAME)))
+
+    def test_summary(self) -> None:
+        """Nodes that failed are named in one order, whichever was first."""
+        push = self.pushing()
+        for name in "cab":
+            push.take(Receipt(name, failed="x"))
+        self.assertIn("a: x; b: x; c: x", str(self.assertRaises(PushFailed, push.check, NAME)))
 
 
 class SavedTests(SynchronousTestCase):

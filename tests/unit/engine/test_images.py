@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+from time import monotonic
 from typing import Any
 
 from daprdockr.engine import images
@@ -56,6 +58,18 @@ class ImagesTests(AdapterCase):
         self.assertNotIn("/images/sha256:other/json", self.server.paths())
         self.assertEqual(self.images.stock(IMAGE, "shop/web:2", DIFFS), ImageStock(3))
         self.assertEqual(self.images.stock(IMAGE, "", DIFFS), ImageStock(3, has=True))
+
+    def test_stock_of_hung(self) -> None:
+        """An Engine that hangs is given up sooner than elsewhere, because somebody waits for the answer."""
+        self.patch(images, "STOCK_TIMEOUT", 0.2)
+        self.enterContext(unanswered := socket.socket(socket.AF_UNIX))
+        unanswered.bind(f"{self.directory}/hung")
+        unanswered.listen()
+        hung = EngineImages(f"unix://{self.directory}/hung")
+        self.addCleanup(hung.close)
+        began = monotonic()
+        self.assertIn("did not answer", str(self.assertRaises(EngineUnavailable, hung.stock, IMAGE, NAME, DIFFS)))
+        self.assertLess(monotonic() - began, 20)
 
     def test_offer(self) -> None:
         """Other nodes learn what there is of an image, if it is there; its id only where they know it by that, too."""

@@ -319,7 +319,7 @@ class StockTests(ImagesCase):
     def ask(self) -> SentFrames:
         channel = SentFrames()
         asked = StockAsked(IMAGE, NAME, DIFFS)
-        session = StockSession(cast(PeerChannel, channel), asked, self.here).begun()
+        session = StockSession(cast(PeerChannel, channel), asked, self.here, self.clock).begun()
         self.assertRaises(BadInput, session.frame, FrameKind.INPUT, b"x")
         session.pause()
         session.resume()
@@ -335,6 +335,18 @@ class StockTests(ImagesCase):
         self.assertEqual(self.ask().over, "it hangs")
         self.here = self.images_here(trouble=lambda: "the Docker Engine hangs")
         self.assertEqual(self.ask().over, "node a takes no image: the Docker Engine hangs")
+
+    def test_signs(self) -> None:
+        """A sign says now and then that the Engine is still asked, which may take long."""
+        run = HeldRun()
+        self.here = self.images_here(run=run)
+        channel = self.ask()
+        self.clock.pump([SIGN, SIGN])
+        self.assertEqual(channel.frames[1:], [(FrameKind.OUTPUT, b"")] * 2)
+        run.end("stock")
+        self.assertEqual(channel.over, "STATUS 0")
+        self.clock.pump([SIGN, SIGN])
+        self.assertEqual(len(channel.frames), 4)
 
     def test_fault(self) -> None:
         """A fault of the agent is logged, and said in one line."""
