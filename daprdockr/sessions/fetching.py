@@ -4,6 +4,11 @@ An image taken from another node: asked for, received into a file, and loaded. B
 Note [Nothing is trusted but the record]
     The node that hands the image is the one whose certificate its record names. Its archive is read as one that anybody
     pushes: the id is the digest of the configuration, and the Engine compares the layers with that.
+
+Note [Room before it is saved]
+    The other node saves the whole image before it can say how large its archive is. So the room here is compared before
+    with the size that it offers: that of all layers unpacked, of which an archive has a little more. Where some layers
+    are here, or the other Engine stores them compressed, nobody knows the size before; then the archive's own counts.
 """
 
 from __future__ import annotations
@@ -24,7 +29,7 @@ from daprdockr.model.stored.node import NodeRecord
 from daprdockr.sessions.archive import read_archive
 from daprdockr.sessions.client import PeerSession, SessionFailed, open_session
 from daprdockr.sessions.handing import STALL
-from daprdockr.sessions.spool import TakesImages, load, spool
+from daprdockr.sessions.spool import TakesImages, check_room, load, spool
 
 ANSWER = 5.0
 """Seconds in which a node says what it offers."""
@@ -80,11 +85,14 @@ class Fetching:
         """
         Take what a node offers, load it by its name, and return how many octets came; the session is closed then.
 
+        :raises DiskError: this node has no room, or its Engine lost the image; another node's copy would not help.
         :raises DaprdockrError: the node is lost or refuses, or the Engine here does not take the image.
         """
         session, offer = offered.session, offered.offer
         with closing(session):
             held = self.engine.stock(offer.image or reference, "", offer.layers).held
+            if held == 0 and offer.image:
+                self._check_room(offer.size)
             try:
                 session.connection.settimeout(STALL)
                 session.connection.sendall(written(FrameKind.INPUT, OfferTaken(held).encode()))
@@ -95,6 +103,13 @@ class Fetching:
             archive = read_archive(file, "" if is_image_id(reference) else reference, offer.image)
             load(self.engine, archive, held)
         return size
+
+    def _check_room(self, size: int) -> None:
+        """:raises DiskError: there is too little: Note [Room before it is saved]."""
+        try:
+            check_room(self.directory, size, self.node)
+        except OSError as error:
+            raise DiskError(f"node {self.node} has no place for the image: {error.strerror}") from None
 
     def _received(self, session: PeerSession) -> tuple[BinaryIO, int]:
         """Return the file with the archive, and its size. :raises DaprdockrError: it did not arrive."""

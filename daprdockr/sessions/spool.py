@@ -44,23 +44,27 @@ def spool(directory: Path, size: int, node: str) -> BinaryIO:
     :raises DiskError: there is not enough room.
     """
     try:
-        _check_room(directory, size, node)
+        check_room(directory, size, node)
         with ExitStack() as unless_it_fits:
             file = unless_it_fits.enter_context(tempfile.TemporaryFile(dir=directory))
             os.posix_fallocate(file.fileno(), 0, max(size, 1))
-            _check_room(directory, size, node, taken=size)
+            check_room(directory, size, node, taken=size)
             unless_it_fits.pop_all()
         return file
     except OSError as error:
         raise DiskError(f"node {node} has no file for the image in {directory}: {error.strerror}") from None
 
 
-def _check_room(directory: Path, size: int, node: str, taken: int = 0) -> None:
-    """:raises DiskError: so many octets, of which the disk counts ``taken`` already, do not leave enough."""
+def check_room(directory: Path, size: int, node: str, taken: int = 0) -> None:
+    """
+    :raises DiskError: so many octets, of which the disk counts ``taken`` already, do not leave enough. The text does
+        not say how much is free: that changes, and each attempt would be another event.
+    :raises OSError: there is no such directory.
+    """
     status = os.statvfs(directory)
     free = status.f_bavail * status.f_frsize + taken
     if free < size + ROOM:
-        text = f"{size / 1e6:.1f} MB come, {free / 1e6:.1f} MB are free, and {ROOM / 1e6:.0f} MB have to stay so"
+        text = f"{size / 1e6:.1f} MB come, and {ROOM / 1e6:.0f} MB have to stay free"
         raise DiskError(f"node {node} has no room for the image in {directory}: {text}")
 
 

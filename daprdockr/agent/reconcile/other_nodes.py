@@ -16,7 +16,7 @@ from attrs import field, frozen
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 from twisted.logger import Logger
 
-from daprdockr.model.errors import BadInput, DaprdockrError
+from daprdockr.model.errors import BadInput, DaprdockrError, DiskError
 from daprdockr.model.images import image_reference
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.planning.handing import ASKED, fitting, holders
@@ -99,8 +99,14 @@ class OtherNodes:
                 continue
             if again.offer.image != asked[name].offer.image:
                 again.session.close()
-            elif octets := await self._take(again, wanted, failed):
+                continue
+            try:
+                octets = await self.run(self.fetching.take, again, wanted)
                 return FromOthers(name, octets, digest=again.offer.digest)
+            except DaprdockrError as error:
+                failed.append(str(error))
+                if isinstance(error, DiskError):  # of this node: the next one's image is no smaller
+                    break
         return FromOthers(failed="; ".join(sorted(set(failed))))  # in one order, or each try would be an event
 
     async def _ask_all(self, wanted: str, failed: list[str]) -> dict[str, Offered]:
@@ -130,11 +136,3 @@ class OtherNodes:
             failed.append(str(error))
             return []
         return fitting({name: one.offer for name, one in asked.items()}, platform)
-
-    async def _take(self, one: Offered, wanted: str, failed: list[str]) -> int:
-        """Return how many octets came; 0 if the image did not."""
-        try:
-            return await self.run(self.fetching.take, one, wanted)
-        except DaprdockrError as error:
-            failed.append(str(error))
-            return 0

@@ -22,7 +22,7 @@ from tests.build.images import DIFFS, IMAGE, LAYERS, NAME, filled, listed, saved
 from tests.fakes.peer_node import PeerConnection, PeerNode, pair
 
 DONE = (FrameKind.STATUS, b"0")
-OFFER = (FrameKind.OUTPUT, ImageOffer(IMAGE, DIFFS, 10_000).encode())
+OFFERED = ImageOffer(IMAGE, DIFFS, 10_000)
 Frame = tuple[FrameKind, bytes]
 
 
@@ -70,11 +70,11 @@ class FetchingTests(SynchronousTestCase):
         announcement = (FrameKind.ACCEPTED, str(len(content) if announced is None else announced).encode())
         return [(FrameKind.OUTPUT, b""), announcement, *((FrameKind.OUTPUT, part) for part in parts), DONE]
 
-    def play(self, *frames: Frame) -> Callable[[PeerConnection], None]:
+    def play(self, *frames: Frame, offer: ImageOffer = OFFERED) -> Callable[[PeerConnection], None]:
         """Offer the image, and send these frames when the offer is taken."""
 
         def play(one: PeerConnection) -> None:
-            self.requests.append(one.accept(OFFER))
+            self.requests.append(one.accept((FrameKind.OUTPUT, offer.encode())))
             answer = one.next()
             if answer is not None:
                 self.taken.append(OfferTaken.decode(answer[1]))
@@ -82,8 +82,8 @@ class FetchingTests(SynchronousTestCase):
 
         return play
 
-    def offered(self, *frames: Frame) -> Offered:
-        node = PeerNode(self, self.play(*frames))
+    def offered(self, *frames: Frame, offer: ImageOffer = OFFERED) -> Offered:
+        node = PeerNode(self, self.play(*frames, offer=offer))
         found = self.fetching().offered("b", node.record(), NAME)
         self.addCleanup(found.session.close)
         return found
@@ -164,6 +164,23 @@ class FetchingTests(SynchronousTestCase):
         full = self.enterContext(open("/dev/full", "wb", buffering=0))
         self.patch(fetching, "spool", lambda *_: full)
         self.assertIn("cannot be written to the disk", self.refusal(*self.sent(self.archive()), kind=DiskError))
+
+    def test_no_room(self) -> None:
+        """An image that does not fit is not taken, so the other node saves nothing; one of unknown size is."""
+        content = self.archive()
+        large = evolve(OFFERED, size=2**52)
+        offered = self.offered(*self.sent(content), offer=large)
+        self.assertIn("a has no room", str(self.assertRaises(DiskError, self.fetching().take, offered, NAME)))
+        gone = evolve(self.fetching(), directory=self.directory / "gone")
+        offered = self.offered(*self.sent(content))
+        self.assertIn("No such file", str(self.assertRaises(DiskError, gone.take, offered, NAME)))
+        self.assertEqual(self.taken, [])
+        offered = self.offered(*self.sent(content), offer=evolve(large, image=""))
+        self.assertEqual(self.fetching().take(offered, NAME), len(content))
+        self.engine.held = 1
+        content = self.archive(1)
+        self.assertEqual(self.fetching().take(self.offered(*self.sent(content), offer=large), NAME), len(content))
+        self.assertEqual(self.taken, [OfferTaken(0), OfferTaken(1)])
 
     def test_other_image(self) -> None:
         """Another image than was offered is not loaded; nor counts one that the Engine forgets."""

@@ -40,7 +40,8 @@ class SpoolTests(SynchronousTestCase):
         directory.mkdir()
         spool(directory, 10, "a").close()
         refusal = self.assertRaises(DiskError, spool, directory, 2**52, "a")
-        self.assertIn("node a has no room for the image", str(refusal))
+        text = f"{2**52 / 1e6:.1f} MB come, and 256 MB have to stay free"
+        self.assertEqual(str(refusal), f"node a has no room for the image in {directory}: {text}")
         self.assertIn("No such file", str(self.assertRaises(DiskError, spool, directory / "gone", 10, "a")))
 
     def test_taken(self) -> None:

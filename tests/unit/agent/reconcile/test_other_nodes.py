@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, FirstError, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.reconcile.other_nodes import FETCHES, FromOthers, NoOthers, OtherNodes
-from daprdockr.model.errors import EngineUnavailable
+from daprdockr.model.errors import DiskError, EngineUnavailable
 from daprdockr.model.images import ImageOffer
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.entries import Batch, Deleted, Entry
@@ -38,7 +38,7 @@ class PlayedSession:
 
 
 class PlayedFetching:
-    """``offers`` says what nodes have, ``lost`` which of them fail when an offer is taken."""
+    """``offers`` says what nodes have, ``lost`` which of them fail when it is taken, ``full`` that none fits here."""
 
     node = "a"
 
@@ -46,6 +46,7 @@ class PlayedFetching:
         self.engine = self
         self.offers: dict[str, ImageOffer] = {}
         self.lost: set[str] = set()
+        self.full = ""
         self.asked: list[str] = []
         self.taken: list[str] = []
         self.sessions: list[PlayedSession] = []
@@ -66,6 +67,8 @@ class PlayedFetching:
     def take(self, offered: Offered, reference: str) -> int:
         self.taken.append(offered.session.node)
         offered.session.close()
+        if self.full:
+            raise DiskError(self.full)
         if offered.session.node in self.lost:
             raise SessionFailed(f"node {offered.session.node} is lost")
         return 100
@@ -114,6 +117,13 @@ class OtherNodesTests(SynchronousTestCase):
         self.played.lost = {first, second}
         self.assertEqual(self.fetch().by, third)
         self.assertEqual((self.played.taken, self.played.asked[3:]), (self.order, [second, third]))
+
+    def test_no_room(self) -> None:
+        """Where this node has no room the others are not asked to save the image, too."""
+        self.offer("b", "c", "d")
+        self.played.full = "node a has no room"
+        self.assertEqual(self.fetch(), FromOthers(failed="node a has no room"))
+        self.assertEqual((self.played.taken, len(self.played.asked)), (self.order[:1], 3))
 
     def test_changed_meanwhile(self) -> None:
         """A node is passed over that has another image by now, none any more, or is gone itself."""
