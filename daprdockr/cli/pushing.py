@@ -19,7 +19,7 @@ from typing import BinaryIO, Protocol
 from attrs import define, field, frozen
 
 from daprdockr.cli.absent import no_such_node
-from daprdockr.cli.side_by_side import side_by_side
+from daprdockr.cli.side_by_side import side_by_side, some_of
 from daprdockr.model.errors import DaprdockrError, DiskError, EtcdError, NotFound
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.images import ImageStock, Receipt
@@ -30,7 +30,7 @@ from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.token import TokenRecord
 from daprdockr.planning.handing import lacking
 from daprdockr.sessions.archive import ImageArchive, read_archive
-from daprdockr.sessions.client import PeerSession, Sessions, open_session
+from daprdockr.sessions.client import PeerSession, SessionBusy, Sessions, open_session
 from daprdockr.sessions.handing import Reports, hand
 
 LONGEST = 6 * 3600
@@ -42,6 +42,10 @@ MOST_NODES = 200
 PATIENCE = 30.0
 """Seconds without a sign of a node that is asked; it gives up its own Engine before."""
 
+BUSY = 60.0
+"""Seconds for which a node is tried again that has others under way; anew when another one was handed the image."""
+
+AGAIN = 2.0
 _EVERY = 1.0
 
 
@@ -70,15 +74,18 @@ class Push:
     One push.
 
     :ivar say: prints a line about the progress.
+    :ivar pause: blocks for so many seconds.
     """
 
     sessions: Sessions
     records: Mapping[str, NodeRecord]
     say: Callable[[str], None]
+    pause: Callable[[float], None]
     sent: int = field(default=0, init=False)
     """Octets that were sent from here."""
     done: dict[str, Receipt] = field(factory=dict, init=False)
     _told: float = field(default=float("-inf"), init=False)
+    _awaited: list[str] = field(factory=list, init=False)
 
     def ask(self, image: SavedImage) -> dict[str, int]:
         """Return the nodes that lack the image, with how many layers each has; take note of all others."""
@@ -91,10 +98,19 @@ class Push:
                 continue
             if stocks[node].has:
                 self.take(Receipt(node))
-        return lacking(stocks)
+        return lacking(image.id, stocks)
 
     def _stock(self, node: str, image: SavedImage) -> ImageStock:
-        asked = StockAsked(image.id, image.reference, image.layers)
+        asked, until = StockAsked(image.id, image.reference, image.layers), self.sessions.clock() + BUSY
+        while True:
+            try:
+                return self._stock_at_once(node, asked)
+            except SessionBusy:
+                if self.sessions.clock() >= until:
+                    raise
+                self.pause(AGAIN)
+
+    def _stock_at_once(self, node: str, asked: StockAsked) -> ImageStock:
         with closing(self.sessions.open(node, asked, self.records[node])) as session:
             session.connection.settimeout(PATIENCE)
             return ImageStock.decode(
@@ -112,7 +128,34 @@ class Push:
             self.say(f"{handed.node} had it before")
 
     def hand(self, archive: ImageArchive, nodes: Mapping[str, int]) -> None:
-        """Send the image to the first node, which hands it on."""
+        """Send the image to the first node, which hands it on; for a while try those again that are busy."""
+        left, until = dict(nodes), float("inf")
+
+        def handed(one: Receipt) -> None:
+            if one.is_busy and self.sessions.clock() < until:
+                busy[one.node] = nodes[one.node]
+            else:
+                self.take(one)
+
+        with self._tokens(archive, nodes) as token:
+            while left:
+                busy: dict[str, int] = {}
+                self._hand(archive, left, token, handed)
+                if len(busy) < len(left) or until == float("inf"):
+                    until = self.sessions.clock() + BUSY
+                self._wait_for(sorted(busy))
+                left = {node: left[node] for node in left if node in busy}
+
+    def _wait_for(self, busy: list[str]) -> None:
+        if busy and busy != self._awaited:
+            self.say(f"{some_of(busy)} with other images under way: trying again for up to {BUSY:g} s")
+        self._awaited = busy
+        if busy:
+            self.pause(AGAIN)
+
+    def _hand(
+        self, archive: ImageArchive, nodes: Mapping[str, int], token: str, handed: Callable[[Receipt], None]
+    ) -> None:
         before: dict[str, int] = {}
 
         def progress(node: str, octets: int, size: int) -> None:
@@ -123,12 +166,10 @@ class Push:
                 self._told = now
                 self.say(f"{node}: {octets / 1e6:.1f} of {megabytes(size)} sent")
 
-        with self._tokens(archive, nodes) as token:
+        def opened(node: str, asked: ImageAsked) -> PeerSession:
+            return open_session(node, self.records[node], lambda: SessionRequest(token, asked))
 
-            def opened(node: str, asked: ImageAsked) -> PeerSession:
-                return open_session(node, self.records[node], lambda: SessionRequest(token, asked))
-
-            hand(archive, nodes, opened, Reports(self.take, progress))
+        hand(archive, nodes, opened, Reports(handed, progress))
 
     @contextmanager
     def _tokens(self, archive: ImageArchive, nodes: Mapping[str, int]) -> Iterator[str]:

@@ -29,7 +29,10 @@ class FrameKind(Enum):
     ACCEPTED = b"+"
     """From the agent: it begins."""
     REFUSED = b"!"
-    """From the agent, the last one: one line that says why it does not begin, or cannot go on."""
+    """
+    From the agent, the last one: one line that says why it does not begin, or cannot go on. If that will soon have
+    passed by itself, a STATUS with ``BUSY`` follows, which an older command line does not read.
+    """
     NOTE = b"n"
     """From the agent: one line for the person, beside the output."""
     INPUT = b"i"
@@ -44,6 +47,10 @@ class FrameKind(Enum):
     """From the agent: the other side of a forward sends no more; it may still take input."""
     STATUS = b"q"
     """From the agent, the last one: the exit status of the command in decimal, 0 for all that has none."""
+
+
+BUSY = b"75"
+"""The status behind a refusal that will soon have passed by itself; that of EX_TEMPFAIL."""
 
 
 def written(kind: FrameKind, content: bytes = b"") -> bytes:

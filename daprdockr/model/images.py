@@ -89,11 +89,15 @@ class ImageStock:
 
 @frozen
 class Receipt:
-    """The outcome of handing an image to a node: the octets that it received, and why it has it not, or ""."""
+    """
+    The outcome of handing an image to a node: the octets that it received, and why it has it not, or "". ``is_busy``:
+    because it was taking others, so that it may take this one in a moment.
+    """
 
     node: str
     octets: int = 0
     failed: str = ""
+    is_busy: bool = False
 
     @classmethod
     def decode(cls, data: bytes) -> Receipt:
@@ -162,4 +166,5 @@ _HANDED: Members = {
     "Node": ("node", reading.node_name),
     "Octets": ("octets", OCTETS),
     "Failed": ("failed", reading.free_text),
+    "Busy": ("is_busy", reading.boolean),
 }

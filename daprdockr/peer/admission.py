@@ -83,6 +83,10 @@ class SessionRefused(DaprdockrError):
     """The session does not begin, or cannot go on; the text is for the person who asked."""
 
 
+class NodeBusy(SessionRefused):
+    """The session does not begin because others are under way: it may in a moment."""
+
+
 class Tokens:
     """
     The tokens for one node, in etcd.
@@ -184,13 +188,13 @@ class Places:
         self._taken: Counter[type[SessionAsked]] = Counter()
 
     def take(self, asked: SessionAsked) -> None:
-        """:raises SessionRefused: all are taken."""
+        """:raises NodeBusy: all are taken."""
         kind = type(asked)
         if self._taken[kind] >= self._most[kind]:
             text = (
                 f"node {self._node} has {self._most[kind]} {_NAMES[kind]} under way, the most it takes: try again later"
             )
-            raise SessionRefused(text)
+            raise NodeBusy(text)
         self._taken[kind] += 1
 
     def give_back(self, asked: SessionAsked) -> None:

@@ -106,7 +106,7 @@ class ImageSession:
         try:
             await self._turn()
         except CancelledError:
-            self._channel.refuse(f"node {self._here.node} takes another image: try again later")
+            self._channel.refuse(f"node {self._here.node} takes another image: try again later", is_busy=True)
             return
         try:
             await self._pass_on()

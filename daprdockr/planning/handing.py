@@ -37,13 +37,14 @@ def held_layers(layers: Sequence[str], others: Iterable[Sequence[str]]) -> int:
     return most
 
 
-def lacking(stocks: Mapping[str, ImageStock]) -> dict[str, int]:
+def lacking(image: str, stocks: Mapping[str, ImageStock]) -> dict[str, int]:
     """
     Return the nodes that lack an image, with how many layers each has. Those that lack most are first: who hands it on
-    then has all that those after it lack.
+    then has all that those after it lack. Those that lack as much have another order for each image, so that several
+    pushes at once do not all begin with the same node.
     """
     found = {node: stock.held for node, stock in stocks.items() if not stock.has}
-    return dict(sorted(found.items(), key=lambda one: (one[1], one[0])))
+    return dict(sorted(found.items(), key=lambda one: (one[1], _shuffled(image, one[0]))))
 
 
 def branches(then: Mapping[str, int]) -> list[dict[str, int]]:
@@ -63,7 +64,12 @@ def holders(reference: str, node: str, records: Mapping[str, NodeRecord]) -> lis
         for name, record in records.items()
         if name != node and record.peer and (is_image_id(reference) or wanted in record.images)
     ]
-    return sorted(there, key=lambda name: sha256(f"{reference} {node} {name}".encode()).digest())[:ASKED]
+    return sorted(there, key=lambda name: _shuffled(reference, node, name))[:ASKED]
+
+
+def _shuffled(*names: str) -> bytes:
+    """Return a key that sorts in another order for other names."""
+    return sha256(" ".join(names).encode()).digest()
 
 
 def fitting(offers: Mapping[str, ImageOffer], platform: str) -> list[str]:

@@ -22,7 +22,7 @@ from hashlib import sha256
 from attrs import define, field, frozen
 
 from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
-from daprdockr.model.frames import MAX_FRAME, FrameKind, FrameReader, written
+from daprdockr.model.frames import BUSY, MAX_FRAME, FrameKind, FrameReader, written
 from daprdockr.model.seams import Store
 from daprdockr.model.session import LIFE, SessionAsked, SessionRequest, token_digest
 from daprdockr.model.stored.certificate import CertificatePair
@@ -37,6 +37,10 @@ ANSWER_TIMEOUT = 45.0
 
 class SessionFailed(DaprdockrError):
     """A node does not answer, is not the one that it should be, refused, or was lost; the text names it."""
+
+
+class SessionBusy(SessionFailed):
+    """A node refused because others are under way: it may take the session in a moment."""
 
 
 @frozen
@@ -215,11 +219,21 @@ def _accepted(node: str, connection: ssl.SSLSocket, patience: float) -> PeerSess
         frames = reader.feed(data)
         if frames:
             (kind, content), *rest = frames
+            if kind is FrameKind.REFUSED and _is_busy(connection, reader, rest):
+                raise SessionBusy(content.decode("utf-8", "replace"))
             check_frame(node, kind, content)
             if kind is not FrameKind.ACCEPTED:
                 raise SessionFailed(f"node {node} does not answer as an agent does: use the same version on both sides")
             connection.settimeout(None)
             return PeerSession(node, connection, reader, rest)
+
+
+def _is_busy(connection: ssl.SSLSocket, reader: FrameReader, frames: list[tuple[FrameKind, bytes]]) -> bool:
+    """Return whether what follows a refusal says that it will soon have passed; an older agent says nothing more."""
+    with suppress(OSError, BadInput):
+        while not frames and (data := connection.recv(MAX_FRAME)):
+            frames = reader.feed(data)
+    return (FrameKind.STATUS, BUSY) in frames
 
 
 def _text(error: Exception) -> str:

@@ -19,7 +19,7 @@ from daprdockr.model.frames import MAX_CONTENT, FrameKind, written
 from daprdockr.model.images import Receipt
 from daprdockr.model.session import ImageAsked
 from daprdockr.sessions.archive import ImageArchive
-from daprdockr.sessions.client import PeerSession
+from daprdockr.sessions.client import PeerSession, SessionBusy
 
 STALL = 30.0
 """Seconds without any progress after which the other side counts as lost. An agent says something far more often."""
@@ -47,7 +47,7 @@ def hand(archive: ImageArchive, nodes: Mapping[str, int], open_image: OpenImage,
         first, held = next(iter(left.items()))
         told: set[str] = set()
         then = {node: left[node] for node in left if node != first}
-        why = "its agent did not say what became of the image"
+        lost = Receipt(first, failed="its agent did not say what became of the image")
         try:
             asked = ImageAsked(archive.image, archive.reference, held, archive.size(held), then)
             with closing(open_image(first, asked)) as session:
@@ -56,9 +56,9 @@ def hand(archive: ImageArchive, nodes: Mapping[str, int], open_image: OpenImage,
                         told.add(handed.node)
                         reports.handed(handed)
         except DaprdockrError as error:
-            why = str(error)
+            lost = Receipt(first, failed=str(error), is_busy=isinstance(error, SessionBusy))
         if first not in told:
-            reports.handed(Receipt(first, failed=why))
+            reports.handed(lost)
         left = {node: left[node] for node in then if node not in told}
 
 

@@ -18,6 +18,7 @@ class SentFrames:
     def __init__(self) -> None:
         self.frames: list[tuple[FrameKind, bytes]] = []
         self.over = ""
+        self.is_busy = False
         self.input: list[str] = []
         self.on_resume: Callable[[], object] = lambda: None
 
@@ -30,8 +31,8 @@ class SentFrames:
     def abort(self) -> None:
         self.input.append("aborted")
 
-    def refuse(self, reason: str) -> None:
-        self.over = reason
+    def refuse(self, reason: str, *, is_busy: bool = False) -> None:
+        self.over, self.is_busy = reason, is_busy
 
     def pauseInput(self) -> None:  # noqa: N802  as PeerChannel has it
         self.input.append("paused")

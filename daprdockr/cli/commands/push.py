@@ -32,7 +32,8 @@ def push(request: Request, store: Store, console: Console) -> None:
     if len(records) > MOST_NODES:
         raise BadInput(f"{len(records)} nodes are too many for one push: name at most {MOST_NODES} with -node")
     engine = EngineImages(engine_url(request.environment.get("DOCKER_HOST") or DOCKER))
-    pushing = Push(Sessions(store, request.keys, author(request), time.monotonic), records, console.tell)
+    sessions = Sessions(store, request.keys, author(request), time.monotonic)
+    pushing = Push(sessions, records, console.tell, time.sleep)
     try:
         image = _carried_out(engine, wanted, pushing)
     finally:

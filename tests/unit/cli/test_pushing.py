@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.cli import pushing, side_by_side
 from daprdockr.cli.pushing import Push, PushFailed, SavedImage, megabytes, pushed_to, saved
 from daprdockr.model.errors import DiskError, NotFound
-from daprdockr.model.frames import FrameKind
+from daprdockr.model.frames import BUSY, FrameKind
 from daprdockr.model.images import ImageStock, Receipt
 from daprdockr.model.session import ImageAsked, StockAsked, image_token_digest
 from daprdockr.model.stored.node import NodeRecord
@@ -25,6 +25,15 @@ from tests.fakes.store import MemoryStore
 
 DONE = (FrameKind.STATUS, b"0")
 WEB = SavedImage(IMAGE, NAME, DIFFS)
+
+
+def lacks(one: PeerConnection) -> None:
+    one.accept((FrameKind.OUTPUT, ImageStock(1).encode()), DONE)
+
+
+def full(one: PeerConnection) -> None:
+    one.asked()
+    one.send((FrameKind.REFUSED, b"full"), (FrameKind.STATUS, BUSY))
 
 
 class Saving:
@@ -68,7 +77,13 @@ class PushCase(SynchronousTestCase):
 
     def pushing(self, say: Callable[[str], None] | None = None) -> Push:
         sessions = Sessions(self.store, KEYS, "anna@desk", lambda: self.now)
-        return Push(sessions, self.records, say or self.said.append)
+        return Push(sessions, self.records, say or self.said.append, self.wait)
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    def plays(self, name: str, *plays: Callable[[PeerConnection], object]) -> None:
+        self.records[name] = PeerNode(self, *plays).record()
 
 
 class PushTests(PushCase):
@@ -110,6 +125,38 @@ class PushTests(PushCase):
         for number in range(5):
             push.take(Receipt(f"n{number}", failed="x"))
         self.assertIn("and 4 more", str(self.assertRaises(PushFailed, push.check, NAME)))
+
+    def test_busy(self) -> None:
+        """A node that takes other images is tried again, at the question and at the image; the others come first."""
+
+        def taken(one: PeerConnection) -> None:
+            one.accept()
+            while (frame := one.next()) and frame[0] is FrameKind.INPUT:
+                pass
+            one.send((FrameKind.OUTPUT, Receipt("a", 7_000_000).encode()), DONE)
+
+        self.plays("a", full, lacks, full, full, taken)
+        self.node("b", ImageStock(1), Receipt("b", 100_000))
+        self.push().check(NAME)
+        self.assertEqual(
+            [line for line in self.said if "sent" not in line],
+            [
+                "b has it, and received 0.1 MB",
+                "a with other images under way: trying again for up to 60 s",
+                "a has it, and received 7.0 MB",
+            ],
+        )
+
+    def test_busy_for_long(self) -> None:
+        """A node that takes other images all the time is reported with its reason; one of those behind it as well."""
+        self.plays("a", *[full] * 40)
+        self.node("b", ImageStock(0), Receipt("b", 5), Receipt("c", failed="full", is_busy=True))
+        self.plays("c", lacks, *[full] * 40)
+        push = self.push()
+        self.assertIn("a: full", self.said)
+        self.assertEqual(push.done["c"], Receipt("c", failed="full", is_busy=True))
+        self.assertEqual((push.done["b"], self.said.count("c: full")), (Receipt("b", 5), 1))
+        self.assertGreaterEqual(self.now, pushing.BUSY)
 
     def test_waiting(self) -> None:
         """The outcome of a node is said as it comes, and who is waited for; one that gives signs is not lost."""

@@ -53,7 +53,7 @@ class AnswerTests(SynchronousTestCase):
         """An answer of a node is read as it was written; anything else is refused."""
         for stock in (ImageStock(0), ImageStock(3, has=True)):
             self.assertEqual(ImageStock.decode(stock.encode()), stock)
-        for handed in (Receipt("a"), Receipt("a", 10), Receipt("b", 5, "no room")):
+        for handed in (Receipt("a"), Receipt("a", 10), Receipt("b", 5, "full", is_busy=True)):
             self.assertEqual(Receipt.decode(handed.encode()), handed)
         for offer in (ImageOffer(IMAGE, (IMAGE,), 5, 17.5, "linux/amd64", IMAGE), ImageOffer("", (), 0)):
             self.assertEqual(ImageOffer.decode(offer.encode()), offer)

@@ -10,9 +10,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.frames import MAX_CONTENT, MAX_FRAME, FrameKind, FrameReader, written
+from daprdockr.model.frames import BUSY, MAX_CONTENT, MAX_FRAME, FrameKind, FrameReader, written
 from daprdockr.model.session import LogsAsked, SessionRequest
-from daprdockr.peer.admission import SessionRefused
+from daprdockr.peer.admission import NodeBusy, SessionRefused
 from daprdockr.peer.channel import LINGER, OPENING, PeerChannel
 from tests.build.values import instance
 from tests.fakes.run import LoopClock
@@ -95,6 +95,13 @@ class ChannelTests(SynchronousTestCase):
         self.receive(FrameKind.ASK, REQUEST.encode())
         self.opening.errback(SessionRefused("try again later"))
         self.assertEqual(self.refusal(), "try again later")
+
+    def test_busy(self) -> None:
+        """A refusal that will soon have passed is followed by a status that says so."""
+        self.receive(FrameKind.ASK, REQUEST.encode())
+        self.opening.errback(NodeBusy("full"))
+        self.assertEqual(self.sent(), [(FrameKind.REFUSED, b"full"), (FrameKind.STATUS, BUSY)])
+        self.assertTrue(self.wire.disconnecting)
 
     def test_fault(self) -> None:
         """A fault of ours is logged, and its text is not sent."""

@@ -151,6 +151,7 @@ class ReceivingTests(ImagesCase):
             self.clock.advance(TURN / 5)
             other.frame(FrameKind.INPUT, b"x")
         self.assertIn("takes another image", third.over)
+        self.assertTrue(third.is_busy)
         other.gone()
         fourth, _ = self.begin(len(content))
         self.assertEqual(fourth.frames, [(FrameKind.ACCEPTED, b"")])

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput, NotFound
-from daprdockr.model.frames import FrameKind
+from daprdockr.model.frames import BUSY, FrameKind
 from daprdockr.model.session import LIFE, ExecAsked, SessionRequest, token_digest
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.token import TokenRecord
-from daprdockr.sessions.client import PeerSession, SessionFailed, Sessions, address_of
+from daprdockr.sessions.client import PeerSession, SessionBusy, SessionFailed, Sessions, address_of
 from tests.build.values import KEYS, instance
 from tests.fakes.peer_node import PeerConnection, PeerNode
 from tests.fakes.store import MemoryStore
@@ -94,6 +94,20 @@ class OpeningTests(SessionCase):
         )
         self.assertEqual(self.refusal(node.record()), "a has 32 commands: try again later")
         self.assertEqual(self.refusal(node.record()), "node a refused")
+
+    def test_busy(self) -> None:
+        """A node that will soon have room says so behind its refusal, at once or later; an older one says nothing."""
+
+        def later(one: PeerConnection) -> None:
+            one.asked()
+            one.send((FrameKind.REFUSED, b"full"))
+            one.send((FrameKind.STATUS, BUSY))
+
+        refused = (FrameKind.REFUSED, b"full")
+        for node in (PeerNode(self, answering(refused, (FrameKind.STATUS, BUSY))), PeerNode(self, later)):
+            self.assertEqual(str(self.assertRaises(SessionBusy, self.open, node)), "full")
+        error = self.assertRaises(SessionFailed, self.open, PeerNode(self, answering(refused)))
+        self.assertNotIsInstance(error, SessionBusy)
 
     def test_no_agent_of_ours(self) -> None:
         """A node that ends the connection, or answers anything else, is one line."""

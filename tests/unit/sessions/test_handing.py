@@ -10,7 +10,7 @@ from typing import Any, cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import NotFound
-from daprdockr.model.frames import FrameKind, FrameReader
+from daprdockr.model.frames import BUSY, FrameKind, FrameReader
 from daprdockr.model.images import Receipt
 from daprdockr.model.session import ImageAsked, SessionRequest
 from daprdockr.sessions.archive import read_archive
@@ -68,6 +68,18 @@ class HandingTests(SynchronousTestCase):
         hand(self.archive, nodes, self.opened, reports)
         self.assertEqual(len(self.told), len(nodes))
         return {handed.node: handed.failed for handed in self.told}
+
+    def test_busy(self) -> None:
+        """A node that takes others now is reported as one that may be tried again."""
+
+        def refuse(one: PeerConnection) -> None:
+            one.asked()
+            one.send((FrameKind.REFUSED, b"full"), (FrameKind.STATUS, BUSY))
+
+        self.play("a", refuse)
+        self.node("b", Receipt("b", 5))
+        self.hand(a=0, b=0)
+        self.assertEqual(self.told, [Receipt("a", failed="full", is_busy=True), Receipt("b", 5)])
 
     def test_first(self) -> None:
         """The first node is sent what it lacks, is asked to hand it on, and reports of all."""
