@@ -4,8 +4,8 @@ An image pushed to nodes: asked for what they have, sent once, and handed on amo
 
 Note [A token that others see]
     The nodes that hand an image on need a token for the next one, and an agent may write none. So a push writes one for
-    each node, under a lease of its own, and sends the secret along. Its digest is made with the node, the image and its
-    name: with it a node takes this image and does nothing else, however many have seen it.
+    each node, which lasts as long as it runs, and sends the secret along. Its digest is made with the node, the image
+    and its name: with it a node takes this image and does nothing else, however many have seen it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from typing import BinaryIO, Protocol
 
 from attrs import define, field, frozen
 
 from daprdockr.cli.absent import no_such_node
+from daprdockr.cli.lent_entries import lent
 from daprdockr.cli.side_by_side import side_by_side, some_of
-from daprdockr.model.errors import DaprdockrError, DiskError, EtcdError, NotFound
+from daprdockr.model.errors import DaprdockrError, DiskError, NotFound
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.images import ImageStock, Receipt
 from daprdockr.model.seams import Store
@@ -32,9 +33,6 @@ from daprdockr.planning.handing import lacking
 from daprdockr.sessions.archive import ImageArchive, read_archive
 from daprdockr.sessions.client import PeerSession, SessionBusy, Sessions, open_session
 from daprdockr.sessions.handing import Reports, hand
-
-LONGEST = 6 * 3600
-"""Seconds that a push may take; its tokens end with it, or then."""
 
 MOST_NODES = 200
 """Nodes of one push: their names are in one frame."""
@@ -176,15 +174,9 @@ class Push:
         """Lend a token with which these nodes take this image: Note [A token that others see]."""
         sessions, token = self.sessions, secrets.token_hex(32)
         asked = ImageAsked(archive.image, archive.reference, 0, 0)
-        lease = sessions.store.grant(LONGEST).id
-        try:
-            for node in nodes:
-                key = sessions.keys.session(image_token_digest(token, node, asked))
-                sessions.store.put(key, TokenRecord(node, sessions.by).encode(), lease)
+        keys = {node: sessions.keys.session(image_token_digest(token, node, asked)) for node in nodes}
+        with lent(sessions.store, {key: TokenRecord(node, sessions.by).encode() for node, key in keys.items()}):
             yield token
-        finally:
-            with suppress(EtcdError):  # the lease ends by itself
-                sessions.store.revoke(lease)
 
     def check(self, name: str) -> None:
         """:raises PushFailed: some nodes have it not."""
