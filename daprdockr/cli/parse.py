@@ -66,7 +66,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         incomplete="incomplete" in switches,
         environment=dict(environment) if {"profile", "node"} & set(command.flags) else {},
         words=tuple(others) if command.word.startswith(_OWN_WORDS) else (),
-        nodes=tuple(check_label(one, "node") for one in _several(split.flags, "node")),
+        nodes=_nodes(split.flags),
         node=_node(command, others) if command.word == "NODE" else "",
         shell=_shell(command, others) if command.word == "SHELL" else "",
         changes={name: values[name] for name in names(CHANGES) if name in values},
@@ -97,6 +97,14 @@ def _several(flags: Sequence[tuple[str, object]], wanted: str) -> tuple[str, ...
     """Return the values of a flag that may be given several times, and has values separated by commas."""
     given = (value for name, value in flags if name == wanted and isinstance(value, str))
     return tuple(one.strip() for value in given for one in value.split(",") if one.strip())
+
+
+def _nodes(flags: Sequence[tuple[str, object]]) -> tuple[str, ...]:
+    """Return the nodes of ``-node``. :raises BadInput: it names none, which is not the same as that it is absent."""
+    found = tuple(check_label(one, "node") for one in _several(flags, "node"))
+    if not found and any(name == "node" for name, _ in flags):
+        raise BadInput("-node names no node: daprdockrcmd nodes lists them, and without -node all are meant")
+    return found
 
 
 def _spelled_out(words: Sequence[str]) -> list[str]:

@@ -107,6 +107,10 @@ class PushCommandTests(AdapterCase):
         """One image by a usable name, and nodes by usable names."""
         for words in ((), ("a", "b"), ("A",), ("web", "-node", "A B")):
             self.assertRaises(BadInput, read_request, ["push", *words], {})
+        for nodes in ("", " ", ","):
+            done = self.typed("push", "web", "-node", nodes)
+            self.assertEqual((done.status, len(done.stderr.splitlines())), (2, 1))
+            self.assertIn("-node names no node", done.stderr)
         request = read_request(["push", "web", "-node", "a,b", "-node", "c"], {"DOCKER_HOST": "unix:///s"})
         self.assertEqual((request.words, request.nodes), (("web",), ("a", "b", "c")))
         self.assertEqual(request.environment["DOCKER_HOST"], "unix:///s")
