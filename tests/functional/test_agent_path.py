@@ -90,7 +90,7 @@ class WholePathTests(AgentTestCase):
         self.agent.command("restart", self.web)
         until(lambda: len(self.agent.containers()) == 1 and self.agent.ids(self.web) not in (before, []))
         self.agent.command("wait", self.web)
-        self.assertIn("restarted with the image that was here before", self.agent.command("events"))
+        self.assertIn("restarted with the image of that name that is here", self.agent.command("events"))
 
 
 class TroubledServiceTests(AgentTestCase):

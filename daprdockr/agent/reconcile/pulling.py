@@ -56,7 +56,7 @@ class Pulling:
         except PullFailed as error:
             if image is None:
                 return False, await self._fetch_instead(step, error, others)
-            self._record_event(step.reference, f"restarted with the image that was here before: {error}")
+            self._record_event(step.reference, f"restarted with the image of that name that is here: {error}")
             return False, others
         return True, others
 

@@ -50,7 +50,7 @@ class ImageTests(CarryOutCase):
         self.stops.end("pull")
         self.successResultOf(done)
         self.assertEqual((self.host.stock.pulled_for, self.host.stock.resolved), ({"web:1": "now"}, {"web:1": ""}))
-        said = "restarted with the image that was here before: 'web:1' could not be pulled: manifest unknown"
+        said = "restarted with the image of that name that is here: 'web:1' could not be pulled: manifest unknown"
         self.assertEqual(self.told, [("web:1", said)])
 
     def test_pull_failed(self) -> None:
