@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from functools import partial
@@ -12,12 +13,16 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import author
 from daprdockr.cli.pushing import MOST_NODES, Push, SavedImage, megabytes, pushed_to, saved
 from daprdockr.cli.request import Request
-from daprdockr.model.errors import BadInput, NotFound
+from daprdockr.model.errors import BadInput, EngineUnavailable, NotFound
 from daprdockr.model.images import image_reference, is_image_id
 from daprdockr.model.seams import Store
 from daprdockr.sessions.client import Sessions
 
+HOST = "DOCKER_HOST"
 DOCKER = "unix:///var/run/docker.sock"
+
+_LIKE_ID = re.compile("(?:sha256:)?[0-9a-f]{6,64}", re.ASCII)
+"""An id without its kind, or a part of one; it counts as a name."""
 
 
 def push(request: Request, store: Store, console: Console) -> None:
@@ -31,24 +36,47 @@ def push(request: Request, store: Store, console: Console) -> None:
     records = pushed_to(store, request.keys, request.nodes)
     if len(records) > MOST_NODES:
         raise BadInput(f"{len(records)} nodes are too many for one push: name at most {MOST_NODES} with -node")
-    engine = EngineImages(engine_url(request.environment.get("DOCKER_HOST") or DOCKER))
+    engine = EngineImages(_engine_url(request))
     sessions = Sessions(store, request.keys, author(request), time.monotonic)
     pushing = Push(sessions, records, console.tell, time.sleep)
     try:
-        image = _carried_out(engine, wanted, pushing)
+        image = _carried_out(engine, request.words[0], pushing)
+    except EngineUnavailable as error:
+        raise EngineUnavailable(f"{error} ({_asked(request)})") from None
     finally:
         engine.close()
     _show(request, console, pushing, image, wanted)
     pushing.check(wanted)
 
 
-def _carried_out(engine: object, wanted: str, pushing: Push) -> SavedImage:
+def _engine_url(request: Request) -> str:
+    """:raises BadInput: DOCKER_HOST is not usable."""
+    try:
+        return engine_url(request.environment.get(HOST) or DOCKER)
+    except BadInput as error:
+        raise BadInput(f"{HOST} names the Docker Engine of this machine: {error}") from None
+
+
+def _asked(request: Request) -> str:
+    """Return which Engine was asked, and how another one is named."""
+    named = request.environment.get(HOST)
+    return f"{HOST} is {named}" if named else f"it is asked at {DOCKER}, set {HOST} for another one"
+
+
+def _absent(word: str, wanted: str) -> NotFound:
+    text = f"the Docker Engine here has no image {wanted}: docker images lists what it has"
+    hint = ", and to push an id write sha256: and all of its 64 digits" if _LIKE_ID.fullmatch(word) else ""
+    return NotFound(text + hint)
+
+
+def _carried_out(engine: object, word: str, pushing: Push) -> SavedImage:
     from daprdockr.engine.images import EngineImages
 
     assert isinstance(engine, EngineImages)
+    wanted = image_reference(word)
     found = engine.look(wanted)
     if found is None:
-        raise NotFound(f"the Docker Engine here has no image {wanted}: docker images lists what it has")
+        raise _absent(word, wanted)
     name = "" if is_image_id(wanted) else wanted
     with tempfile.TemporaryFile() as file:
         read = partial(saved, engine, wanted, name, file)
@@ -75,6 +103,7 @@ def _check(request: Request) -> None:
     if len(request.words) != 1:
         raise BadInput("push needs the name of one image: docker images lists those of this machine")
     image_reference(request.words[0])
+    _engine_url(request)
 
 
 COMMAND = Command(

@@ -93,8 +93,36 @@ class PushCommandTests(AdapterCase):
         done = self.typed("push", "shop/web:9")
         self.assertEqual((done.status, len(done.stderr.splitlines())), (3, 1))
         self.assertIn("has no image shop/web:9", done.stderr)
+        self.assertNotIn("sha256:", done.stderr)
         self.engine_url = "unix:///nowhere"
-        self.assertIn("start Docker", self.typed("push", NAME).stderr)
+        done = self.typed("push", NAME)
+        self.assertIn("start Docker, or correct its address (DOCKER_HOST is unix:///nowhere)", done.stderr)
+        self.assertEqual(done.status, 1)
+
+    def test_default_engine(self) -> None:
+        """Without DOCKER_HOST the error names the socket that was asked."""
+        self.patch(command, "DOCKER", "unix:///nowhere")
+        self.node(ImageStock(0))
+        self.engine_url = ""
+        self.assertIn("(it is asked at unix:///nowhere, set DOCKER_HOST for", self.typed("push", NAME).stderr)
+
+    def test_bad_engine(self) -> None:
+        """A DOCKER_HOST that is no address is wrong usage, and is named."""
+        self.engine_url = "rubbish"
+        done = self.typed("push", NAME)
+        self.assertEqual((done.status, len(done.stderr.splitlines())), (2, 1))
+        self.assertIn("DOCKER_HOST names the Docker Engine of this machine: 'rubbish' is not usable", done.stderr)
+
+    def test_part_of_id(self) -> None:
+        """An id is taken as a whole; one that misses something is a name, and the error says so."""
+        self.node(ImageStock(0))
+        digits = IMAGE.partition(":")[2]
+        for word in (digits[:12], digits, f"sha256:{digits[:12]}"):
+            name = word if ":" in word else f"{word}:latest"
+            self.server.answers[f"/images/{name}/json"] = (404, {"message": f"No such image: {name}"})
+            done = self.typed("push", word)
+            self.assertEqual((done.status, len(done.stderr.splitlines())), (3, 1))
+            self.assertIn("write sha256: and all of its 64 digits", done.stderr)
 
     def test_too_many(self) -> None:
         """More nodes than fit a push are refused, with what to do."""
