@@ -14,6 +14,8 @@ from docker import APIClient
 from docker.errors import ImageNotFound
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.model.images import ImageStock
+from daprdockr.planning.handing import lacking
 from tests.build.images import tarred
 from tests.rig.cluster.cluster import COMMAND, missing, shared
 from tests.rig.cluster.host import AGENT, Host
@@ -183,10 +185,13 @@ class PushTests(OnTheHosts):
         A host whose agent is killed while the image comes is named, and the others have it; so is one that is killed
         while it is handed the image by another host.
         """
-        for number, sign in ((1, "host1: "), (2, "host1 has it")):
-            image, lost = f"shop/web:{number}", self.cluster.host(number)
+        for turn, end in enumerate((": ", " has it")):
+            image = f"shop/web:{turn}"
             self.base = os.urandom(SLOW)
             id = self.build(image)
+            order = [*lacking(id, {host.name: ImageStock(0) for host in self.cluster.hosts})]
+            number, sign = int(order[turn].removeprefix("host")), order[0] + end
+            lost = self.cluster.host(number)
             self.cluster.network.slow_down(number, delay=0.3, ports=[PEER])
             with subprocess.Popen([*self.command, image], stderr=subprocess.PIPE, text=True) as pushing:
                 assert pushing.stderr is not None
@@ -200,6 +205,6 @@ class PushTests(OnTheHosts):
             self.assertIn("is on 2 of 3 nodes", said.splitlines()[-1])
             self.assertIn(f"host{number}: node host{number}", said.splitlines()[-1])
             self.assert_on(image, id, *(host for host in self.cluster.hosts if host is not lost))
-            if number == 1:
+            if turn == 0:
                 self.cluster.boot()
                 self.cluster.until_well()

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.session import ExecAsked, LogsAsked, token_digest
 from daprdockr.model.stored.token import TokenRecord
-from daprdockr.peer.admission import QUESTIONS, Places, SessionRefused, Tokens
+from daprdockr.peer.admission import QUESTIONS, NodeBusy, Places, SessionRefused, Tokens
 from daprdockr.runtime.pool import Run
 from tests.build.values import KEYS, instance
 from tests.fakes.run import HeldRun, run_at_once
@@ -130,8 +130,8 @@ class PlacesTests(SynchronousTestCase):
         take: Callable[[], None] = lambda: places.take(logs)  # noqa: E731
         take()
         take()
-        self.assertIn("try again later", str(self.assertRaises(SessionRefused, take)))
+        self.assertIn("try again later", str(self.assertRaises(NodeBusy, take)))
         places.take(command)
         places.give_back(logs)
         take()
-        self.assertRaises(SessionRefused, take)
+        self.assertRaises(NodeBusy, take)
