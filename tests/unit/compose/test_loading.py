@@ -83,7 +83,7 @@ class LoadingTests(SynchronousTestCase):
         self.assertIn("there is no service", self.wrong("volumes: {a: }"))
 
     def test_unset_elsewhere(self) -> None:
-        """What a service lacks whose profile is not wanted does not count, unless another one is made of it."""
+        """A variable of a service whose profile is not wanted does not count, unless another one is made of it."""
 
         def found(text: str, files: dict[str, str] | None = None, profiles: str = "") -> list[str]:
             return [one.path for one in project({"compose.yaml": text, **(files or {})}, {}, profiles).findings]
