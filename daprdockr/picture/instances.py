@@ -48,6 +48,18 @@ def unmet(cluster: Cluster, service: ServiceName) -> list[tuple[InstanceName, st
     return [(instance, lack) for instance, lack in found if lack]
 
 
+def stopping(cluster: Cluster, service: ServiceName) -> list[tuple[InstanceName, str]]:
+    """Return the instances beyond the wanted number that still have a node, each with its present state."""
+    wanted = cluster.services[service].definition.instances
+    surplus = sorted((number, claim) for number, claim in cluster.claims(service).items() if number > wanted)
+    return [(InstanceName(service, number), still_stopping(claim.node)) for number, claim in surplus]
+
+
+def still_stopping(node: str) -> str:
+    """Return the state of an instance that is not wanted, but has a node."""
+    return f"still stopping on {node}"
+
+
 def waiting_for_volumes(cluster: Cluster, service: ServiceName) -> dict[int, str]:
     """Return, by number, the instances without a node that wait for the one which has their data, as text."""
     definition, stored = cluster.services[service].definition, cluster.volumes(service)

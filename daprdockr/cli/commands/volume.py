@@ -18,6 +18,7 @@ from daprdockr.model.names import InstanceName, check_label
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Put, Unchanged
 from daprdockr.model.stored.volume import VolumeRecord
+from daprdockr.picture.instances import still_stopping
 from daprdockr.picture.volumes import volume_table
 from daprdockr.planning.placing.tied import ties
 
@@ -85,9 +86,11 @@ def _check_move(cluster: Cluster, instance: InstanceName, node: str) -> None:
     if node == home:
         raise NotMoved(f"the data of {instance} is on {node} already: daprdockrcmd why {instance} says what it lacks")
     claim = cluster.claims(service).get(instance.number)
+    if claim is not None and instance.number > cluster.services[service].definition.instances:
+        raise NotMoved(f"{instance} is {still_stopping(claim.node)}: daprdockrcmd wait {service}")
     if claim is not None:
-        scale = f"daprdockrcmd scale {service}={instance.number - 1}"
-        raise NotMoved(f"{instance} is on {claim.node} with its data: {scale}, move it, and scale it back")
+        stop = f"daprdockrcmd scale {service}={instance.number - 1}, daprdockrcmd wait {service}"
+        raise NotMoved(f"{instance} is on {claim.node} with its data: {stop}, move it, and scale it back")
 
 
 def _check(request: Request) -> None:

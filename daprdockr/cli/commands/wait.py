@@ -1,4 +1,4 @@
-"""``wait``: returns when every wanted instance runs, healthy and as defined."""
+"""``wait``: returns when every wanted instance runs, healthy and as defined, and no other one is left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from daprdockr.model.known.owners import in_short, taken
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.picture.instances import unmet
+from daprdockr.picture.instances import stopping, unmet
 
 
 def wait(request: Request, store: Store, console: Console) -> None:
@@ -61,8 +61,8 @@ class Waiting(ClusterWait):
     """
 
     say: Callable[[str], object] = lambda line: None
-    _done: int = -1
-    """How many instances were as wanted, as said last."""
+    _said: str = ""
+    """The progress, as said last."""
 
     @property
     def services(self) -> Sequence[ServiceName]:
@@ -75,7 +75,7 @@ class Waiting(ClusterWait):
 
     @property
     def unmet(self) -> list[tuple[InstanceName, str]]:
-        return [lack for name in self.services for lack in unmet(self.cluster, name)]
+        return [lack for name in self.services for lack in (*unmet(self.cluster, name), *stopping(self.cluster, name))]
 
     def wanted(self, service: ServiceName) -> int:
         return self.cluster.services[service].definition.instances
@@ -97,14 +97,20 @@ class Waiting(ClusterWait):
         stopped = self.rollouts.stopped(self.cluster)
         check_rollouts({name: stopped[name] for name in services if name in stopped}, self.say)
         if self.request.service is not None and lacking:
-            self._report(self.request.service, len(lacking))
+            self._report(self._progress(self.request.service))
         return not lacking
 
-    def _report(self, service: ServiceName, lacking: int) -> None:
-        wanted = self.wanted(service)
-        if wanted - lacking != self._done:
-            self._done = wanted - lacking
-            self.say(f"{service}: {self._done} of {wanted} instances are as wanted")
+    def _progress(self, service: ServiceName) -> str:
+        wanted, lacking = self.wanted(service), len(unmet(self.cluster, service))
+        if lacking:
+            return f"{service}: {wanted - lacking} of {wanted} instances are as wanted"
+        left = len(stopping(self.cluster, service))
+        return f"{service}: {left} {'instance is' if left == 1 else 'instances are'} still stopping"
+
+    def _report(self, progress: str) -> None:
+        if progress != self._said:
+            self._said = progress
+            self.say(progress)
 
 
 COMMAND = Command(
@@ -115,9 +121,9 @@ COMMAND = Command(
     word="[SERVICE]",
     reference=(
         "wait until all wanted instances run, are healthy, match the definition, and got the signal for changed"
-        " contents with ``OnChange: HUP``; exit status 1, with the reason and the last lines of the instance, if a"
-        " rollout was reverted or stands still. It does not wait for the runs of a job, and says so. In JSON one object"
-        " at the end, with the services, and the instances that lack something. On stderr it names the ports and host"
-        " names that an older service has",
+        " contents with ``OnChange: HUP``, and all others have stopped; exit status 1, with the reason and the last lines"
+        " of the instance, if a rollout was reverted or stands still. It does not wait for the runs of a job, and says so."
+        " In JSON one object at the end, with the services, and the instances that lack something. On stderr it names the"
+        " ports and host names that an older service has",
     ),
 )

@@ -119,6 +119,13 @@ class MoveTests(VolumeCase):
         self.assertEqual((done.status, self.node_of(SECOND)), (1, "n1"))
         self.assertIn("daprdockrcmd scale db.myapp=1", done.stderr)
 
+    def test_still_stopping(self) -> None:
+        """One that is not wanted any more, and still has its node, is to be waited for."""
+        self.define(evolve(DB, instances=1))
+        done = self.run_line("volume move 2.db.myapp n2 -yes")
+        line = "2.db.myapp is still stopping on n1: daprdockrcmd wait db.myapp"
+        self.assertEqual((done.status, done.stderr), (1, f"daprdockrcmd: {line}\n"))
+
     def test_claimed_meanwhile(self) -> None:
         """If its node comes back at this moment, nothing is changed."""
         commit = self.store.commit

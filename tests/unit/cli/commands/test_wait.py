@@ -169,6 +169,26 @@ class WaitTests(SynchronousTestCase):
         self.claim_both()
         self.assertEqual(command_line(self.store, "wait").stdout, f"{line}web.myapp: 2 healthy\n")
 
+    def test_surplus(self) -> None:
+        """It ends when no instance beyond the wanted number has a node any more, and says so meanwhile."""
+        self.store.put(KEYS.service(WEB.name), evolve(WEB, instances=0).encode())
+        self.claim_both()
+        late = command_line(self.store, "wait", "web.myapp", "-timeout", "0")
+        lacks = ", ".join(f"{number}.web.myapp is still stopping on n1" for number in (1, 2))
+        self.assertEqual((late.status, late.stderr), (4, f"daprdockrcmd: not done after 0 s: {lacks}\n"))
+
+        def stop() -> None:
+            for number in (1, 2):
+                self.store.commit([], [Delete(KEYS.claim(InstanceName(WEB.name, number)))])
+
+        self.store.coming = [stop]
+        done = command_line(self.store, "wait", "web.myapp")
+        self.assertEqual(done.stdout.splitlines(), [
+            "web.myapp: 2 instances are still stopping",
+            "web.myapp: 1 instance is still stopping",
+            "web.myapp: 0 healthy",
+        ])  # fmt: skip
+
     def test_json(self) -> None:
         """In JSON it is one object at the end, whatever came before, also where the time is over."""
         self.store.coming = [self.claim_both]
