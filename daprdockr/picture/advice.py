@@ -6,9 +6,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from attrs import frozen
+
 from daprdockr.model.known.owners import Taken
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
+from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.model.stored.volume import UNKNOWN
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.table import Row
@@ -41,6 +44,8 @@ _HOMES: Mapping[Bar | None, str] = {
 }
 """The ways back to its data for an instance, by why the node with that does not take it (None: it does)."""
 
+_BEFORE = "read what the command before the rollout logged: daprdockrcmd job logs {service} {run}"
+
 _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), sentence)
     for pattern, sentence in (
@@ -55,7 +60,8 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             " registry has it: daprdockrcmd push {image}",
         ),
         ("command (was not found|cannot be executed)", "correct Container.Cmd, or use an image that has the program"),
-        ("^waits for (?P<other>[^ ,]+)", "find out why that one is not healthy: daprdockrcmd why {other}"),
+        (r"^Before failed: .*\(run (?P<run>\d+)\)", _BEFORE),
+        (r"^waits for (?P<other>[^ ,.]+\.[^ ,]+)", "find out why that one is not healthy: daprdockrcmd why {other}"),
         ("^secrets? (?P<other>[^ ,]+).* not set", "set it: daprdockrcmd secret set {other}"),
         ("^files? (?P<other>[^ ,]+).* not set", "set it: daprdockrcmd file set {other} FILE"),
         ("no HEALTHCHECK", "give the image a HEALTHCHECK, or choose another Health.Type"),
@@ -65,13 +71,24 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 _STATES: Mapping[State, str] = {
     State.BACKING_OFF: "read what it logged, and correct the program or its definition: daprdockrcmd logs {service}",
     State.UNHEALTHY: "see whether the program serves what Health checks, and give it a Health.StartPeriod to begin",
+}
+
+_PATIENCE: Mapping[State, str] = {
     State.PULLING: "wait until the image is there: daprdockrcmd wait {service}",
     State.STARTING: "wait until it is healthy: daprdockrcmd wait {service}",
+    State.RUNNING: "wait until the change has reached it: daprdockrcmd wait {service}",
 }
+"""As long as the rollout goes on: nothing is to be waited for when it has stopped."""
 
 _GO_BACK = "read the last lines, and go back to what was healthy: daprdockrcmd rollback {service}"
 
-_OUTDATED = "wait until the change has reached it: daprdockrcmd wait {service}"
+
+@frozen
+class Ways:
+    """Whether there is a way ``back``: another definition was healthy once; and whether the rollout has ``stopped``."""
+
+    back: bool
+    stopped: bool
 
 
 def about_node(refusal: Hindrance, definition: Definition) -> str:
@@ -89,20 +106,16 @@ def about_job(service: ServiceName, job: Row, ended_badly: bool) -> list[str]:
     return [*read, f"run it now: daprdockrcmd job run {service}"]
 
 
-def about_instance(definition: Definition, state: State, reason: str, current: bool, way_back: bool) -> str:
-    """
-    Return what helps an instance that a node has and that is not as wanted.
-
-    :param way_back: whether another definition of the service was healthy once.
-    """
+def about_instance(definition: Definition, state: State, reason: str, current: bool, ways: Ways) -> str:
+    """Return what helps an instance that a node has and that is not as wanted."""
     names = {"service": str(definition.name), "image": definition.container.image}
     for pattern, sentence in _REASONS:
         if match := pattern.search(reason):
             return sentence.format(**names, **match.groupdict())
-    outdated = state is State.RUNNING and not current
-    if state is State.BACKING_OFF and way_back:
+    if state is State.BACKING_OFF and ways.back:
         return _GO_BACK.format(**names)
-    return (_OUTDATED if outdated else _STATES.get(state, "")).format(**names)
+    patience = "" if ways.stopped or (state is State.RUNNING and current) else _PATIENCE.get(state, "")
+    return (_STATES.get(state, "") or patience).format(**names)
 
 
 def about_volumes(instance: InstanceName, node: str, refusal: Hindrance | None) -> str:
@@ -123,5 +136,12 @@ def about_taken(found: Taken) -> str:
     return f"{found.remedy}, or delete the service that has it: daprdockrcmd -del -svc {found.owner.service}"
 
 
-def about_rollout(service: ServiceName) -> str:
-    return f"store a better definition, or go back: daprdockrcmd rollback {service}"
+def about_rollout(service: ServiceName, stopped: RolloutRecord, way_back: bool) -> list[str]:
+    """
+    Return what helps a rollout that did not end well.
+
+    :param way_back: whether another definition of the service was healthy once.
+    """
+    read = [_BEFORE.format(service=service, run=stopped.run)] if stopped.run else []
+    back = f", or go back: daprdockrcmd rollback {service}" if way_back else ""
+    return [*read, f"store a better definition{back}"]

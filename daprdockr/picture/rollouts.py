@@ -48,7 +48,8 @@ class Rollouts:
 
 
 def story(record: RolloutRecord) -> Iterator[str]:
-    """Yield the last lines that the instance logged, behind one that says whose they are."""
+    """Yield the last lines of the instance, or of the command before the rollout, behind one that says whose."""
     if record.lines:
-        yield f"the last lines of {' on '.join(filter(None, (record.instance, record.node)))}:"
+        instance = " on ".join(filter(None, (record.instance, record.node)))
+        yield f"the last lines of {f'its Before, run {record.run}' if record.run else instance}:"
         yield from (f"  {line}" for line in record.lines)

@@ -119,7 +119,7 @@ class Why:
         if self.job is not None:
             found += advice.about_job(self.service, self.job, self.ended_badly)
         if self.known.rollout is not None:
-            found.append(advice.about_rollout(self.service))
+            found += advice.about_rollout(self.service, self.known.rollout, self.known.way_back)
         found += map(advice.about_taken, self.taken[:MOST_TAKEN])
         if (self.job or any(not look.node for look in self.lacking)) and all(
             standing.bar for standing in self.standings
@@ -189,7 +189,8 @@ def _look(
         return InstanceView(name, "", lack, helps, None)
     state, reason = claim.record.state, claim.record.reason
     current = is_current(wanted, claim)
-    helps = advice.about_instance(wanted.definition, state, reason, current, known.way_back) if lack else ""
+    ways = advice.Ways(known.way_back, stopped=known.rollout is not None)
+    helps = advice.about_instance(wanted.definition, state, reason, current, ways) if lack else ""
     last = [event for event in known.events if event.subject == str(name) and event.lines] if lack else []
     return InstanceView(name, claim.node, lack, helps, last[-1] if last else None)
 

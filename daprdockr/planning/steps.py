@@ -221,13 +221,15 @@ class OnRollout:
 class StopRollout(OnRollout):
     """
     End a rollout that failed, for the ``reason`` seen at ``instance``: put the former definition back, or, unless it
-    ``reverts``, have it wait for a person. ``record`` is the mod revision of the rollout's record, 0 for none.
+    ``reverts``, have it wait for a person. ``record`` is the mod revision of the rollout's record, 0 for none. ``run``
+    is the number of the run of the command before the rollout, if that is what failed, otherwise 0.
     """
 
     instance: InstanceName
     reason: str
     reverts: bool
     record: int = 0
+    run: int = 0
 
     def __str__(self) -> str:
         return f"{'revert' if self.reverts else 'pause'} the rollout of {self.service}: {self.instance}: {self.reason}"

@@ -8,6 +8,7 @@ Decides nothing: Note [A rollout that failed] in ``daprdockr.planning.keeping.ju
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import ClassVar, assert_never
 
 from attrs import evolve, frozen
@@ -18,7 +19,7 @@ from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.claim_steps import ClaimLost, outcome
 from daprdockr.agent.reconcile.rollout_events import RolloutEvents
 from daprdockr.agent.reconcile.under_way import UnderWay
-from daprdockr.model.errors import EtcdForbidden
+from daprdockr.model.errors import BadInput, EtcdForbidden
 from daprdockr.model.host import ContainerState
 from daprdockr.model.last_words import LastWords
 from daprdockr.model.names import InstanceName
@@ -27,6 +28,7 @@ from daprdockr.model.stored.entries import Condition, Operation, Put, Unchanged
 from daprdockr.model.stored.history import Revision, RevisionRecord, Revisions
 from daprdockr.model.stored.revisioned import Service
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
+from daprdockr.model.stored.run import RunOutput
 from daprdockr.planning.keeping.judging import former, stopped_record
 from daprdockr.planning.keeping.pinning import pinning
 from daprdockr.planning.outcome import Done, Retry
@@ -87,8 +89,7 @@ class RolloutSteps:
 
     async def _stop(self, step: StopRollout) -> None:
         service = self._service(step)
-        copy = self._copy(step.instance, service.definition.digest)
-        words = await self.around.last_words(copy) if copy is not None else LastWords("")
+        words = await self._words(step, service.definition.digest)
         history = await self._history(step)
         back = former(history, service.definition) if step.reverts else None
         record = stopped_record(step, service.definition, back, self.here().node)
@@ -101,6 +102,16 @@ class RolloutSteps:
                 raise
             record = evolve(record, state=RolloutState.PAUSED, before="", reason=f"{record.reason} ({self._lacking})")
             await self._end(step, history, None, record)
+
+    async def _words(self, step: StopRollout, digest: str) -> LastWords:
+        """Return the last words of what failed: the run of the command before the rollout, or the new container."""
+        if step.run:
+            entry = await self.run(self.store.get, self.mirror.cluster.keys.output(step.service, step.run))
+            with suppress(BadInput):
+                return LastWords("", RunOutput.decode(entry.value).lines if entry is not None else ())
+            return LastWords("")
+        copy = self._copy(step.instance, digest)
+        return await self.around.last_words(copy) if copy is not None else LastWords("")
 
     async def _end(self, step: StopRollout, history: Revisions, back: Revision | None, record: RolloutRecord) -> None:
         """Write what becomes of the rollout; with a revision to go ``back`` to, the definition too."""

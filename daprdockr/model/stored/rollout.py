@@ -29,7 +29,8 @@ class RolloutState(enum.Enum):
 class RolloutRecord:
     """
     A rollout from the definition with the digest ``before`` to the one with ``to``. ``reason`` says why it did not go
-    on, ``node`` and ``instance`` where that was seen, and ``lines`` are the last that this instance logged.
+    on, ``node`` and ``instance`` where that was seen, and ``lines`` are the last that this instance logged; or, if it
+    was the command before the rollout that failed, the ``run`` with that number (0: it was not).
     """
 
     state: RolloutState
@@ -39,6 +40,7 @@ class RolloutRecord:
     node: str = ""
     instance: str = ""
     lines: tuple[str, ...] = ()
+    run: int = 0
 
     @classmethod
     def decode(cls, data: bytes) -> RolloutRecord:
@@ -95,4 +97,5 @@ _MEMBERS: Members = {
     "Node": ("node", reading.text),
     "Instance": ("instance", reading.text),
     "Lines": ("lines", _lines),
+    "Run": ("run", reading.integer(0, 2**53)),
 }

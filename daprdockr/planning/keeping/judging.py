@@ -39,13 +39,14 @@ from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import SPOILT, STEADY, Attempts
 from daprdockr.planning.keeping.not_in_time import not_in_time
-from daprdockr.planning.keeping.preceding import failure
+from daprdockr.planning.keeping.preceding import failed_run, how_it_failed
 from daprdockr.planning.keeping.rolling import held, is_outdated, is_proven, is_stopped
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import MarkGood, Step, StopRollout
 
-_Failed = tuple[InstanceName, str]
+_Failed = tuple[InstanceName, str, int]
+"""An instance, what failed there, and the number of the run that did (0: it was no run)."""
 
 
 def judge_rollout(situation: Situation, now: float) -> Iterator[Step | Wait]:
@@ -58,12 +59,11 @@ def judge_rollout(situation: Situation, now: float) -> Iterator[Step | Wait]:
         if isinstance(found, Wait):
             yield found
             continue
-        instance, reason = found
+        instance, reason, run = found
         record = rollout.record
         reverts = definition.update.on_failure == "revert" and not _was_reverted(situation, definition)
-        yield StopRollout(
-            situation.name, service.revision, instance, reason, reverts, record.revision if record is not None else 0
-        )
+        stopped = record.revision if record is not None else 0
+        yield StopRollout(situation.name, service.revision, instance, reason, reverts, stopped, run)
         return
     if rollout.settles_at is not None and rollout.settles_at > now:
         yield Wait(rollout.settles_at)
@@ -73,10 +73,10 @@ def judge_rollout(situation: Situation, now: float) -> Iterator[Step | Wait]:
 
 def _all_failures(situation: Situation, definition: Definition, now: float) -> Iterator[_Failed | Wait]:
     """Yield what failed before the rollout began, as long as that is owed, and while it goes on."""
-    reason, owners = failure(situation), situation.claims.owners
+    run, owners = failed_run(situation), situation.claims.owners
     first = next((number for number, one in sorted(owners.items()) if one.node == situation.here.node), None)
-    if reason and first is not None:
-        yield owners[first].instance, reason
+    if run is not None and first is not None:
+        yield owners[first].instance, how_it_failed(run), run.number
     elif situation.rollout.goes_on:
         yield from _failures(situation, definition, now)
 
@@ -90,9 +90,9 @@ def _failures(situation: Situation, definition: Definition, now: float) -> Itera
     for claim in wanted:
         attempts = situation.attempts(claim.instance, definition.digest)
         if has_failed(attempts, definition, situation.rollout.since):
-            yield claim.instance, attempts.reason
+            yield claim.instance, attempts.reason, 0
         elif is_outdated(claim, definition) and pull.last.refused and pull.last.at >= situation.rollout.since:
-            yield claim.instance, pull.reason
+            yield claim.instance, pull.reason, 0
         else:
             yield from _overdue(situation, claim.instance, definition, now)
 
@@ -121,7 +121,7 @@ def _overdue(
     if due > now:
         yield Wait(due)
         return
-    yield instance, not_in_time(situation, instance, definition, now)
+    yield instance, not_in_time(situation, instance, definition, now), 0
 
 
 def _was_reverted(situation: Situation, definition: Definition) -> bool:
@@ -159,7 +159,7 @@ def stopped_record(step: StopRollout, definition: Definition, back: Revision | N
     elif definition.update.on_failure == "revert":
         state, reason = RolloutState.FAILED, f"{reason} (it was reverted once, which is not done again)"
     before = back.record.digest if back is not None else ""
-    return RolloutRecord(state, before, definition.digest, reason, node, str(step.instance))
+    return RolloutRecord(state, before, definition.digest, reason, node, str(step.instance), run=step.run)
 
 
 def _stored(definition: Definition) -> str:

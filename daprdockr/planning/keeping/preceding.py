@@ -65,16 +65,21 @@ def owed(situation: Situation) -> str:
         return f"waits for its Before: {why}" if why else "waits for its Before"
     if run.record.is_open:
         return "waits for its Before"
-    return "" if run.record.state is RunState.DONE else _told(run)
+    return "" if run.record.state is RunState.DONE else how_it_failed(run)
 
 
-def failure(situation: Situation) -> str:
-    """Return how the command failed; "" if it did not."""
+def failed_run(situation: Situation) -> KnownRun | None:
+    """Return the run of the command that failed, if it did."""
     service = situation.service
     run = _latest(situation, service) if service is not None and _is_needed(situation, service) else None
     if service is None or run is None or run.record.state not in _FAILED or not counts(service, run):
-        return ""
-    return _told(run)
+        return None
+    return run
+
+
+def how_it_failed(run: KnownRun) -> str:
+    """Return as text how a run of the command failed."""
+    return f"Before failed: {run.record.reason} (run {run.number})"
 
 
 def to_renew(situation: Situation, service: Service) -> KnownRun | None:
@@ -83,10 +88,6 @@ def to_renew(situation: Situation, service: Service) -> KnownRun | None:
     if run is None or run.record.state is not RunState.DONE or run.revision > service.revision:
         return None
     return run if _serves(situation, service.definition) else None
-
-
-def _told(run: KnownRun) -> str:
-    return f"Before failed: {run.record.reason} (run {run.number})"
 
 
 def _nowhere(situation: Situation, definition: Definition) -> str:

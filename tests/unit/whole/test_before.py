@@ -47,8 +47,9 @@ class BeforeTests(WholeCase):
         assert entry is not None
         return Definition.parse(entry.value)
 
-    def end(self, status: int = 0) -> None:
+    def end(self, status: int = 0, log: bytes = b"") -> None:
         for one in self.before():
+            self.agent.docker.log(one.id, log)
             self.agent.docker.crash(one.id, status)
         self.cluster.advance(3)
 
@@ -100,7 +101,7 @@ class BeforeTests(WholeCase):
         self.store(first, 1, good=True)
         old = {one.id for one in self.serving()}
         self.store(definition("web:2", instances=2, **MIGRATE), 2)
-        self.end(status=3)
+        self.end(status=3, log=b"no such table\n")
         self.cluster.advance(30)
         self.assertEqual({one.id for one in self.agent.running}, old)
         entry, record = self.cluster.store.get(KEYS.service(WEB)), self.cluster.store.get(KEYS.rollout(WEB))
@@ -110,6 +111,7 @@ class BeforeTests(WholeCase):
         self.assertEqual(
             (stopped.state, stopped.reason), (RolloutState.REVERTED, "Before failed: exit status 3 (run 1)")
         )
+        self.assertEqual((stopped.run, stopped.lines), (1, ("no such table",)))
 
     def test_fails_at_first(self) -> None:
         """Without a definition to go back to nothing starts, and the reason is there; another change tries again."""

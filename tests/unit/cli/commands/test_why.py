@@ -277,7 +277,33 @@ class ServiceTests(WhyCase):
         self.assertIn("the rollout is paused: 1.web.myapp on n1: exit status 1", shown)
         self.assertIn("the last lines of 1.web.myapp on n1: boom", shown)
         self.assertIn("1.web.myapp is being replaced on n1", shown)
-        self.assertIn("go back: daprdockrcmd rollback web.myapp", shown)
+        self.assertNotIn("daprdockrcmd rollback", shown)
+        self.assertNotIn("daprdockrcmd wait", shown)
+        good = RevisionRecord(named("web"), TIME, "anna@desk", good=True)
+        self.store.put(KEYS.revision(wanted.name, 1), good.encode())
+        self.assertIn("go back: daprdockrcmd rollback web.myapp", self.text("web.myapp"))
+
+    def test_before(self) -> None:
+        """A command before the rollout that failed is shown with its last lines, and with what shows them again."""
+        wanted = self.define(named("web", Before={"Cmd": ["migrate"]}))
+        reason = "Before failed: exit status 4 (run 3)"
+        self.claim(wanted, state=State.STARTING, healthy=False, container="", reason=reason)
+        record = RolloutRecord(RolloutState.FAILED, "", wanted.digest, reason, "n1", "1.web.myapp", ("no table",), 3)
+        self.store.put(KEYS.rollout(wanted.name), record.encode())
+        shown = self.text("web.myapp")
+        self.assertIn("the last lines of its Before, run 3: no table", shown)
+        advice = self.why("web.myapp", "-o", "json").json["Advice"]
+        read = "read what the command before the rollout logged: daprdockrcmd job logs web.myapp 3"
+        self.assertEqual(advice, [read, "store a better definition"])
+
+    def test_waits_for_before(self) -> None:
+        """An instance that waits for the command before the rollout waits for no other service."""
+        wanted = self.define(named("web", Before={"Cmd": ["migrate"]}))
+        self.claim(wanted, state=State.STARTING, healthy=False, container="", reason="waits for its Before: no node")
+        self.assertEqual(
+            self.why("web.myapp", "-o", "json").json["Advice"],
+            ["wait until it is healthy: daprdockrcmd wait web.myapp"],
+        )
 
     def test_paused(self) -> None:
         """A service that is paused says by whom, though its instances are well."""

@@ -22,6 +22,7 @@ REVERTED = {
     "Node": "b",
     "Instance": "2.web.myapp",
     "Lines": ["no such file", "giving up"],
+    "Run": 0,
 }
 OLD, NEW = definition("web:1"), definition("web:2")
 
