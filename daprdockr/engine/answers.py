@@ -8,7 +8,7 @@ later. A member that one version leaves out counts as not set.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,7 @@ from daprdockr.model.host import (
     Volume,
     made_as,
 )
+from daprdockr.model.last_words import last_lines
 from daprdockr.model.names import InstanceName, shorten
 from daprdockr.model.wanted.pinned import repository
 
@@ -61,7 +62,8 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
     labels: Mapping[str, str] = answer["Config"].get("Labels") or {}
     name = answer["Name"].lstrip("/")
     state: Mapping[str, Any] = answer["State"]
-    health = (state.get("Health") or {}).get("Status", "")
+    check: Mapping[str, Any] = state.get("Health") or {}
+    health = check.get("Status", "")
     return ContainerState(
         id=answer["Id"],
         name=name,
@@ -86,7 +88,14 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
         check=labels.get(LABEL_HEALTH, ""),
         run=_number(labels, LABEL_RUN, base=10),
         volumes=tuple(sorted(_volumes(answer.get("Mounts") or ()))),
+        complaint=_complaint(check.get("Log") or ()),
     )
+
+
+def _complaint(log: Sequence[Mapping[str, Any]]) -> str:
+    """Return the last line that a HEALTHCHECK wrote when it failed last; "" for none."""
+    outputs = [one.get("Output") or "" for one in log if one.get("ExitCode")]
+    return "".join(last_lines(outputs[-1].encode(errors="replace"))[-1:]) if outputs else ""
 
 
 def _volumes(mounts: Iterable[Mapping[str, Any]]) -> Iterator[str]:

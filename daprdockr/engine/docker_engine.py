@@ -36,7 +36,7 @@ from daprdockr.model.errors import (
     ImageAbsent,
     PullFailed,
 )
-from daprdockr.model.host import LABEL_NODE, ContainerState, Image, Inventory, Status, Volume
+from daprdockr.model.host import LABEL_NODE, ContainerState, Executed, Image, Inventory, Status, Volume
 from daprdockr.model.names import shorten
 from daprdockr.model.seams import PING_TIMEOUT
 
@@ -264,9 +264,9 @@ class DockerEngine:
             if "already in progress" not in str(error):
                 raise
 
-    def execute(self, container: str, command: Sequence[str], timeout: float) -> int:
+    def execute(self, container: str, command: Sequence[str], timeout: float) -> Executed:
         """
-        Run a command inside and return its exit status; 124 if it took longer than ``timeout`` seconds.
+        Run a command inside; its exit status is 124 if it took longer than ``timeout`` seconds.
 
         :raises EngineRefused: the container does not run. See Note [An overdue command is killed by us].
         """

@@ -29,7 +29,9 @@ from typing import Any
 
 from docker import APIClient
 
+from daprdockr.engine.output import OutputEnd
 from daprdockr.model.errors import EngineUnavailable
+from daprdockr.model.host import Executed
 
 OVERDUE = 124
 """The exit status that timeout(1) gives a command that took too long."""
@@ -48,9 +50,9 @@ _LATE_STEP = 0.1
 
 def execute(
     client: APIClient, container: str, command: Sequence[str], timeout: float, clock: Callable[[], float]
-) -> int:
+) -> Executed:
     """
-    Return the command's exit status, or OVERDUE; its output is read and discarded.
+    Return the command's exit status, or OVERDUE, and the end of its output.
 
     :param timeout: seconds from the start of the command; every other request to the Engine gets as long, but at least
         ``_ENGINE_SECONDS``, so that an Engine that hangs blocks no thread for long.
@@ -60,13 +62,14 @@ def execute(
         execution = client.exec_create(container, list(command))["Id"]
         stream: Any = client.exec_start(execution, socket=True)  # it ends with the call: Note [Open files]
         # Without TLS docker-py returns the file object around the socket, with TLS the socket itself.
-        if _drained(getattr(stream, "_sock", stream), clock() + timeout, clock):
-            return _exit_status(client, execution, clock)
+        output = OutputEnd()
+        if _drained(getattr(stream, "_sock", stream), output, clock() + timeout, clock):
+            return Executed(_exit_status(client, execution, clock), output.kept)
         found = _begun(client, execution, clock)
         if found["ExitCode"] is not None:
-            return int(found["ExitCode"])  # Note [Who holds the output]
+            return Executed(int(found["ExitCode"]), output.kept)  # Note [Who holds the output]
         _kill(found)
-        return OVERDUE
+        return Executed(OVERDUE, output.kept)
 
 
 @contextmanager
@@ -79,14 +82,16 @@ def _within(client: APIClient, seconds: float) -> Iterator[None]:
         client.timeout = before
 
 
-def _drained(connection: socket.socket, deadline: float, clock: Callable[[], float]) -> bool:
+def _drained(connection: socket.socket, output: OutputEnd, deadline: float, clock: Callable[[], float]) -> bool:
     """Return whether the output ended before the deadline."""
     pieces = 0
     with suppress(TimeoutError):
         while (left := deadline - clock()) > 0:
             connection.settimeout(left)
-            if not connection.recv(_CHUNK):
+            received = connection.recv(_CHUNK)
+            if not received:
                 return True
+            output.take(received)
             pieces += 1
             if pieces > _QUICK:
                 sleep(_PAUSE)

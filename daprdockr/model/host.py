@@ -112,6 +112,8 @@ class ContainerState:
     """The health check of its definition when it was created, as JSON ("": an older agent made it)."""
     volumes: tuple[str, ...] = ()
     """The volumes of the driver ``local`` that it mounts, by name."""
+    complaint: str = field(default="", eq=False)
+    """The last line of the image's own HEALTHCHECK when it was inspected ("": none, or it has none)."""
 
     @property
     def mark(self) -> str:
@@ -121,6 +123,14 @@ class ContainerState:
     @property
     def running(self) -> bool:
         return self.status in (Status.RUNNING, Status.PAUSED, Status.RESTARTING)
+
+
+@frozen
+class Executed:
+    """A command that ended inside a container: its exit ``status``, 124 if it took too long, and what it wrote last."""
+
+    status: int
+    output: bytes = b""
 
 
 @frozen

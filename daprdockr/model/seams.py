@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from daprdockr.model.etcd_look import EtcdLook
 from daprdockr.model.etcd_member import EtcdMember
-from daprdockr.model.host import ContainerState, Image, Inventory, Volume
+from daprdockr.model.host import ContainerState, Executed, Image, Inventory, Volume
 from daprdockr.model.stored.entries import Batch, Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 
 PING_TIMEOUT = 2.5
@@ -173,8 +173,8 @@ class Engine(Protocol):
     def remove(self, container: str) -> None:
         """Remove it with its anonymous volumes, killing it if it runs; a no-op when it is gone."""
 
-    def execute(self, container: str, command: Sequence[str], timeout: float) -> int:
-        """Run a command inside and return its exit status; 124 if it took longer than ``timeout`` seconds."""
+    def execute(self, container: str, command: Sequence[str], timeout: float) -> Executed:
+        """Run a command inside; its exit status is 124 if it took longer than ``timeout`` seconds."""
 
     def log_tail(self, state: ContainerState) -> bytes:
         """

@@ -126,6 +126,8 @@ class OnHost:
     """By container id: how often in a row its health check failed."""
     unreached: Mapping[str, str] = field(factory=dict)
     """By container id: the reason of each that is unhealthy only because nginx, or the relay, cannot reach it."""
+    complaints: Mapping[str, str] = field(factory=dict)
+    """By container id: what its health check found when it became unhealthy, or while it starts slowly."""
     checks: Mapping[str, Health] = field(factory=dict)
     """By container id: the health check of the definition that it was made from."""
     renewed: Mapping[str, tuple[str, ...]] = field(factory=dict)

@@ -30,6 +30,7 @@ from daprdockr.model.host import (
     LABEL_RUN,
     ContainerState,
     EngineNetwork,
+    Executed,
     Port,
     Status,
     Volume,
@@ -531,17 +532,16 @@ class EngineContract(_Case):
     # Commands inside.
 
     def test_execute(self) -> None:
-        """A command run inside gives its exit status."""
-        container = self.create("web")
-        self.engine.start(container)
-        self.assertEqual(self.engine.execute(container, ["true"], 10.0), 0)
-        self.assertEqual(self.engine.execute(container, ["sh", "-c", "exit 3"], 10.0), 3)
+        """A command run inside gives its exit status, and the end of its output, errors among it."""
+        container = self.engine.start(self.create("web")).id
+        for line, done in (("true", Executed(0)), ("exit 3", Executed(3)), ("echo two >&2", Executed(0, b"two\n"))):
+            self.assertEqual(self.engine.execute(container, ["sh", "-c", line], 10.0), done)
 
     def test_execute_overdue(self) -> None:
         """A command that takes too long gives 124."""
         container = self.create("web")
         self.engine.start(container)
-        self.assertEqual(self.engine.execute(container, ["sleep", "1000"], 0.2), 124)
+        self.assertEqual(self.engine.execute(container, ["sleep", "1000"], 0.2).status, 124)
 
     def test_execute_stopped(self) -> None:
         """Running a command in a container that does not run is refused."""

@@ -43,6 +43,7 @@ from daprdockr.model.host import (
     LABEL_RUN,
     ContainerState,
     EngineNetwork,
+    Executed,
     Image,
     Inventory,
     Port,
@@ -137,6 +138,7 @@ class MemoryEngine:
     the answers to ``create``. ``stubborn_images`` ignore the signal that asks them to end; ``signals``
     are those that were sent for another purpose, each with its container.
     ``statuses`` are the exit statuses of commands run inside, 0 for any other; None: the command takes too long.
+    ``outputs`` are what they write.
     ``now`` is the Engine's clock in seconds since the epoch; ``memory`` and ``cpus`` are the host's, ``networks`` and
     ``volumes`` the Engine's.
     """
@@ -158,6 +160,7 @@ class MemoryEngine:
     signals: list[tuple[str, str]] = field(factory=list)
     devices: set[str] = field(factory=set)
     statuses: dict[tuple[str, ...], int | None] = field(factory=dict)
+    outputs: dict[tuple[str, ...], bytes] = field(factory=dict)
     users: dict[str, int] = field(factory=lambda: {"root": 0, "www": 1000})
     logged: dict[tuple[str, float], list[bytes]] = field(factory=dict)
     now: float = 1_000_000.0
@@ -420,11 +423,11 @@ class MemoryEngine:
             del self._containers[container]
 
     @_call
-    def execute(self, container: str, command: Sequence[str], timeout: float) -> int:
+    def execute(self, container: str, command: Sequence[str], timeout: float) -> Executed:
         if not self._find(container).state.running:
             raise EngineRefused(f"the Docker Engine refused to run a command: container {container} is not running")
         status = self.statuses.get(tuple(command), 0)
-        return 124 if status is None else status
+        return Executed(124 if status is None else status, self.outputs.get(tuple(command), b""))
 
     @_call
     def log_tail(self, state: ContainerState) -> bytes:

@@ -77,7 +77,7 @@ class DockerEngineTests(EngineUsersContract, PullContract, SynchronousTestCase):
         self.settle(container)
         before = self.pids(container)
         self.assertEqual(
-            self.engine.execute(container, ["sh", "-c", "(sleep 1000; true) & sleep 1000; true"], 0.5), 124
+            self.engine.execute(container, ["sh", "-c", "(sleep 1000; true) & sleep 1000; true"], 0.5).status, 124
         )
         docker_engine.until(lambda: self.pids(container) == before)  # one that is killed takes a moment to go
 
@@ -92,7 +92,7 @@ class DockerEngineTests(EngineUsersContract, PullContract, SynchronousTestCase):
         found = 124
         for timeout in (0.5, 5, 60):  # a busy machine may begin the command late
             if found == 124:
-                found = self.engine.execute(container, ["sh", "-c", "sleep 1000 & exit 3"], timeout)
+                found = self.engine.execute(container, ["sh", "-c", "sleep 1000 & exit 3"], timeout).status
         self.assertEqual(found, 3)
 
     @contextmanager

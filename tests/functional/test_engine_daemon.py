@@ -115,7 +115,7 @@ class SharedEngineTests(SynchronousTestCase):
         """A command that took too long is not left behind in the container."""
         container = self.create("web")
         self.engine.start(container)
-        self.assertEqual(self.engine.execute(container, ["sleep", "987"], 0.3), 124)
+        self.assertEqual(self.engine.execute(container, ["sleep", "987"], 0.3).status, 124)
         docker_engine.until(lambda: not self.running(container, "sleep 987"))
 
     def running(self, container: str, command: str) -> bool:
@@ -142,7 +142,7 @@ class SharedEngineTests(SynchronousTestCase):
         stream = self.engine.events()
         self.addCleanup(stream.close)
         self.assertEqual(self.engine.start(container).health, "starting")
-        self.assertEqual(self.engine.execute(container, ["touch", "/well"], PATIENCE), 0)
+        self.assertEqual(self.engine.execute(container, ["touch", "/well"], PATIENCE).status, 0)
         for action, _ in stream:
             if action.startswith("health_status"):
                 self.assertEqual(action, "health_status: healthy")

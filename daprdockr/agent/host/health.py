@@ -19,6 +19,11 @@ Note [No result]
     left for a connection, or the agent itself stood still for so long that every timeout had passed when it went on.
     Nothing is counted then. A container that only nginx cannot reach is unhealthy, because nothing can be led to it,
     but a new one would not be reached either: it is not counted as one that may be replaced.
+
+Note [One complaint]
+    What a check found goes into the claim, and the next probe may find something else: a time, a number. So it is
+    remembered once, when the verdict becomes False, and stands as long as that does. A container that is still starting
+    after some seconds has one, too, by which a person sees what it waits for: that of the next failure.
 """
 
 from __future__ import annotations
@@ -33,7 +38,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from daprdockr.agent.host.probe import Probe, Target, Unmade, Unreached
-from daprdockr.model.names import ServiceName
+from daprdockr.model.names import ServiceName, one_line
 
 FIRST_DELAY = 0.05
 """
@@ -45,6 +50,9 @@ CONFIRM_AFTER = 0.2
 
 _GIVE_UP = 1.0
 """Seconds after its timeout when a probe is given up."""
+
+_SLOW = 5.0
+"""Seconds after the start of the checks from which on a failure is the complaint of a container that is starting."""
 
 _STOOD_STILL = 2.0
 """Seconds by which a probe may be late before its end says more about this agent: Note [No result]."""
@@ -87,6 +95,8 @@ class HealthChecks(Service):
         """By container id: how often in a row its own check failed, as far as that counts."""
         self.unreached: dict[str, str] = {}
         """By container id: the reason of each that is unhealthy only because nginx, or the relay, cannot reach it."""
+        self.complaints: dict[str, str] = {}
+        """By container id: what its own check found: Note [One complaint]."""
 
     def follow(self, service: ServiceName, targets: Mapping[str, Target]) -> None:
         """Check these containers of a service, by id, from now on, and no others of it."""
@@ -116,6 +126,7 @@ class HealthChecks(Service):
         self.verdicts.pop(container, None)
         self.unreached.pop(container, None)
         self.failed.pop(container, None)
+        self.complaints.pop(container, None)
         if patient.next_probe is not None and patient.next_probe.active():
             patient.next_probe.cancel()
         if patient.probing is not None:
@@ -144,6 +155,7 @@ class HealthChecks(Service):
         if self._patients.get(container) is not patient:
             return
         before, failed = self.verdicts.get(container), self.failed.get(container, 0)
+        complaint = self.complaints.get(container)
         if reason is None:
             self._succeeded(patient)
         elif not self._is_result(reason, patient):
@@ -159,7 +171,8 @@ class HealthChecks(Service):
         if after != before:
             self._log_verdict(patient, after, reason)
         now_failed = self.failed.get(container, 0)
-        if after != before or (now_failed > failed and now_failed % check.retries == 0):
+        due = now_failed > failed and now_failed % check.retries == 0
+        if due or (after, self.complaints.get(container)) != (before, complaint):
             self._on_changes(patient.service)
 
     def _is_result(self, reason: str, patient: _Patient) -> bool:
@@ -174,14 +187,30 @@ class HealthChecks(Service):
         self.verdicts[container] = True
         self.unreached.pop(container, None)
         self.failed.pop(container, None)
+        self.complaints.pop(container, None)
 
     def _failed(self, reason: str, patient: _Patient) -> None:
         """Count a failure, if it counts."""
-        container, check = patient.target.container, patient.target.check
+        container = patient.target.container
         patient.doubted = False
         self.unreached.pop(container, None)
         if isinstance(reason, Unreached):
             self.unreached[container] = reason
+        before = self.verdicts.get(container)
+        self._count(reason, patient)
+        if not isinstance(reason, Unreached):
+            self._complain(reason, patient, before)
+
+    def _complain(self, reason: str, patient: _Patient, before: bool | None) -> None:
+        """See Note [One complaint]."""
+        container, waited = patient.target.container, self._reactor.seconds() - patient.since
+        now = self.verdicts.get(container)
+        is_new = container not in self.complaints and (now is False or waited >= _SLOW)
+        if is_new or now is not before:
+            self.complaints[container] = one_line(reason)
+
+    def _count(self, reason: str, patient: _Patient) -> None:
+        container, check = patient.target.container, patient.target.check
         early = self._reactor.seconds() < patient.since + check.start_period or patient.delay < check.interval
         if not patient.proven and early:
             return

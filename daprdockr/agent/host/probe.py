@@ -29,6 +29,8 @@ from twisted.web.iweb import IAgent
 from zope.interface import implementer
 
 from daprdockr.model.errors import EngineUnavailable
+from daprdockr.model.host import Executed
+from daprdockr.model.last_words import last_lines
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Engine
 from daprdockr.model.wanted.health import Health
@@ -157,14 +159,14 @@ class RealProbe:
         check, asked = target.check, self._reactor.seconds()
         begun = asked
 
-        def execute() -> int:
+        def execute() -> Executed:
             nonlocal begun
             begun = self._reactor.seconds()
             return self._engine.execute(target.container, check.command, check.timeout)
 
-        status = await self._pool.of(target.service)(execute)
+        done = await self._pool.of(target.service)(execute)
         self._note_wait(target, begun - asked)
-        return f"exit status {status}" if status else None
+        return ": ".join([f"exit status {done.status}", *last_lines(done.output)[-1:]]) if done.status else None
 
     def _note_wait(self, target: Target, waited: float) -> None:
         """Log once that the checks of a service come late, and forget it when they are in time again."""

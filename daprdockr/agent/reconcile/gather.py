@@ -66,7 +66,7 @@ class GatherHost:
         cut_off = {one.cut_off for ones in containers.values() for one in ones if one.cut_off}
         there = self.host.stock.inventory.networks if cut_off else ()
         failed = self.health.failed if self.host.condition is None else {}  # else nothing could be started anew
-        verdicts, unreached = self.health.verdicts, self.health.unreached
+        verdicts, unreached, complaints = self.health.verdicts, self.health.unreached, self.health.complaints
         image = service.definition.image if service is not None else ""
         return OnHost(
             containers=containers,
@@ -82,6 +82,7 @@ class GatherHost:
             verdicts={one: verdicts[one] for one in ids if one in verdicts},
             failed={one: failed[one] for one in ids if one in failed},
             unreached={one: unreached[one] for one in ids if one in unreached},
+            complaints={one: complaints[one] for one in ids if one in complaints},
             checks=self.checks.of(name),
             renewed={
                 one.id: self.renewed[one.mark]

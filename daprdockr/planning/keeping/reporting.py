@@ -31,6 +31,8 @@ from daprdockr.planning.placing.failing import gives_up, is_overdue, is_released
 from daprdockr.planning.placing.home import why_tied
 from daprdockr.planning.situation import Situation
 
+_OWN_CHECK = "its HEALTHCHECK fails"
+
 
 def report(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
     """Return the record of an instance of ours. It changes only when a person or another node should know."""
@@ -68,6 +70,8 @@ def _state_report(situation: Situation, instance: InstanceName, definition: Defi
         if _is_reported(situation, serving):
             return before
         reason = situation.attempts(instance, serving.definition).reason
+        if not reason and serving.id in situation.host.complaints:
+            reason = why_unhealthy(situation, serving, definition)
         return evolve(before, state=State.STARTING, healthy=False, reason=reason)
     return ClaimRecord(
         node=situation.here.node,
@@ -78,10 +82,19 @@ def _state_report(situation: Situation, instance: InstanceName, definition: Defi
         container=serving.id,
         definition=serving.definition,
         started=serving.started,
-        reason=_lacks(situation, serving, definition) if passed else why_unhealthy(situation, serving, definition),
+        reason=_lacks(situation, serving, definition) if passed else _still(situation, serving, definition),
         routed=_routed(situation, serving, definition),
         delivered=_delivered(situation, serving, definition),
     )
+
+
+def _still(situation: Situation, serving: ContainerState, definition: Definition) -> str:
+    """Return why a copy is not healthy; what its HEALTHCHECK wrote first stands, whatever it writes later."""
+    reason, before = why_unhealthy(situation, serving, definition), _before(situation, serving.instance)
+    if before.state is not State.UNHEALTHY or not _is_reported(situation, serving):
+        return reason
+    is_alike = all(one.startswith(_OWN_CHECK) for one in (before.reason, reason))
+    return before.reason if is_alike else reason
 
 
 def _delivered(situation: Situation, serving: ContainerState, definition: Definition) -> str | None:
@@ -209,13 +222,18 @@ def why_unhealthy(situation: Situation, container: ContainerState, definition: D
     known = _hindrance(container) or situation.host.unreached.get(container.id, "")
     if known:
         return known
+    complaint = situation.host.complaints.get(container.id, "")
     match check.type:
+        case "docker" if not container.health:
+            return "the image has no HEALTHCHECK, but Health asks for it"
         case "docker":
-            return (
-                "its HEALTHCHECK fails" if container.health else "the image has no HEALTHCHECK, but Health asks for it"
-            )
+            return _with(_OWN_CHECK, container.complaint)
         case "exec":
-            return f"the command {' '.join(check.command)} fails"
+            return _with(f"the command {' '.join(check.command)} fails", complaint)
         case "tcp":
             return f"nothing answers on port {check.port}"
-    return f"no success from {check.path} on port {check.port}"
+    return _with(f"no success from {check.path} on port {check.port}", complaint)
+
+
+def _with(reason: str, complaint: str) -> str:
+    return f"{reason}: {complaint}" if complaint else reason

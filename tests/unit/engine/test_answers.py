@@ -122,6 +122,21 @@ class ContainerStateTests(SynchronousTestCase):
             answer = inspected(State={"Status": "running", "Running": True, "Health": {"Status": verdict}})
             self.assertEqual(answers.container_state(answer).health, told)
 
+    def test_complaint(self) -> None:
+        """The last line of the last HEALTHCHECK that failed is there, made printable; it makes no other state."""
+        found = []
+        for outputs in (
+            [],
+            [(0, "fine")],
+            [(1, "first"), (1, "usage\n\x1b[1mno such\x07 option\n"), (0, "fine")],
+            [(1, "")],
+        ):
+            log = [{"ExitCode": status, "Output": output} for status, output in outputs]
+            health = {"Status": "unhealthy", "Log": log}
+            found.append(answers.container_state(inspected(State={"Status": "running", "Health": health})))
+        self.assertEqual([one.complaint for one in found], ["", "", "no such option", ""])
+        self.assertEqual(len(set(found)), 1)
+
     def test_address_of_other_network(self) -> None:
         """Without an IPv4 address the IPv6 address counts, and networks without any are passed over."""
         networks = {"a": {"IPAddress": ""}, "b": {"IPAddress": "", "GlobalIPv6Address": "2001:db8::2"}}

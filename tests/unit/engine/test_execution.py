@@ -14,6 +14,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.engine.execution import OVERDUE, execute
+from daprdockr.engine.output import OutputEnd
+from daprdockr.model.host import Executed
 
 NOBODY = 2**22 + 1
 IN_EVERY_CGROUP = ":"
@@ -56,6 +58,10 @@ class Talking:
 
 
 def run(talking: Talking, timeout: float) -> int:
+    return executed(talking, timeout).status
+
+
+def executed(talking: Talking, timeout: float) -> Executed:
     client: Any = talking
     return execute(client, "c", ["talk"], timeout, monotonic)
 
@@ -75,6 +81,30 @@ def kill(processes: list[int]) -> None:
     for one in processes:
         with contextlib.suppress(OSError):
             os.kill(one, signal.SIGKILL)
+
+
+class OutputEndTests(SynchronousTestCase):
+    """The end of the output."""
+
+    def test_frames(self) -> None:
+        """The pieces of both streams are put together, wherever they were cut; too much of it is cut at the front."""
+        sent = b"".join(
+            bytes((stream, 0, 0, 0)) + len(piece).to_bytes(4, "big") + piece
+            for stream, piece in ((1, b"one "), (2, b""), (2, b"two "), (1, b"three"))
+        )
+        for size in (1, 3, 8, 100):
+            output = OutputEnd()
+            for start in range(0, len(sent), size):
+                output.take(sent[start : start + size])
+            self.assertEqual(output.kept, b"one two three")
+        output.take(b"\1\0\0\0" + (9000).to_bytes(4, "big") + b"x" * 8999 + b"y")
+        self.assertEqual((len(output.kept), output.kept[-2:]), (4096, b"xy"))
+
+    def test_strange(self) -> None:
+        """Output that comes without frames does no harm."""
+        output = OutputEnd()
+        output.take(b"x" * 100_000)
+        self.assertEqual(output.kept, b"x" * 4096)
 
 
 class OutputTests(SynchronousTestCase):

@@ -25,6 +25,7 @@ class MemoryEngineTests(EngineUsersContract, PullContract, SynchronousTestCase):
 
     def setUp(self) -> None:
         self.host = MemoryEngine(statuses={("sh", "-c", "exit 3"): 3, ("sleep", "1000"): None})
+        self.host.outputs = {("sh", "-c", "echo two >&2"): b"two\n"}
         self.host.add_image(self.image, exposed=[8080])
         self.ports = count(20000)
         super().setUp()

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.stored.claim import State
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.events import Event
 from tests.build.values import KEYS, definition, instance
 from tests.fakes.agents import MemoryAgent, MemoryCluster
@@ -74,6 +74,58 @@ class OneFailsTests(UnhealthyCase):
         self.cluster.store.unavailable = True
         self.cluster.advance(60)
         self.assertEqual(self.replaced(before), 0)
+
+
+class Always(dict[str, str]):
+    """The answer of the check of whatever container."""
+
+    def __init__(self, answer: str) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def get(self, key: str, default: object = None) -> Any:
+        return self.answer
+
+
+class ComplaintTests(UnhealthyCase):
+    """One instance whose check is a command that writes something else each time."""
+
+    fields: Mapping[str, Any] = {"Instances": 1}
+
+    def record(self) -> tuple[int, State, str]:
+        """The revision of the claim, and what it says."""
+        entry = self.cluster.store.get(KEYS.claim(instance(1)))
+        assert entry is not None
+        claim = ClaimRecord.decode(entry.value)
+        return entry.mod_revision, claim.state, claim.reason
+
+    def fail_on(self, seconds: int) -> None:
+        """Let it fail for so long, each second with another output."""
+        for second in range(seconds):
+            for agent in self.agents.values():
+                agent.unhealthy = Always(f"exit status 1: at {second}")
+            self.cluster.advance(1)
+
+    def test_written_once(self) -> None:
+        """Its first output is in the claim, and further ones cause no writes; nor do they as long as it starts."""
+        check = {**CHECK, "Type": "exec", "Cmd": ["check", "it"], "Retries": 100}
+        self.cluster.define(definition(**self.fields, Health=check))
+        self.cluster.advance(10)
+        self.fail_on(12)
+        first = self.record()
+        self.assertEqual(first[1], State.UNHEALTHY)
+        self.assertRegex(first[2], "^the command check it fails: exit status 1: at [0-9]+$")
+        self.fail_on(60)
+        self.assertEqual(self.record(), first)
+        self.cluster.delete(definition().name)
+        self.cluster.advance(5)
+        self.cluster.define(definition(**self.fields, Health={**check, "StartPeriod": 300}))
+        self.fail_on(20)
+        first = self.record()
+        self.assertEqual(first[1], State.STARTING)
+        self.assertRegex(first[2], "^the command check it fails: exit status 1: at [0-9]+$")
+        self.fail_on(60)
+        self.assertEqual(self.record(), first)
 
 
 class AllFailTests(UnhealthyCase):

@@ -115,6 +115,35 @@ class VerdictTests(HealthCase):
         self.follow()
         self.assertEqual(self.checks.unreached, {})
 
+    def test_one_complaint(self) -> None:
+        """The finding by which the verdict became False stands until the next success, and nothing else is reported."""
+        self.look()
+        for reason in ("lost", "at 1", "at 2"):
+            self.look(reason)
+        self.assertEqual((self.checks.complaints, self.told), ({"c1": "at 1"}, [WEB, WEB]))
+        for number in (3, 4):
+            self.look(f"at {number}")
+        self.assertEqual((self.checks.complaints, self.told), ({"c1": "at 1"}, [WEB, WEB, WEB]))  # one is due
+        self.look()
+        self.assertEqual(self.checks.complaints, {})
+
+    def test_slow(self) -> None:
+        """One that is starting for seconds has a complaint, which is reported once, before any verdict."""
+        for number in range(6):
+            self.answer(f"at {number}")
+            self.wait()
+        self.assertEqual((self.checks.complaints, self.told), ({}, []))
+        while not self.told:
+            self.answer(f"at {len(self.doctor.times)}")
+            self.wait()
+        self.assertGreaterEqual(self.clock.seconds(), 5)
+        self.assertIsNone(self.verdict)
+        before = dict(self.checks.complaints)
+        self.answer("now")
+        self.assertEqual((self.checks.complaints, len(before), self.told), (before, 1, [WEB]))
+        self.follow()
+        self.assertEqual(self.checks.complaints, {})
+
     def test_confirmed(self) -> None:
         """The first failure of a healthy one is followed by another probe at once, and that one decides."""
         self.look()

@@ -230,6 +230,12 @@ class ExecTests(ContainerCase):
         self.assertEqual(await self.run_command("bad"), "exit status 3")
         self.assertEqual(await self.run_command("slow"), "exit status 124")
 
+    async def test_output(self) -> None:
+        """The last line that it wrote is in the complaint, made printable."""
+        self.engine.outputs = {("good",): b"fine", ("bad",): b"usage:\n\x1b[31mnc: invalid\x07 option\x1b[0m\n\n"}
+        self.assertIsNone(await self.run_command("good"))
+        self.assertEqual(await self.run_command("bad"), "exit status 3: nc: invalid option")
+
     async def test_engine_away(self) -> None:
         """While the Engine is away no command can be run, which is no result."""
         self.engine.unavailable = True

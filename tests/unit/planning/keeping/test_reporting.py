@@ -95,6 +95,38 @@ class RunningTests(SynchronousTestCase):
             seen = situation(checked, containers=(container(of=checked),), verdicts={"c1": False})
             self.assertEqual(told(seen, checked).reason, reason)
 
+    def test_found(self) -> None:
+        """The finding of the check is behind that, also of one that starts slowly."""
+        for health, reason in (
+            ({"Type": "http", "Port": 81, "Path": "/up"}, "no success from /up on port 81: status 503"),
+            ({"Type": "exec", "Cmd": ["pg_isready"]}, "the command pg_isready fails: status 503"),
+            ({"Type": "tcp", "Port": 81}, "nothing answers on port 81"),
+        ):
+            checked = definition(Health=health)
+            for verdicts, state in (({"c1": False}, State.UNHEALTHY), ({}, State.STARTING)):
+                seen = situation(
+                    checked,
+                    containers=(container(of=checked),),
+                    verdicts=verdicts,
+                    complaints={"c1": "status 503"},
+                )
+                self.assertEqual((told(seen, checked).state, told(seen, checked).reason), (state, reason))
+
+    def test_found_by_the_image(self) -> None:
+        """The first output of the image's own check stands in the record, so that nothing is written each time."""
+        checked = definition(Health={"Type": "docker"})
+        one = container(of=checked, health="unhealthy", complaint="at 1")
+        first = told(situation(checked, containers=(one,)), checked)
+        self.assertEqual(first.reason, "its HEALTHCHECK fails: at 1")
+        again = evolve(one, complaint="at 2")
+        self.assertEqual(told(situation(checked, (claim(first),), (again,)), checked), first)
+        other = evolve(again, started=one.started + 60)
+        self.assertEqual(
+            told(situation(checked, (claim(first),), (other,)), checked).reason, "its HEALTHCHECK fails: at 2"
+        )
+        paused = evolve(again, status=Status.PAUSED)
+        self.assertEqual(told(situation(checked, (claim(first),), (paused,)), checked).reason, "it is paused")
+
     def test_no_verdict_yet(self) -> None:
         """A container about which nothing is known yet is starting; ports in the record before stay in it."""
         before = running_record(container("c0", started=5.0), ports=(PORT,), reason="x")
