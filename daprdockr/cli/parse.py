@@ -38,7 +38,7 @@ _VALUED = tuple(flag.name for flag in ALL if flag.value)
 
 def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Request:
     """:raises BadInput: one line that says what is wrong with the command line."""
-    split = goflags.split(_spelled_out(words), valued=_VALUED, boolean=_BOOLEAN)
+    split = _split(words)
     switches = {name for name, value in dict(split.flags).items() if value is True}
     values = {name: value for name, value in split.flags if isinstance(value, str)}
     if switches & {"h", "help"} or "help" in split.others[:1]:
@@ -91,6 +91,20 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
     )
     command.check(request)
     return request
+
+
+def _split(words: Sequence[str]) -> goflags.Words:
+    """:raises BadInput: a flag is not known; says so if it may be meant for the program that a command runs."""
+    spelled = _spelled_out(words)
+    try:
+        return goflags.split(spelled, valued=_VALUED, boolean=_BOOLEAN)
+    except BadInput as error:
+        flag, unknown, _ = str(error).partition(" is not a known flag")
+        named = [word for word in spelled if not word.startswith("-")]
+        what = "the command" if named[:1] == ["exec"] else "the arguments" if named[:2] == ["job", "run"] else ""
+        if unknown and what and "--" not in spelled:
+            raise BadInput(f"{flag}{unknown}: write -- before {what}") from None
+        raise
 
 
 def _several(flags: Sequence[tuple[str, object]], wanted: str) -> tuple[str, ...]:

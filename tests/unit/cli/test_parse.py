@@ -58,6 +58,10 @@ REFUSED = {
     "-etcd ftp://x": "ftp://x",
     "-etcd-user root": "--etcd-user",
     "-instnces 3": "did you mean -instances",
+    "exec 1.redis.shop wc -l /data/starts": "'-l' is not a known flag: write -- before the command",
+    "job run report.shop --day x": "'--day' is not a known flag: write -- before the arguments",
+    "job ls --day x": "'--day' is not a known flag: -help lists them all",
+    "ps -z exec": "'-z' is not a known flag: -help lists them all",
 }
 
 
