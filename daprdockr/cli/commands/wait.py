@@ -63,6 +63,8 @@ class Waiting(ClusterWait):
     say: Callable[[str], object] = lambda line: None
     _said: str = ""
     """The progress, as said last."""
+    _reasoned: bool = False
+    """Whether a reason was said with it."""
 
     @property
     def services(self) -> Sequence[ServiceName]:
@@ -97,20 +99,26 @@ class Waiting(ClusterWait):
         stopped = self.rollouts.stopped(self.cluster)
         check_rollouts({name: stopped[name] for name in services if name in stopped}, self.say)
         if self.request.service is not None and lacking:
-            self._report(self._progress(self.request.service))
+            self._report(self.request.service)
         return not lacking
 
     def _progress(self, service: ServiceName) -> str:
-        wanted, lacking = self.wanted(service), len(unmet(self.cluster, service))
+        wanted, lacking = self.wanted(service), unmet(self.cluster, service)
         if lacking:
-            return f"{service}: {wanted - lacking} of {wanted} instances are as wanted"
+            return f"{service}: {wanted - len(lacking)} of {wanted} instances are as wanted"
         left = len(stopping(self.cluster, service))
         return f"{service}: {left} {'instance is' if left == 1 else 'instances are'} still stopping"
 
-    def _report(self, progress: str) -> None:
-        if progress != self._said:
-            self._said = progress
-            self.say(progress)
+    def _report(self, service: ServiceName) -> None:
+        """Say how far it is, each time that changes, and the first reason of an instance, once for each such line."""
+        progress = self._progress(service)
+        claims = sorted(self.cluster.claims(service).items())
+        lacking = dict(unmet(self.cluster, service))
+        reasoned = (one.instance for _, one in claims if one.record.reason and one.instance in lacking)
+        first = next(reasoned, None)
+        if progress != self._said or (first and not self._reasoned):
+            self._said, self._reasoned = progress, first is not None
+            self.say(f"{progress}, {first} is {lacking[first]}" if first else progress)
 
 
 COMMAND = Command(

@@ -169,6 +169,23 @@ class WaitTests(SynchronousTestCase):
         self.claim_both()
         self.assertEqual(command_line(self.store, "wait").stdout, f"{line}web.myapp: 2 healthy\n")
 
+    def test_progress_reason(self) -> None:
+        """The first reason of an instance is in the line about the progress, as soon as it is known, and once."""
+
+        def run() -> None:
+            for reason in ("", "exit status 1: no file", "exit status 2"):
+                self.claim(2, ClaimRecord(node="n1", state=State.BACKING_OFF, reason=reason))
+            self.claim_both()
+
+        self.store.coming = [run]
+        done = command_line(self.store, "wait", "web.myapp")
+        self.assertEqual(done.stdout.splitlines(), [
+            "web.myapp: 0 of 2 instances are as wanted",
+            "web.myapp: 0 of 2 instances are as wanted, 2.web.myapp is backing-off on n1 (exit status 1: no file)",
+            "web.myapp: 1 of 2 instances are as wanted, 2.web.myapp is backing-off on n1 (exit status 2)",
+            "web.myapp: 2 healthy",
+        ])  # fmt: skip
+
     def test_surplus(self) -> None:
         """It ends when no instance beyond the wanted number has a node any more, and says so meanwhile."""
         self.store.put(KEYS.service(WEB.name), evolve(WEB, instances=0).encode())
