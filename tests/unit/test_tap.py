@@ -93,8 +93,8 @@ class OrderTests(TapCase):
         "handing",
         "fetching",
     ]
-    LOOPS = ["Journal", "Heartbeat", "Host", "Pulse", "ContainerdPulse", "Mirror", "Witnesses", "HealthChecks"]
-    LOOPS += ["Followers", "Reconcile"]
+    LOOPS = ["Journal", "Heartbeat", "Settling", "Host", "Pulse", "ContainerdPulse", "Mirror", "Witnesses"]
+    LOOPS += ["HealthChecks", "Followers", "Reconcile"]
     LOOPS += ["Marking", "Doubting", "Ownerless", "WriteCheck", "Orphans", "EtcdRoom", "Followed", "Followed"]
 
     def test_all(self) -> None:
