@@ -137,6 +137,8 @@ def _name(switches: set[str], others: Sequence[str]) -> str:
     if others:
         if others[0] in ACTIONS:
             raise BadInput(f"{others[0]} is written with a dash: -{others[0]}")
+        if actions == ["del"] and others[0] not in WORDS and others[0].count(".") == 1:
+            raise BadInput(f"{shorten(others[0])} has no use with -del: write -del -svc {shorten(others[0])}")
         actions.append(_known_word(others[0]))
     if actions == ["set", "stdin"]:
         return "set"
@@ -147,13 +149,12 @@ def _name(switches: set[str], others: Sequence[str]) -> str:
 
 
 def _known_word(word: str) -> str:
-    """Return a command. :raises BadInput: it is none; says which is spelled most like it."""
-    from difflib import get_close_matches
-
+    """Return a command. :raises BadInput: it is none."""
     if word in WORDS or word in ACTIONS:
         return word
-    close = "".join(f"did you mean {name}? " for name in get_close_matches(word, WORDS, n=1))
-    raise BadInput(f"{shorten(word)} is not a known command: {close}daprdockrcmd help lists all")
+    from daprdockr.cli.unknown import unknown
+
+    raise unknown(word)
 
 
 def _check_flags(command: Command, given: Sequence[str]) -> None:
