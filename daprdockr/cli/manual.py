@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from textwrap import TextWrapper, wrap
 
@@ -10,6 +11,8 @@ from daprdockr.cli.examples import EXAMPLES
 from daprdockr.cli.flags import ALL, CHANGES, EVERYWHERE, OF_COMMANDS, REACH, Flag
 
 _WIDTH = 100
+_LINK = re.compile("`[^`]+ <([^>]+)>`__")
+"""A link of the page on which the texts of the reference stand."""
 
 
 def text() -> str:
@@ -23,7 +26,7 @@ def of_command(name: str) -> str:
     texts = command.reference or tuple(line for _, line in command.usage)
     lines: list[str] = []
     for (form, _), full in zip(command.usage, texts, strict=True):
-        plain = f"{full[:1].upper()}{full[1:]}.".replace("``", "")
+        plain = _LINK.sub(r"docs/reference/\1", f"{full[:1].upper()}{full[1:]}.").replace("``", "")
         lines += [f"Usage: daprdockrcmd {form}", "", *wrap(plain, _WIDTH, break_on_hyphens=False), ""]
     taken = [flag for flag in ALL if flag.name in command.flags]
     if taken:

@@ -19,5 +19,5 @@ COMMAND = Command(
     offline=completion,
     word="SHELL",
     choices=SHELLS,
-    reference=("print the completion script for ``bash``, ``zsh`` or ``fish``: see below",),
+    reference=("print the completion script for ``bash``, ``zsh`` or ``fish``, which the shell loads at its start",),
 )

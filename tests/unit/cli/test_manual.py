@@ -39,6 +39,7 @@ class CommandTests(SynchronousTestCase):
         """Each command has its forms, its own flags and an example there, within 100 columns, and without markup."""
         for name in WORDS:
             page = manual.of_command(name)
+            self.assertNotRegex(page, "`|see below", name)
             command = load(name)
             self.assertEqual([form for form, _ in command.usage if f"Usage: daprdockrcmd {form}\n" not in page], [])
             self.assertEqual([flag for flag in command.flags if f"  -{flag}" not in page], [])
