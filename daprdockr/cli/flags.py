@@ -70,7 +70,8 @@ OF_COMMANDS = (
     Flag(
         "f",
         "FILE",
-        "definitions in JSON or YAML: a file, a directory, or - for stdin; several -f are read together",
+        "definitions in JSON or YAML, or a Compose file: a file, a directory, or - for stdin; several -f are read"
+        " together",
         "definitions in JSON or YAML for {commands}: a file, which may have many (a list, or documents divided by"
         " ``---``), a directory, of which ``*.json``, ``*.yaml`` and ``*.yml`` are read, or ``-`` for stdin; several"
         " ``-f`` are read together",
@@ -176,9 +177,8 @@ OF_COMMANDS = (
     Flag(
         "timeout",
         "SECONDS",
-        "how long wait, apply and drain -wait wait (default 60)",
-        "seconds that ``wait``, ``drain -wait`` and ``apply`` wait, without ``-wait`` for what ``After`` names; 60 by"
-        " default",
+        "how many seconds {commands} may wait (default 60)",
+        "seconds that {commands} may wait, ``apply`` without ``-wait`` for what ``After`` names; 60 by default",
     ),
 )
 
