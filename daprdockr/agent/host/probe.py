@@ -10,7 +10,7 @@ import treq
 from attrs import field, frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionAborted
+from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionAborted, DNSLookupError
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as StreamProtocol
 from twisted.logger import Logger
@@ -37,6 +37,7 @@ from daprdockr.model.wanted.health import Health
 from daprdockr.runtime.pool import Pool
 
 _MAX_BODY = 64 * 1024
+_LATE = "there is no answer in time"
 _MAX_HEAD = 64 * 1024
 _OF_THIS_HOST = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 """The errors of a connection that was not tried, because this host has no file, memory or port left for it."""
@@ -153,6 +154,8 @@ class RealProbe:
             if any(reason.check(ConnectionAborted) for reason in error.reasons):  # by ``_Bounded``, and by nothing else
                 raise ValueError(f"the answer has a head of more than {_MAX_HEAD} bytes") from None
             return _without_answer(error)
+        except (DNSLookupError, ConnectingCancelledError):  # the time was over before it was connected
+            return _LATE
         return None if 200 <= response.code < 400 else f"status {response.code}"
 
     async def _exec(self, target: Target) -> str | None:
@@ -191,7 +194,7 @@ def _sent(check: Health) -> Iterator[tuple[str, str]]:
 def _without_answer(error: ResponseFailed) -> str:
     """Return what went wrong, in words: the text of the error itself is not for people."""
     if any(reason.check(CancelledError) for reason in error.reasons):
-        return "there is no answer in time"
+        return _LATE
     if any(reason.check(ParseError) for reason in error.reasons):
         return "the answer is not HTTP"
     is_silent = isinstance(error, ResponseNeverReceived)
