@@ -170,10 +170,7 @@ class Loading:
         if not depth:
             raise wrong(place, path, f"it leads through more than {DEEPEST} services: it goes round in a circle")
         extends = own["extends"] if isinstance(own["extends"], PlacedMap) else PlacedMap([("service", own["extends"])])
-        services, (base, file) = (
-            as_table(tree.get("services")),
-            (text(extends.get("service") or ""), extends.get("file")),
-        )
+        services, base, file = as_table(tree.get("services")), text(extends.get("service") or ""), extends.get("file")
         if file is not None:
             name = text(file)
             directory = posixpath.dirname(name)

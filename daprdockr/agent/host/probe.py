@@ -36,8 +36,8 @@ from daprdockr.model.seams import Engine
 from daprdockr.model.wanted.health import Health
 from daprdockr.runtime.pool import Pool
 
-_MAX_BODY = 64 * 1024
 _LATE = "there is no answer in time"
+_MAX_BODY = 64 * 1024
 _MAX_HEAD = 64 * 1024
 _OF_THIS_HOST = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 """The errors of a connection that was not tried, because this host has no file, memory or port left for it."""
