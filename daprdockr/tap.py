@@ -14,8 +14,11 @@ Note [What Python need not search]
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import time
+from collections.abc import MutableMapping
+from functools import partial
 from typing import Any
 
 from twisted.application.service import IService
@@ -25,12 +28,15 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 
 from daprdockr import __version__
+from daprdockr.agent.reporting.conditions import lines
+from daprdockr.agent.reporting.systemd import ReportToSystemd
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.options import Options
 from daprdockr.model.errors import BadInput
 from daprdockr.process.cores import keep_memory_out_of_cores
 from daprdockr.runtime.agent_log import observer
 from daprdockr.runtime.library_logs import join_logs
+from daprdockr.runtime.notify_socket import NotifySocket
 from daprdockr.runtime.sequence import Sequence
 from daprdockr.wiring.composition import compose
 from daprdockr.wiring.real import real
@@ -38,7 +44,9 @@ from daprdockr.wiring.real import real
 __all__ = ["Options", "makeService"]
 
 
-def makeService(options: Options, reactor: Any = None) -> IService:  # noqa: N802  Twisted's name
+def makeService(  # noqa: N802  Twisted's name
+    options: Options, reactor: Any = None, environment: MutableMapping[str, str] = os.environ
+) -> IService:
     """Return the agent; a mistake in its surroundings ends the program with one line."""
     join_logs()
     if reactor is None:
@@ -48,15 +56,20 @@ def makeService(options: Options, reactor: Any = None) -> IService:  # noqa: N80
     reactor.seconds = time.monotonic  # Note [Monotonic time]
     settings = options.settings()
     state = StateDir(settings.state_dir)
+    notify = NotifySocket.taken_from(environment)  # before anybody else gets this environment
     try:
         state.lock()
         log = None if options.parent is None else observer(settings.log_format, options.parent, reactor, sys.stdout)
         agent = Agent(settings.node, state, log)
-        for service in compose(settings, state, real(settings, state, reactor)).services:
-            service.setServiceParent(agent)
+        composition = compose(settings, state, real(settings, state, reactor))
     except BadInput as error:
         state.unlock()
         raise SystemExit(f"daprdockr: {error}") from None
+    for service in composition.services:
+        service.setServiceParent(agent)
+    if notify is not None:
+        troubles = partial(lines, composition.judged)
+        ReportToSystemd(reactor=reactor, notify=notify, troubles=troubles).setServiceParent(agent)
     return agent
 
 

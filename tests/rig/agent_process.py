@@ -75,22 +75,28 @@ class AgentProcess:
         self.spawn(ttl)
         until(self.is_well, seen=lambda: f"the agent is not well:\n{self.log[-3000:]}")
 
-    def spawn(self, ttl: int = 2) -> None:
+    def words(self, ttl: int = 2) -> list[str]:
+        """Return the command line of the agent, with a lease of ``ttl`` seconds."""
         command = [*self._within, str(PROGRAMS / "twistd"), "-n", "--pidfile=", "daprdockr"]
         command += ["--etcd", self.etcd, "--docker", self.engine, "--node", self.node, "--host", self.address]
-        command += ["--dns", f"127.0.0.1:{self.dns_port}", "--http", f"127.0.0.1:{self.http_port}"]
-        command += [
-            "--api",
-            f"127.0.0.1:{self.api_port}",
-            "--peer",
-            f"127.0.0.1:{self.peer_port}",
-            "--state-dir",
-            str(self.state),
+        for listener, port in (("dns", self.dns_port), ("http", self.http_port), ("api", self.api_port)):
+            command += [f"--{listener}", f"127.0.0.1:{port}"]
+        command += ["--peer", f"127.0.0.1:{self.peer_port}", "--state-dir", str(self.state)]
+        return [
+            *command,
+            "--prefix",
+            f"/{self.group}",
+            "--lease-ttl",
+            str(ttl),
+            "--dns-upstream",
+            "none",
+            *self.options,
         ]
-        command += ["--prefix", f"/{self.group}", "--lease-ttl", str(ttl), "--dns-upstream", "none", *self.options]
+
+    def spawn(self, ttl: int = 2) -> None:
         with (self.home / "agent.log").open("ab") as log:
             self._process = subprocess.Popen(
-                command,
+                self.words(ttl),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -123,6 +123,14 @@ class OrderTests(TapCase):
         (pruning,) = (part for part in agent if isinstance(part, Pruning))
         self.assertFalse(pruning._is_certain())
 
+    def test_systemd(self) -> None:
+        """systemd's socket is for the agent alone, which reports last and, as it stops, first."""
+        environment = {"NOTIFY_SOCKET": f"@daprdockr-tap-{os.getpid()}", "HOME": "/"}
+        agent = makeService(self.options("--api=off", "--peer=off"), self.reactor, environment)
+        assert isinstance(agent, Agent)
+        self.addCleanup(agent._state.unlock)
+        self.assertEqual((self.parts(agent)[-1], environment), ("ReportToSystemd", {"HOME": "/"}))
+
 
 class NothingYetTests(TapCase):
     """Before the fork."""

@@ -3,7 +3,7 @@ Hosts as their operator finds them: a Docker Engine runs, and nothing else until
 
 ``/etc`` is a copy of this machine's that each host may change, and ``/var/lib`` is its own; both survive a power cut.
 There is no systemd: of ``systemctl`` there is what a guide needs, which starts etcd as Debian's unit does, and the
-agent as ``etc/daprdockr.service`` does.
+agent as ``etc/daprdockr.service`` does, and returns when that says that it is ready.
 """
 
 from __future__ import annotations
@@ -52,12 +52,24 @@ etcd)
 daprdockr)
     mkdir -p /var/lib/daprdockr
     DOCKER_HOST=@ENGINE@
+    ! grep -q '^Type=notify$' @UNIT@ || NOTIFY_SOCKET=/run/daprdockr.notify
     . /etc/daprdockr/daprdockr.env
     set -- $(sed -n 's|$DAPRDOCKR_OPTIONS||; s|^ExecStart=/opt/daprdockr/bin/|@BIN@/|p' @UNIT@) $DAPRDOCKR_OPTIONS ;;
 esac
 set +a
 setsid --fork sh -c 'echo $$ >"$0"; exec "$@"' "/run/$unit.pid" "$@" >>"@LOGS@/$unit.log" 2>&1 </dev/null
 until [ -s "/run/$unit.pid" ]; do sleep 0.01; done
+[ -z "$NOTIFY_SOCKET" ] || exec @BIN@/python -c '@READY@' "$NOTIFY_SOCKET"
+"""
+
+READY = """
+import os, socket, sys
+systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+systemd.bind(sys.argv[1])
+systemd.settimeout(90)
+while b"READY=1" not in systemd.recv(4096).split(b"\\n"):
+    pass
+os.unlink(sys.argv[1])
 """
 
 
@@ -82,6 +94,7 @@ class BareHosts:
         host.machine.run("sh", "-c", DISKS, "sh", str(host.directory), inside=INSIDE)
         systemctl = host.directory / "bin/systemctl"
         names = {"@ENGINE@": host.engine, "@BIN@": str(BIN), "@UNIT@": str(UNIT), "@LOGS@": str(host.directory)}
+        names["@READY@"] = READY
         text = SYSTEMCTL
         for name, value in names.items():
             text = text.replace(name, value)
