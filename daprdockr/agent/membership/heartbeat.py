@@ -8,7 +8,8 @@ Note [When a lease is certain]
 
 Note [The lease outlives the agent]
     An agent's stop or crash does not end the lease; its id is in the state directory, and the next agent resumes it if
-    it comes within the TTL. Then no claim changed hands, no name left DNS. The id is written concurrently with the
+    it comes within the TTL. Then no claim changed hands, no name left DNS. A stop ends with a beat, which leaves the
+    next agent all of the TTL, unless etcd did not answer the beat before. The id is written concurrently with the
     beats, never before one: a disk that hangs would otherwise end the lease that it should have kept.
 """
 
@@ -117,7 +118,16 @@ class Heartbeat(Service):
         super().stopService()
         if self._loop.running:
             self._loop.stop()
+        if self._ended is not None:
+            self._ended.addCallback(lambda _: Deferred.fromCoroutine(self._last_beat()))
         return self._ended
+
+    async def _last_beat(self) -> None:
+        if self.lease and self._found is None and not self._beating:
+            try:
+                await self._renew()
+            except EtcdError:
+                self.log.info("etcd did not answer the last beat: the next agent has less time to take the lease over")
 
     async def revoke(self) -> None:
         """End the lease, and with it all claims of this node: for an agent that removes its containers."""

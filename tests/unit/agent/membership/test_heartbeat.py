@@ -14,6 +14,7 @@ from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.agent.membership.kept_lease import KeptLease
 from daprdockr.agent.membership.registration import Registration
 from daprdockr.agent.statedir import StateDir
+from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.stored.entries import Delete, Entry
 from daprdockr.model.stored.node import NodeRecord
@@ -231,6 +232,34 @@ class LeaseTests(HeartbeatCase):
         self.assertEqual(self.store.calls, [])
         self.assertEqual(self.entry.lease, self.state.read_lease())
 
+    def test_last_beat(self) -> None:
+        """A stop leaves the next agent all of the TTL, however long ago the last beat was."""
+        beat = self.started()
+        self.advance(1.5)
+        self.stop(beat)
+        self.advance(TTL - 0.5)
+        self.assertEqual(self.started().lease, beat.lease)
+
+    def test_stop_without_etcd(self) -> None:
+        """A stop does not wait for an etcd that did not answer before, and ends when the last beat itself fails."""
+        beat = self.started()
+        self.store.fault = EtcdUnavailable("away")
+        self.advance(2)
+        self.store.calls.clear()
+        self.stop(beat)
+        self.assertEqual(self.store.calls, [])
+        other = self.started()
+        self.store.fault = EtcdUnavailable("away")
+        self.stop(other)
+        self.assertIsNone(self.store.fault)
+
+    def test_stop_of_a_lost_lease(self) -> None:
+        """A stop takes no new lease in the place of one that has ended."""
+        beat = self.started()
+        self.store.revoke(beat.lease)
+        self.stop(beat)
+        self.assertEqual((beat.lease, self.store.get(KEY)), (0, None))
+
     def test_stop_during_a_beat(self) -> None:
         """A stop waits for the beat in flight."""
         run = HeldRun()
@@ -239,7 +268,7 @@ class LeaseTests(HeartbeatCase):
         stopped = beat.stopService()
         assert stopped is not None
         self.assertNoResult(stopped)
-        for name in ("read_lease", "grant", "write_lease", "commit"):
+        for name in ("read_lease", "grant", "write_lease", "commit", "keep_alive"):
             self.assertNoResult(stopped)
             run.end(name)
         self.successResultOf(stopped)
