@@ -24,7 +24,17 @@ from attrs import field, frozen
 
 from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.credentials import CertificateFiles
-from daprdockr.etcd.stubs import AuthStub, ClusterStub, KVStub, LeaseStub, MaintenanceStub, WatchStub, grpc, promotion
+from daprdockr.etcd.stubs import (
+    AuthStub,
+    ClusterStub,
+    KVStub,
+    LeaseStub,
+    MaintenanceStub,
+    WatchStub,
+    grpc,
+    promotion,
+    renewal,
+)
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
 
 _log = logging.getLogger(__name__)
@@ -60,6 +70,7 @@ _STUBS = {
     "cluster": ClusterStub,
     "maintenance": MaintenanceStub,
     "promote": promotion,
+    "renew": renewal,
 }
 
 
@@ -75,6 +86,7 @@ class EtcdChannel:
     cluster: Any = field(init=False)
     maintenance: Any = field(init=False)
     promote: Any = field(init=False)
+    renew: Any = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         for name, stub in _STUBS.items():

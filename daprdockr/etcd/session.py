@@ -43,6 +43,9 @@ RETIREMENT = 30.0
 SHORTEST = 0.05
 """The shortest timeout of an attempt, even after the deadline, in seconds."""
 
+HAS_LEADER = ("hasleader", "true")
+"""Requires a leader of a member; etcd's own name for it."""
+
 Method = Callable[[EtcdChannel], Callable[..., Any]]
 """Selects one remote procedure from a lane's stubs."""
 
@@ -101,7 +104,7 @@ class Session:
         """
         Open a stream without an end, which breaks when its member has no leader, so that a partitioned member is left.
         """
-        return method(lane)(requests, metadata=(*self.metadata(token), ("hasleader", "true")))
+        return method(lane)(requests, metadata=(*self.metadata(token), HAS_LEADER))
 
     def lane(self) -> tuple[int, EtcdChannel]:
         """Return the choice and its lane."""

@@ -20,7 +20,7 @@ from daprdockr.etcd.credentials import CertificateFiles
 from daprdockr.etcd.errors import code_of
 from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.pages import Lister, Pace
-from daprdockr.etcd.session import Session
+from daprdockr.etcd.session import HAS_LEADER, Metadata, Session
 from daprdockr.etcd.stubs import (
     LeaseGrantRequest,
     LeaseKeepAliveRequest,
@@ -84,7 +84,7 @@ class EtcdStore:
 
     def keep_alive(self, lease: int) -> int:
         answer = self._session.call(
-            _keep_alive_once,
+            _renewal,
             LeaseKeepAliveRequest(ID=lease),
             deadline=self._session.deadline(),
             repeatable=True,
@@ -128,16 +128,11 @@ class EtcdStore:
         return self._session.call(method, request, deadline=self._session.deadline())
 
 
-def _keep_alive_once(lane: EtcdChannel) -> Callable[..., Any]:
-    """Renew once: etcd renews over a stream only, and this stream carries one request and one answer."""
+def _renewal(lane: EtcdChannel) -> Callable[..., Any]:
+    """Renew once, at a member that has a leader."""
 
-    def send(request: Any, **options: Any) -> Any:
-        metadata = (*options.pop("metadata"), ("hasleader", "true"))
-        call = lane.lease.LeaseKeepAlive(iter((request,)), metadata=metadata, **options)
-        try:
-            answer = next(call, None)
-        finally:
-            call.cancel()
+    def send(request: Any, metadata: Metadata, **options: Any) -> Any:
+        answer = lane.renew(request, metadata=(*metadata, HAS_LEADER), **options)
         if answer is None:
             raise EtcdUnavailable("etcd ended the renewal of a lease without an answer: try again")
         return answer

@@ -33,6 +33,7 @@ try:
         KVStub,
         LeaseGrantRequest,
         LeaseKeepAliveRequest,
+        LeaseKeepAliveResponse,
         LeaseRevokeRequest,
         LeaseStub,
         MaintenanceStub,
@@ -73,6 +74,7 @@ __all__ = [
     "KVStub",
     "LeaseGrantRequest",
     "LeaseKeepAliveRequest",
+    "LeaseKeepAliveResponse",
     "LeaseRevokeRequest",
     "LeaseStub",
     "MaintenanceStub",
@@ -100,6 +102,7 @@ __all__ = [
     "kv",
     "learning",
     "promotion",
+    "renewal",
     "used_bytes",
 ]
 
@@ -149,6 +152,18 @@ def promotion(channel: Any) -> Any:
         "/etcdserverpb.Cluster/MemberPromote",
         request_serializer=MemberRemoveRequest.SerializeToString,
         response_deserializer=MemberListResponse.FromString,
+    )
+
+
+def renewal(channel: Any) -> Any:
+    """
+    Return the call that renews a lease once. etcd defines it as two streams, which on the wire looks the same, and as
+    such gRPC starts two threads for each call.
+    """
+    return channel.unary_unary(
+        "/etcdserverpb.Lease/LeaseKeepAlive",
+        request_serializer=LeaseKeepAliveRequest.SerializeToString,
+        response_deserializer=LeaseKeepAliveResponse.FromString,
     )
 
 

@@ -106,9 +106,15 @@ class MemberTests(FaultCase):
         members = self.start()
         store = self.connect(members.access, timeout=1.0)
         listener = self.follow(store)
+        lease = store.grant(60).id
         members.kill(0)
         members.kill(1)
-        for call in (lambda: store.get("/p/a"), lambda: store.put("/p/a", b""), lambda: store.list("/p/")):
+        for call in (
+            lambda: store.get("/p/a"),
+            lambda: store.put("/p/a", b""),
+            lambda: store.list("/p/"),
+            lambda: store.keep_alive(lease),
+        ):
             error = self.assertRaises(EtcdUnavailable, call)
             self.assertIn(members.url(2), str(error))
         until(lambda: not listener.told.empty())
@@ -118,6 +124,7 @@ class MemberTests(FaultCase):
         members.wait_healthy()
         self.repeat(lambda: store.put("/p/b", b""))
         self.until_told(listener, "/p/b")
+        self.assertEqual(store.keep_alive(lease), 60)
 
 
 class HistoryTests(FaultCase):
@@ -218,6 +225,17 @@ class AuthenticationTests(FaultCase):
         guest = self.connect(Access.parse(members.urls, user="guest", password="guest"))
         self.assertRaises(EtcdRefused, guest.put, "/p/a", b"")
         self.assertRaises(EtcdRefused, take, guest.watch("/p/", 0), 1)
+
+    def test_beats(self) -> None:
+        """A beat has a token too, and a new one once the members have forgotten it."""
+        members = self.start(1, password="secret")
+        store = self.connect(members.access)
+        lease = store.grant(60).id
+        self.assertEqual(store.keep_alive(lease), 60)
+        members.kill(0)
+        members.start(0)
+        members.wait_healthy()
+        self.assertEqual(self.repeat(lambda: store.keep_alive(lease)), 60)
 
 
 class TlsTests(FaultCase):

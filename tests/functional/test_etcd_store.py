@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import uuid
 
@@ -43,3 +44,17 @@ class EtcdStoreContractTests(contract.StoreContract):
             watch = self.store.watch(self.prefix, self.store.put(self.key("a"), b""))
             self.assertEqual(len(contract.changes(contract.take(watch, 1))), 1)
         until(lambda: threading.active_count() <= before)
+
+    def test_beat(self) -> None:
+        """A beat starts no thread."""
+        lease = self.store.grant(60).id
+        started: list[str] = []
+
+        def note(*event: object) -> None:
+            started.append(threading.current_thread().name)
+            sys.setprofile(None)
+
+        self.addCleanup(threading.setprofile, threading.getprofile())
+        threading.setprofile(note)
+        self.assertEqual(self.store.keep_alive(lease), 60)
+        self.assertEqual(started, [])
