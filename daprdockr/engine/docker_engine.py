@@ -24,6 +24,7 @@ from daprdockr.engine.clients import EngineClients
 from daprdockr.engine.documents import documents
 from daprdockr.engine.failures import FOREIGN, asking, not_pulled, pull_failure
 from daprdockr.engine.inspected import InspectedContainers
+from daprdockr.engine.questions import EngineQuestions
 from daprdockr.engine.stream import DockerEvents
 from daprdockr.model.errors import (
     BadInput,
@@ -75,8 +76,7 @@ class DockerEngine:
         self._others: frozenset[tuple[str, int]] = frozenset()
         self.pull_timeout = pull_timeout
         self._clients = EngineClients(url, timeout)
-        self._pings = EngineClients(url, PING_TIMEOUT)
-        self._questions = EngineClients(url, PING_TIMEOUT)
+        self._questions = EngineQuestions(url, PING_TIMEOUT)
         self._clock = clock
         self._inspected = InspectedContainers()
         self._left: dict[str, float] = {}
@@ -129,14 +129,9 @@ class DockerEngine:
 
     def ping(self) -> None:
         """Return if the Engine answers at all. :raises EngineUnavailable: it did not within ``PING_TIMEOUT``."""
-        asked = self._clock()
         try:
-            with asking("answer a ping"), self._pings.borrowed() as client:
-                client.ping()
-        except EngineUnavailable:
-            self._pings.lost()
-            if self._clock() - asked < PING_TIMEOUT:
-                raise
+            self._questions.ask("/_ping", "answer a ping")
+        except EngineSilent:
             text = f"the Docker Engine hangs, a ping was not answered within {PING_TIMEOUT} s: restart it"
             raise EngineUnavailable(text) from None
 
@@ -146,14 +141,9 @@ class DockerEngine:
 
         :raises EngineSilent: it did not within ``PING_TIMEOUT``.
         """
-        asked = self._clock()
         try:
-            with asking("ask its containerd"), self._questions.borrowed() as client:
-                client.version()
-        except EngineUnavailable:
-            self._questions.lost()
-            if self._clock() - asked < PING_TIMEOUT:  # which is also how long a new client waits for an answer
-                raise
+            self._questions.ask("/version", "ask its containerd")
+        except EngineSilent:
             text = f"the Docker Engine hangs, its containerd did not answer within {PING_TIMEOUT} s: restart it"
             raise EngineSilent(text) from None
 
@@ -298,7 +288,6 @@ class DockerEngine:
     def close(self) -> None:
         """Close all connections; later calls raise EngineUnavailable."""
         self._clients.close()
-        self._pings.close()
         self._questions.close()
 
     @contextmanager

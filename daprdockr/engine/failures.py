@@ -89,7 +89,11 @@ def classed(error: BaseException, doing: str) -> EngineError:
     # Status 404 also says that a network or the program inside the image is missing.
     if isinstance(error, NotFound) and "no such container" in text.lower():
         return ContainerAbsent(text)
-    status = error.response.status_code if error.response is not None else 0
+    return refusal(text, error.response.status_code if error.response is not None else 0, doing)
+
+
+def refusal(text: str, status: int, doing: str) -> EngineError:
+    """Return our error for an answer with this status and text, which is about no container and no image."""
     if status == 503 or ENDING.search(text):
         return EngineUnavailable(f"the Docker Engine was not ready to {doing}: {text}")
     if _NAME_TAKEN.search(text):
