@@ -68,7 +68,7 @@ def _dns(base: Foundation, around: Surroundings) -> DnsServer:
         listen=[Endpoint(address, port) for address, port in settings.dns],
         allow=settings.dns_allow,
         whom=forwarding(base, named if followed is None else followed.value),
-        host_addresses=base.outside.machine.addresses,
+        host_addresses=base.outside.machine.addresses.recent,
     )
 
 

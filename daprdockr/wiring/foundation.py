@@ -135,9 +135,13 @@ def _follow(base: Foundation, what: str, read: Callable[[], T], first: T) -> Fol
 
 
 def own_addresses(machine: Machine) -> frozenset[str]:
-    """Return the addresses of this host now; none if the kernel does not say."""
+    """Return the addresses of this host, as of some seconds ago; none if the kernel does not say."""
+    return _said(machine.addresses.recent)
+
+
+def _said(read: Callable[[], frozenset[str]]) -> frozenset[str]:
     try:
-        return machine.addresses()
+        return read()
     except OSError:
         return frozenset()
 
@@ -149,9 +153,9 @@ def _whereabouts(base: Foundation) -> Followed[Whereabouts]:
     def read() -> Whereabouts:
         """:raises NotFound: this host has no default route for now."""
         published = settings.host if settings.host_given else (machine.default_address(),)
-        return Whereabouts.of(published, own_addresses(machine))
+        return Whereabouts.of(published, _said(machine.addresses.now))
 
-    return _follow(base, "where this node is", read, Whereabouts.of(settings.host, own_addresses(machine)))
+    return _follow(base, "where this node is", read, Whereabouts.of(settings.host, _said(machine.addresses.now)))
 
 
 def _cluster_keys(base: Foundation) -> Followed[tuple[PrivateKey, ...]]:
@@ -224,7 +228,7 @@ def _upstreams(base: Foundation) -> Followed[tuple[Endpoint, ...]]:
 
     def read() -> tuple[Endpoint, ...]:
         wildcard = listened & {"0.0.0.0", "::"}
-        own = listened | machine.addresses() if wildcard else listened
+        own = listened | machine.addresses.recent() if wildcard else listened
         text = read_given(machine.resolv_conf).decode("utf-8", "replace")
         found = upstreams(text, own)
         if not found:

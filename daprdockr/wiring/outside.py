@@ -47,17 +47,27 @@ class Chance:
 
 
 @frozen
+class Addresses:
+    """
+    ``now`` returns the addresses of this machine's interfaces, and ``recent`` those of some seconds ago, which is
+    cheaper; both raise OSError where the kernel does not say.
+    """
+
+    now: Callable[[], frozenset[str]]
+    recent: Callable[[], frozenset[str]]
+
+
+@frozen
 class Machine:
     """
-    ``identity`` is the machine id, "" where there is none; ``mark`` differs on each running machine. ``addresses``
-    returns those of the interfaces now, and raises OSError where the kernel does not say; ``default_address`` returns
-    that of the default route. ``guard`` runs the guard of this state directory.
+    ``identity`` is the machine id, "" where there is none; ``mark`` differs on each running machine.
+    ``default_address`` returns that of the default route. ``guard`` runs the guard of this state directory.
     """
 
     identity: str
     mark: str
     environment: Mapping[str, str]
-    addresses: Callable[[], frozenset[str]]
+    addresses: Addresses
     default_address: Callable[[], str]
     resolv_conf: Path
     guard: GuardProcess

@@ -19,7 +19,7 @@ from daprdockr.agent.reconcile.other_nodes import FETCH_THREADS
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.address import default_address
 from daprdockr.arguments.settings import Settings
-from daprdockr.dns.listening.addresses import host_addresses
+from daprdockr.dns.listening.addresses import SharedAddresses, host_addresses
 from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.engine.events import EventConsumer, EventListener
 from daprdockr.engine.images import EngineImages
@@ -35,6 +35,7 @@ from daprdockr.peer.admission import IMAGES
 from daprdockr.planning.handing import BRANCHES
 from daprdockr.runtime.workers import Workers
 from daprdockr.wiring.outside import (
+    Addresses,
     Administration,
     Chance,
     Clocks,
@@ -125,11 +126,12 @@ def _secret() -> int:
 
 
 def _machine(state: StateDir, reactor: Any, guard: Workers, environment: Mapping[str, str]) -> Machine:
+    addresses = SharedAddresses(host_addresses, reactor.seconds)
     return Machine(
         identity=machine_id(),
         mark=this_machine(),
         environment=environment,
-        addresses=host_addresses,
+        addresses=Addresses(now=addresses.now, recent=addresses),
         default_address=default_address,
         resolv_conf=Path("/etc/resolv.conf"),
         guard=guard_process(state, guard, reactor, dict(environment)),

@@ -53,7 +53,18 @@ from daprdockr.runtime.pool import Run
 from daprdockr.runtime.sequence import Sequence
 from daprdockr.runtime.workers import Workers
 from daprdockr.wiring.composition import Composition, compose
-from daprdockr.wiring.outside import Chance, Clocks, Docker, EnginePools, Etcd, EtcdPools, Machine, Outside, Pools
+from daprdockr.wiring.outside import (
+    Addresses,
+    Chance,
+    Clocks,
+    Docker,
+    EnginePools,
+    Etcd,
+    EtcdPools,
+    Machine,
+    Outside,
+    Pools,
+)
 from tests.build.settings import settings
 from tests.build.values import KEYS
 from tests.fakes.engine import MemoryEngine
@@ -254,7 +265,7 @@ class MemoryAgent:
             identity=machine_id(),
             mark=self.machine,
             environment={},
-            addresses=lambda: self.interfaces,
+            addresses=Addresses(lambda: self.interfaces, lambda: self.interfaces),
             default_address=lambda: self.routed_from,
             resolv_conf=Path(os.devnull),
             guard=memory_guard(self.clock, self.state, guard.process, guard.processes, guard_pool, guard.memory),

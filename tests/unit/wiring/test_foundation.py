@@ -14,7 +14,7 @@ from daprdockr.etcd.address import Access
 from daprdockr.sealing.boxes import PrivateKey
 from daprdockr.sealing.key_file import create_keys
 from daprdockr.wiring.foundation import Surroundings, foundation, own_addresses, surroundings
-from daprdockr.wiring.outside import Machine
+from daprdockr.wiring.outside import Addresses, Machine
 from daprdockr.wiring.real import real
 from tests.build.pairs import self_signed
 from tests.build.settings import settings
@@ -37,7 +37,8 @@ class SurroundingsTests(SynchronousTestCase):
         chosen = settings("a", self.home / "state", **changed)
         state = StateDir(chosen.state_dir)
         outside = real(chosen, state, LoopClock())
-        machine = evolve(outside.machine, resolv_conf=self.resolv_conf, addresses=lambda: addresses)
+        here = Addresses(lambda: addresses, lambda: addresses)
+        machine = evolve(outside.machine, resolv_conf=self.resolv_conf, addresses=here)
         return surroundings(foundation(chosen, state, evolve(outside, machine=machine)))
 
     def written(self, name: str, text: str) -> Path:
@@ -104,5 +105,15 @@ class SurroundingsTests(SynchronousTestCase):
     def test_own_addresses(self) -> None:
         """A kernel that does not say which addresses this host has leaves the agent without them, and alive."""
         outside = real(settings("a", self.home / "state"), StateDir(self.home / "state"), LoopClock())
-        machine: Machine = evolve(outside.machine, addresses=unknown)
+        machine: Machine = evolve(outside.machine, addresses=Addresses(unknown, unknown))
         self.assertEqual(own_addresses(machine), frozenset())
+
+    def test_shared_addresses(self) -> None:
+        """The parts of an agent share a reading of the addresses, which its whereabouts renew."""
+        clock = LoopClock()
+        machine = real(settings("a", self.home / "state"), StateDir(self.home / "state"), clock).machine
+        first = own_addresses(machine)
+        self.assertIs(own_addresses(machine), first)
+        read = machine.addresses.now()
+        self.assertIsNot(read, first)
+        self.assertIs(own_addresses(machine), read)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.dns.endpoint import Endpoint
-from daprdockr.dns.listening.addresses import host_addresses, parse_fib_trie, parse_if_inet6
+from daprdockr.dns.listening.addresses import SHARED, SharedAddresses, host_addresses, parse_fib_trie, parse_if_inet6
 
 FIB_TRIE = """Main:
   +-- 0.0.0.0/0 3 0 5
@@ -59,6 +60,28 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual({"127.0.0.1", "192.0.2.2"}, host_addresses(root))
         (root / "if_inet6").write_text(IF_INET6)
         self.assertEqual({"127.0.0.1", "192.0.2.2", "::1", "fd00::2"}, host_addresses(root))
+
+    def test_shared(self) -> None:
+        """All who want the addresses within some seconds share a reading; another one, on demand, is shared too."""
+        clock, readings = Clock(), iter(map(frozenset, ({"a"}, {"b"}, {"c"}, {"d"})))
+        addresses = SharedAddresses(lambda: next(readings), clock.seconds)
+        found = [min(addresses()) for _ in range(5)]
+        clock.advance(SHARED)
+        found += [min(addresses()), min(addresses()), min(addresses.now()), min(addresses())]
+        self.assertEqual(found, ["a"] * 5 + ["b", "b", "c", "c"])
+
+    def test_not_shared(self) -> None:
+        """A kernel that does not say is asked each time."""
+        asked: list[None] = []
+
+        def read() -> frozenset[str]:
+            asked.append(None)
+            raise OSError
+
+        addresses = SharedAddresses(read, Clock().seconds)
+        for _ in range(2):
+            self.assertRaises(OSError, addresses)
+        self.assertEqual(len(asked), 2)
 
     def test_endpoints(self) -> None:
         """An endpoint is written as in a URL."""
