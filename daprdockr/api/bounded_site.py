@@ -108,8 +108,8 @@ class BoundedSite(Site):
     _open: dict[BoundedChannel, None]
 
     def startFactory(self) -> None:
+        # That of twisted.web is not called: it makes the date of log lines anew each second, whether or not one comes.
         self._open = {}
-        super().startFactory()
 
     def opened(self, channel: BoundedChannel) -> None:
         """Add a connection; if there are too many the oldest is closed."""

@@ -52,6 +52,10 @@ class BoundedSiteTests(SynchronousTestCase):
         self.assertTrue(head.startswith(b"HTTP/1.1 200 OK\r\n") and head.endswith(b"\r\n\r\n"), head)
         self.assertEqual(logged, [])
 
+    def test_at_rest(self) -> None:
+        """Nothing is done at times while there is no client."""
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_a_body(self) -> None:
         """A client that announces a body is refused at the end of the header; the body is dropped unread."""
         for header in (b"Content-Length: 1000000000", b"Transfer-Encoding: chunked"):
