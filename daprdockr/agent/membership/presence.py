@@ -103,6 +103,7 @@ class Presence:
         address that it publishes is another machine's.
         """
         host, refused, where = self.host, self.obstacles.refused(), self.now.where()
+        certificates, peer = self.now.certificates(), self.now.peer()
         unready = self._unready(steady)
         return NodeRecord(
             addresses=where.addresses,
@@ -122,10 +123,10 @@ class Presence:
             machine=self.node.machine,
             keys=tuple(sorted(self.now.keys())),
             keyless=self.now.keyless(),
-            certificates=self.now.certificates().files,
-            uncertified=self.now.certificates().troubles,
-            peer=self.now.peer().address,
-            fingerprint=self.now.peer().fingerprint,
+            certificates=certificates.files,
+            uncertified=certificates.troubles,
+            peer=peer.address,
+            fingerprint=peer.fingerprint,
             etcd=self.now.etcd(),
         )
 

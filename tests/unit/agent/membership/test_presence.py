@@ -6,7 +6,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.host.failures import Failures
-from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, OfThisMoment, Presence
+from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, OfThisMoment, PeerPlace, Presence
 from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.entries import Entry, Listing
@@ -56,6 +56,13 @@ class PresenceTests(SynchronousTestCase):
         self.assertEqual(NodeRecord.decode(self.presence(True).encode()).keys, ("k1", "k2"))
         self.keyless = "the cluster key /x cannot be read"
         self.assertEqual(NodeRecord.decode(self.presence(True).encode()).keyless, self.keyless)
+
+    def test_peer(self) -> None:
+        """A record says where sessions are taken, and which certificate is shown there, as of one moment."""
+        places = iter(PeerPlace(f"10.0.0.{number}:7000", f"f{number}") for number in range(9))
+        now = evolve(self.presence.now, peer=lambda: next(places))
+        record = evolve(self.presence, now=now)(True)
+        self.assertEqual((record.peer, record.fingerprint), ("10.0.0.0:7000", "f0"))
 
     def test_beats(self) -> None:
         """Without enough good beats it is not ready."""
