@@ -15,7 +15,7 @@ import pwd
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from daprdockr.cli.absent import NoSuchService
 from daprdockr.cli.request import Request
@@ -35,11 +35,15 @@ LEFT = 30 * 86400
 
 @frozen
 class Definitions:
-    """:ivar clock: wall-clock seconds."""
+    """
+    :ivar clock: wall-clock seconds.
+    :ivar stored: the definitions that were put in force, or were so before.
+    """
 
     request: Request
     store: Store
     clock: Callable[[], float]
+    stored: list[Definition] = field(factory=list)
 
     def put(self, service: ServiceName, decide: Callable[[Entry | None], Definition], how: str = "") -> Definition:
         """
@@ -64,6 +68,7 @@ class Definitions:
 
         change(self.store, key, transaction)
         assert wanted is not None
+        self.stored.append(wanted)
         return wanted
 
     def delete(self, service: ServiceName) -> None:

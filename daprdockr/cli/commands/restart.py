@@ -10,9 +10,9 @@ from attrs import evolve
 
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.request import Request
 from daprdockr.cli.stored import existing
+from daprdockr.cli.storing import storing
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.wanted.definition import Definition
@@ -27,7 +27,9 @@ def restart(request: Request, store: Store, console: Console) -> None:
     def decide(entry: Entry | None) -> Definition:
         return evolve(existing(entry, service), restarted=now)
 
-    console.print_json(Definitions(request, store, time.time).put(service, decide, "restart").write())
+    with storing(request, store, console) as definitions:
+        wanted = definitions.put(service, decide, "restart")
+    console.print_json(wanted.write())
 
 
 COMMAND = Command(

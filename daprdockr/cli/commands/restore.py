@@ -15,6 +15,7 @@ from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.files import Files
 from daprdockr.cli.request import Request
 from daprdockr.cli.saved import MAX_BYTES, Wish, encoded, file_name, places, read_backup, read_entries
+from daprdockr.cli.storing import storing
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
@@ -55,7 +56,7 @@ def restore(request: Request, store: Store, console: Console) -> None:
             console.say(line)
     if found.differ and not request.yes:
         raise NotConfirmed(f"nothing was stored: add -yes to overwrite {len(found.differ)} of what is stored now")
-    _store(request, store, {**found.absent, **{key: wish for key, (_, wish) in found.differ.items()}})
+    _store(request, store, console, {**found.absent, **{key: wish for key, (_, wish) in found.differ.items()}})
     if request.json:
         created, overwritten = ([_named(request.keys, key) for key in part] for part in (found.absent, found.differ))
         console.print_json({"Created": created, "Overwritten": overwritten, "Same": found.same})
@@ -97,7 +98,7 @@ def _named(keys: Keys, key: str) -> str:
     return key
 
 
-def _store(request: Request, store: Store, wishes: Mapping[str, Wish]) -> None:
+def _store(request: Request, store: Store, console: Console, wishes: Mapping[str, Wish]) -> None:
     """
     Store cordons and pauses first, so that no node takes instances that it should not have, and then the files, which
     containers wait for.
@@ -111,10 +112,10 @@ def _store(request: Request, store: Store, wishes: Mapping[str, Wish]) -> None:
     for key, wish in wishes.items():
         if isinstance(wish, FileContent):
             files.put(file_name(request.keys, key), wish.content)
-    definitions = Definitions(request, store, time.time)
-    for wish in wishes.values():
-        if isinstance(wish, Definition):
-            _put(definitions, wish)
+    with storing(request, store, console) as definitions:
+        for wish in wishes.values():
+            if isinstance(wish, Definition):
+                _put(definitions, wish)
 
 
 def _put(definitions: Definitions, wanted: Definition) -> None:

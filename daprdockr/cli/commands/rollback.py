@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import time
-
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.request import Request
 from daprdockr.cli.stored import readable
+from daprdockr.cli.storing import storing
 from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
@@ -29,7 +28,12 @@ def rollback(request: Request, store: Store, console: Console) -> None:
     """
     service = request.service
     assert service is not None
-    definitions = Definitions(request, store, time.time)
+    with storing(request, store, console) as definitions:
+        wanted = _put_back(request, service, definitions)
+    console.print_json(wanted.write())
+
+
+def _put_back(request: Request, service: ServiceName, definitions: Definitions) -> Definition:
     entry, found = definitions.known(service)
     target = _given(found, request.revision) if request.revision is not None else _best(found, entry)
     wanted = target.record.definition
@@ -39,8 +43,7 @@ def rollback(request: Request, store: Store, console: Console) -> None:
             raise NoWayBack(f"{service} was changed meanwhile: {_lists(service)}, try again")
         return wanted
 
-    definitions.put(service, decide, f"rollback to {target.number}")
-    console.print_json(wanted.write())
+    return definitions.put(service, decide, f"rollback to {target.number}")
 
 
 def _given(found: Revisions, number: int) -> Revision:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from attrs import evolve
 
 from daprdockr.cli.command import Command
@@ -11,6 +9,7 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.request import Request
 from daprdockr.cli.stored import existing
+from daprdockr.cli.storing import storing
 from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError, NotFound
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
@@ -24,7 +23,11 @@ def scale(request: Request, store: Store, console: Console) -> None:
 
     :raises DaprdockrError: the first that could not be scaled; the others are reported before.
     """
-    definitions = Definitions(request, store, time.time)
+    with storing(request, store, console) as definitions:
+        _scale_all(request, definitions, console)
+
+
+def _scale_all(request: Request, definitions: Definitions, console: Console) -> None:
     rows, failures = [], []
     for service, number in request.numbers.items():
         try:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from daprdockr.cli.after import check_after
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.flags import CHANGES, names
 from daprdockr.cli.request import Request
 from daprdockr.cli.stored import as_restarted, parse, readable
+from daprdockr.cli.storing import storing
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
@@ -38,7 +37,8 @@ def set_definition(request: Request, store: Store, console: Console) -> None:
         check_after(request, store, wanted, stored)
         return wanted
 
-    wanted = Definitions(request, store, time.time).put(service, decide)
+    with storing(request, store, console) as definitions:
+        wanted = definitions.put(service, decide)
     console.print_json(wanted.write())
 
 
