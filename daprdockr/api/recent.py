@@ -20,7 +20,7 @@ from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.history import Revisions
 from daprdockr.picture.events import read_events
-from daprdockr.picture.timeline import Happening, timeline
+from daprdockr.picture.timeline import Happening, stored, timeline
 from daprdockr.runtime.pool import Run
 
 REST = 2.0
@@ -86,6 +86,11 @@ class Recent:
     def history(self, service: ServiceName) -> Revisions:
         """Return the history of a service that was asked for, as it was read last."""
         return self._histories.get(service, (0, Revisions(service)))[1]
+
+    def listed(self, since: float) -> list[Event]:
+        """Return the events, and the changes of definitions that are not older than a time, oldest first."""
+        changes = (event for history in map(self.history, self._latest) for _, event in stored(history))
+        return sorted([*self.events, *(event for event in changes if event.time >= since)])
 
     def about(self, service: ServiceName) -> tuple[Happening, ...]:
         """Return what happened to a service that was asked for, and to its instances."""

@@ -25,8 +25,12 @@ MOST = 64 * 1024 * 1024
 """The longest answer."""
 
 
-def local_answer(request: Request, console: Console, name: str) -> Mapping[str, Any] | None:
-    """Return the answer of this machine's agent; None: ask etcd. Says whether it is only the last known state."""
+def local_answer(request: Request, console: Console, name: str, since: str = "") -> Mapping[str, Any] | None:
+    """
+    Return the answer of this machine's agent; None: ask etcd. Says whether it is only the last known state.
+
+    :param since: seconds since the epoch, where only what is not older is meant.
+    """
     if not request.local or request.access is None:
         return None
     fields = {
@@ -35,6 +39,7 @@ def local_answer(request: Request, console: Console, name: str) -> Mapping[str, 
         "service": str(request.service or ""),
         "number": str(request.number),
         "form": "json" if request.json else "table",
+        "since": since,
     }
     query = "&".join(f"{key}={_quoted(value)}" for key, value in fields.items())
     try:
@@ -62,9 +67,9 @@ def show_local(request: Request, console: Console, name: str) -> Mapping[str, An
     return found
 
 
-def rows_of_agent(request: Request, console: Console, name: str) -> Sequence[Mapping[str, Any]] | None:
+def rows_of_agent(request: Request, console: Console, name: str, since: str = "") -> Sequence[Mapping[str, Any]] | None:
     """Return the rows of a table of the agent, in whichever form they are to be printed; None: ask etcd."""
-    found = local_answer(evolve(request, json=True), console, name)
+    found = local_answer(evolve(request, json=True), console, name, since)
     return None if found is None else found["Rows"]
 
 

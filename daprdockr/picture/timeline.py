@@ -33,8 +33,7 @@ class Happening:
 
 def timeline(events: Iterable[Event], histories: Iterable[Revisions], most: int) -> tuple[Happening, ...]:
     """Return the latest events and changes of definitions, the latest first."""
-    found = [_reported(event) for event in events]
-    found += [one for history in histories for one in _stored(history)]
+    found = [_reported(event) for event in (*events, *(one for history in histories for _, one in stored(history)))]
     return tuple(sorted(found, reverse=True)[:most])
 
 
@@ -43,22 +42,21 @@ def _reported(event: Event) -> Happening:
     return Happening(event.time, who, event.subject, event.text, event.lines, is_by_person=bool(event.by))
 
 
-def _stored(history: Revisions) -> Iterator[Happening]:
-    """Yield the revisions of which it is known when they were stored, each with what it changed."""
+def stored(history: Revisions) -> Iterator[tuple[int, Event]]:
+    """Yield the numbers of the revisions of which it is known when they were stored, each with what it changed."""
     first = history.revisions[:1]
     found = [(one, _created(one) if one.number == 1 else "stored") for one in first]
     found += [
         (after, _in_short(list(changes(before.record.definition, after.record.definition))))
         for before, after in pairwise(history.revisions)
     ]
-    yield from (_change(history, one, text) for one, text in found if one.record.time)
+    yield from ((one.number, _change(history, one, text)) for one, text in found if one.record.time)
 
 
-def _change(history: Revisions, revision: Revision, text: str) -> Happening:
+def _change(history: Revisions, revision: Revision, text: str) -> Event:
     record = revision.record
-    return Happening(
-        record.time, record.by, str(history.service), f"{text} (revision {revision.number})", is_by_person=True
-    )
+    node = record.by.rpartition("@" if "@" in record.by else " ")[2]  # "apply by anna@desk", or "revert by node a"
+    return Event(record.time, node, str(history.service), f"{text} (revision {revision.number})", by=record.by)
 
 
 def _created(revision: Revision) -> str:

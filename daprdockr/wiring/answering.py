@@ -34,7 +34,7 @@ from daprdockr.model.stored.history import Revisions
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.doubts import read_doubts
 from daprdockr.picture.etcd_room import room_line
-from daprdockr.picture.events import event_table, latest_lines
+from daprdockr.picture.events import begins, event_table, latest_lines, places
 from daprdockr.picture.evidence import evidence_keys, read_evidence
 from daprdockr.picture.history import history_table
 from daprdockr.picture.instances import instance_table
@@ -115,8 +115,11 @@ class Answers:
 
     async def events(self, fields: Mapping[str, str]) -> object:
         self._check(fields)
-        keys = self.measured.base.cluster.keys
-        table = event_table(await self._asked(lambda etcd: etcd.list(keys.events).entries))
+        cluster, now = self.measured.base.cluster, self.measured.base.outside.clocks.wall()
+        revisions = {name: one.revision for name, one in cluster.services.items()}
+        wanted = places(cluster.keys, revisions, _service(fields))
+        entries = await self._asked(lambda etcd: etcd.list(wanted).entries)
+        table = event_table(cluster.keys, entries, begins(_since(fields), now))
         return {**self._seen(), **_written(table, fields), "Lines": list(latest_lines(table))}
 
     async def history(self, fields: Mapping[str, str]) -> object:
@@ -197,6 +200,13 @@ def _number(fields: Mapping[str, str]) -> int:
         return int(fields.get("number", "0"))
     except ValueError:
         raise NotFound("there is no such instance") from None
+
+
+def _since(fields: Mapping[str, str]) -> float:
+    try:
+        return float(fields.get("since") or 0)
+    except ValueError:
+        raise NotFound("there is no such time") from None
 
 
 def _present(entry: Entry | None) -> Definition | None:

@@ -42,7 +42,7 @@ def served(measured: Measured) -> Resource:
     for name, make in documents(measured.base, measured.found).items():
         tables.putChild(name.encode(), JsonDocument(make))
     parts = paging(measured)
-    tables.putChild(b"events", EventsDocument(parts.recent))
+    tables.putChild(b"events", EventsDocument(parts.recent, parts.measured.base.outside.clocks.wall))
     tables.putChild(b"openapi.json", JsonDocument(description))
     root.putChild(b"api", tables)
     put_page(root, parts)

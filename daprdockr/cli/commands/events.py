@@ -1,10 +1,12 @@
-"""``events``: the recent reports of the agents, and those that come."""
+"""``events``: the recent reports of the agents, what people did, and those that come."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from attrs import evolve
 
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
@@ -26,7 +28,8 @@ def local_events(request: Request, console: Console) -> bool:
     if request.follow:
         return False
     if request.words or request.since:
-        rows = rows_of_agent(request, console, "events")
+        only = evolve(request, service=_asked(request).service)
+        rows = rows_of_agent(only, console, "events", f"{_begins(request):f}")
         if rows is not None:
             _show(rows, request, console)
         return rows is not None
@@ -42,7 +45,8 @@ def events(request: Request, store: Store, console: Console) -> None:
     if request.follow:
         _follow(request, store, console)
     else:
-        _show(event_table(store.list(request.keys.events).entries).rows, request, console)
+        entries = store.list(_places(request, store)).entries
+        _show(event_table(request.keys, entries, _begins(request)).rows, request, console)
 
 
 def _show(rows: Sequence[Row], request: Request, console: Console) -> None:
@@ -57,6 +61,20 @@ def _show(rows: Sequence[Row], request: Request, console: Console) -> None:
             console.say(line)
 
 
+def _places(request: Request, store: Store) -> tuple[str, ...]:
+    from daprdockr.picture.events import places, stored_revisions
+
+    only = _asked(request).service
+    known = {} if only else stored_revisions(request.keys, store.list(request.keys.services).entries)
+    return places(request.keys, known, only)
+
+
+def _begins(request: Request) -> float:
+    from daprdockr.picture.events import begins
+
+    return begins(_asked(request).since, time.time())
+
+
 def _follow(request: Request, store: Store, console: Console) -> None:
     """:raises BrokenPipeError: nobody reads what is printed."""
     from daprdockr.cli.event_stream import EventStream
@@ -65,7 +83,15 @@ def _follow(request: Request, store: Store, console: Console) -> None:
     from daprdockr.picture.table import Table
 
     asked = _asked(request)
-    stream = EventStream(store, request.keys, time.monotonic, time.sleep, console.complain)
+    stream = EventStream(
+        store,
+        request.keys,
+        time.monotonic,
+        time.sleep,
+        console.complain,
+        places=lambda: _places(request, store),
+        since=_begins(request),
+    )
     when_unread(console.stdout, stream.close)
     if not request.json:
         console.print_rows([Table((), COLUMNS).header], _LEAST)
@@ -104,8 +130,9 @@ COMMAND = Command(
     reference=(
         "what agents reported in the last half hour to hour: values in etcd that cannot be read, host names "
         "that two services claim, images that cannot be pulled, containers that cannot start, or "
-        "that ended by themselves, with the last lines that they logged; and what people did. Of all, or of NAME: a"
-        " service with its instances, one instance, a node, or an image, by its name and tag. With ``-f`` it goes on"
-        " with those that come, also after an outage of etcd: a line each, in JSON an object each",
+        "that ended by themselves, with the last lines that they logged; and what people did, with the changes of"
+        " definitions in the last hour, or since ``-since``, of the 100 services that were stored last. Of all, or of"
+        " NAME: a service with its instances, one instance, a node, or an image, by its name and tag. With ``-f`` it"
+        " goes on with those that come, also after an outage of etcd: a line each, in JSON an object each",
     ),
 )

@@ -12,8 +12,9 @@ from twisted.web.test.requesthelper import DummyRequest
 from daprdockr.api.events import MOST_EVENTS, EventsDocument
 from daprdockr.api.recent import REST, Recent
 from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.stored.events import Event
-from tests.build.values import KEYS
+from daprdockr.model.stored.events import LIFE, Event
+from daprdockr.model.stored.history import RevisionRecord
+from tests.build.values import KEYS, WEB, definition
 from tests.fakes.run import run_at_once
 from tests.fakes.store import MemoryStore
 
@@ -21,8 +22,9 @@ from tests.fakes.store import MemoryStore
 class EventsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.store, self.clock = MemoryStore(), Clock()
-        recent = Recent(reactor=self.clock, run=run_at_once, store=self.store, cluster=Cluster(KEYS))
-        self.document = EventsDocument(recent)
+        self.cluster = Cluster(KEYS)
+        recent = Recent(reactor=self.clock, run=run_at_once, store=self.store, cluster=self.cluster)
+        self.document = EventsDocument(recent, lambda: LIFE + 2.0)
 
     def happen(self, *times: int) -> None:
         lease = self.store.grant(60).id
@@ -46,6 +48,19 @@ class EventsTests(SynchronousTestCase):
         self.happen(*range(3, MOST_EVENTS + 3))
         self.clock.advance(REST)
         self.assertEqual(self.times(), [float(time) for time in range(3, MOST_EVENTS + 3)])
+
+    def test_changes(self) -> None:
+        """The changes of definitions of the last hour are among them, with who made them."""
+        self.happen(1)
+        for number in (1, 2, 3):
+            record = RevisionRecord(definition(instances=number), float(number), "apply by anna@desk")
+            self.store.put(KEYS.revision(WEB, number), record.encode())
+        self.store.put(KEYS.service(WEB), definition(instances=3).encode())
+        self.cluster.replace(self.store.list(KEYS.services))
+        _, *rows = json.loads(b"".join(self.asked().written))
+        self.assertEqual([row["Text"][-12:] for row in rows], ["(revision 2)", "(revision 3)"])
+        last = {"Time": 3.0, "Node": "desk", "Subject": str(WEB), "By": "apply by anna@desk"}
+        self.assertEqual(rows[1], last | {"Text": "Instances 2 -> 3 (revision 3)"})
 
     def test_away(self) -> None:
         """While etcd is away the last known events stay; without any there is no answer, which is not an empty list."""

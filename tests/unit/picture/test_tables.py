@@ -146,12 +146,12 @@ class EventTests(SynchronousTestCase):
     def test_order(self) -> None:
         """The oldest comes first; values that are no event, or would stay permanently, are left out."""
         entries = [
-            Entry("a", Event(2.0, "n1", "s", "later").encode(), 1, 1, 1),
-            Entry("b", Event(1.0, "n1", "s", "sooner").encode(), 1, 1, 1),
-            Entry("c", Event(3.0, "n1", "s", "without a lease").encode(), 1, 1),
-            Entry("d", b"garbage", 1, 1, 1),
+            Entry(KEYS.events + "a", Event(2.0, "n1", "s", "later").encode(), 1, 1, 1),
+            Entry(KEYS.events + "b", Event(1.0, "n1", "s", "sooner").encode(), 1, 1, 1),
+            Entry(KEYS.events + "c", Event(3.0, "n1", "s", "without a lease").encode(), 1, 1),
+            Entry(KEYS.events + "d", b"garbage", 1, 1, 1),
         ]
-        self.assertEqual([row["Text"] for row in event_table(entries).rows], ["sooner", "later"])
+        self.assertEqual([row["Text"] for row in event_table(KEYS, entries, 0.0).rows], ["sooner", "later"])
 
 
 class DoubtTests(SynchronousTestCase):

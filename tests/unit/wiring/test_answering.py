@@ -100,6 +100,14 @@ class AnswersTests(WholeCase):
         self.cluster.store.put(KEYS.event("b", event.number), event.encode(), self.cluster.store.grant(60).id)
         expected = command_line(self.cluster.store, "events", "-o", "json").json
         self.assertEqual((self.answer(self.answers.events)["Rows"], len(expected)), (expected, 1))
+        since = ["-since", "2002-01-01T00:00:00Z"]
+        command_line(self.cluster.store, "scale", "web.myapp=3")
+        expected = command_line(self.cluster.store, "events", *since, "-o", "json").json
+        self.assertIn("Instances 2 -> 3", expected[-1]["Text"])
+        for fields in ({}, {"service": "web.myapp"}):
+            rows = self.answer(self.answers.events, since="1.0", **fields)["Rows"]
+            self.assertEqual(rows[-1:], expected)
+        self.refusal(self.answers.events, since="x")
         self.assertIn("  last words", self.answer(self.answers.events, form="table")["Lines"])
         self.away()
         self.refusal(self.answers.events)

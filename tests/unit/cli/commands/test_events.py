@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
 from attrs import frozen
@@ -11,10 +12,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.cli.event_stream import PATIENCE, PAUSE, EventStream
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.names import InstanceName
-from daprdockr.model.stored.entries import Batch, Delete, Prefixes
-from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.entries import Batch, Delete, Listing, Prefixes
+from daprdockr.model.stored.events import LIFE, Event
+from daprdockr.model.stored.history import RevisionRecord
+from daprdockr.model.wanted.definition import Definition
 from tests.build.command_line import WEB, ShowCase
-from tests.build.values import KEYS
+from tests.build.values import KEYS, named
 from tests.fakes.command_line import EventfulStore, Outcome, command_line
 from tests.fakes.store import MemoryWatch
 
@@ -48,9 +51,9 @@ class EventsTests(ShowCase):
 
     def test_lines(self) -> None:
         """Below the table stand the last lines of a container that ended: those of the latest event, without tricks."""
-        for time, lines in ((1, ("old",)), (2, ("begin", "no \x1b[2Jdatabase"))):
-            event = Event(time, "n1", "1.web.myapp", "its container ended", lines)
-            self.store.put(KEYS.event("n1", time), event.encode(), self.store.lease)
+        for at, lines in ((1, ("old",)), (2, ("begin", "no \x1b[2Jdatabase"))):
+            event = Event(at, "n1", "1.web.myapp", "its container ended", lines)
+            self.store.put(KEYS.event("n1", at), event.encode(), self.store.lease)
         said = command_line(self.store, "events")
         self.assertEqual(
             said.stdout.splitlines()[3:], ["the last lines of 1.web.myapp on n1:", "  begin", "  no [2Jdatabase"]
@@ -104,12 +107,41 @@ class EventsTests(ShowCase):
 
     def test_since(self) -> None:
         """With a time the older ones are left out, with those lines that their containers logged."""
-        for time in (1_700_000_000, 1_700_000_060):
-            event = Event(time, "n1", "1.web.myapp", "its container ended", (f"at {time}",))
-            self.store.put(KEYS.event("n1", time), event.encode(), self.store.lease)
+        for at in (1_700_000_000, 1_700_000_060):
+            event = Event(at, "n1", "1.web.myapp", "its container ended", (f"at {at}",))
+            self.store.put(KEYS.event("n1", at), event.encode(), self.store.lease)
         said = command_line(self.store, "events", "-since", "2023-11-14T22:14:00Z").stdout
         self.assertEqual((said.count("22:14:20Z"), said.count("22:13:20Z"), said.count("  at 17")), (1, 0, 1))
         self.assertEqual(command_line(self.store, "events", "-since=10m", "-o=json").json, [])
+
+    def test_changes(self) -> None:
+        """Changes of definitions, and their authors, stand among them as on the page; of an hour, or since a time."""
+        now = time.time()
+        changed = (WEB, now - LIFE - 60, "anna@desk"), (named("web", 4), now - 60, "scale by ben@laptop")
+        for number, (wanted, at, by) in enumerate(changed, 1):
+            self.store.put(KEYS.revision(WEB.name, number), RevisionRecord(wanted, at, by).encode())
+        self.store.put(KEYS.service(WEB.name), named("web", 4).encode())
+        (listed,) = command_line(self.store, "events", "-o", "json").json
+        members = {"By": "scale by ben@laptop", "Node": "laptop", "Subject": "web.myapp"}
+        self.assertLessEqual(members.items(), listed.items())
+        text = "Instances 3 -> 4, Http.HostName removed, Http.ContainerPort removed (revision 2)"
+        self.assertEqual(listed["Text"], text)
+        self.assertEqual([row[1] for row in self.cells("events")[1:]], ["scale by ben@laptop"])
+        for words, shown in (
+            (["-since", "2h"], 2),
+            (["-since", "2h", "web.myapp"], 2),
+            (["laptop"], 1),
+            (["1.web.myapp"], 0),
+            (["db.myapp"], 0),
+        ):
+            self.assertEqual(len(command_line(self.store, "events", *words, "-o=json").json), shown, words)
+
+    def test_change_hides_no_lines(self) -> None:
+        """The lines of a container stay though somebody changes something of the same name afterwards."""
+        for at, lines, by in ((1, ("last words",), ""), (2, (), "anna@n1")):
+            event = Event(at, "n1", "web.myapp", "text", lines, by)
+            self.store.put(KEYS.event("n1", at), event.encode(), self.store.lease)
+        self.assertIn("  last words", command_line(self.store, "events").stdout.splitlines())
 
     def test_wrong(self) -> None:
         """A name that nothing can have, a time that is none, and a second name are refused."""
@@ -125,22 +157,44 @@ class EventsTests(ShowCase):
             self.assertIn(said, done.stderr)
 
 
+BEGAN = 1_700_000_000.0
+
+
 def _event(number: int, subject: str = "web.myapp") -> Event:
     return Event(1_700_000_000 + number, "n1", subject, f"text {number}")
+
+
+class SilentStore(EventfulStore):
+    """A store that does not answer so many lists."""
+
+    silent = 0
+
+    def list(self, prefixes: Prefixes, revision: int = 0) -> Listing:
+        if self.silent:
+            self.silent -= 1
+            raise EtcdUnavailable("etcd did not answer")
+        return super().list(prefixes, revision)
 
 
 class StreamTests(SynchronousTestCase):
     """The stream, in time that passes only while it pauses."""
 
     def setUp(self) -> None:
-        self.store = EventfulStore()
+        self.store = SilentStore()
         self.now = 0.0
         self.said: list[str] = []
         self.at_return: list[int] = []
         self.emit(1)
-        self.stream = EventStream(self.store, KEYS, lambda: self.now, self.pause, self.said.append)
+        places = KEYS.events, KEYS.histories
+        self.stream = EventStream(
+            self.store, KEYS, lambda: self.now, self.pause, self.said.append, lambda: places, since=BEGAN
+        )
         self.found = iter(self.stream)
         self.assertEqual(self.next(), ["text 1"])
+
+    def store_revision(self, number: int, time: float = BEGAN, *, wanted: Definition | None = None) -> None:
+        record = RevisionRecord(wanted or named("web", number), time, "scale by anna@desk")
+        self.store.put(KEYS.revision(WEB.name, number), record.encode())
 
     def emit(self, number: int) -> None:
         self.store.put(KEYS.event("n1", number), _event(number).encode(), self.store.lease)
@@ -164,6 +218,40 @@ class StreamTests(SynchronousTestCase):
         self.store.put(KEYS.event("n1", 3), b"x", self.store.lease)
         self.emit(4)
         self.assertEqual(self.next(), ["text 4"])
+
+    def test_changes(self) -> None:
+        """A revision that comes says what it changed; written again it is none, nor is one that is deleted."""
+        self.store_revision(1)
+        self.assertEqual(self.next(), ["created with 1 instance (revision 1)"])
+        self.store_revision(2)
+        self.assertEqual(self.next(), ["Instances 1 -> 2 (revision 2)"])
+        self.store_revision(2)
+        self.store.commit([], [Delete(KEYS.revision(WEB.name, 1))])
+        self.store_revision(3)
+        self.assertEqual(self.next(), ["Instances 2 -> 3 (revision 3)"])
+
+    def test_changes_after_compaction(self) -> None:
+        """Nor is it shown twice, or an older one at all, when all is listed again."""
+        self.store_revision(1, BEGAN - 1)
+        self.store_revision(2)
+
+        def lose() -> None:
+            self.store_revision(3)
+            self.store.compact(self.store.revision + 1)
+
+        self.store.coming = [lose]
+        self.assertEqual(self.next(), ["Instances 1 -> 2 (revision 2)", "Instances 2 -> 3 (revision 3)"])
+        self.store_revision(4)
+        self.assertEqual(self.next(), ["Instances 3 -> 4 (revision 4)"])
+
+    def test_changes_while_away(self) -> None:
+        """An etcd that ends while a history is read loses no change."""
+        self.store_revision(1)
+        self.store_revision(2)
+        self.assertEqual((self.next(), self.next())[1], ["Instances 1 -> 2 (revision 2)"])
+        self.store_revision(3)
+        self.store.silent = 1
+        self.assertEqual(self.next(), ["Instances 2 -> 3 (revision 3)"])
 
     def test_outage(self) -> None:
         """After an outage it goes on behind what it had found, though some ended meanwhile, and says so once."""
