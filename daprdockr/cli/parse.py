@@ -137,8 +137,9 @@ def _name(switches: set[str], others: Sequence[str]) -> str:
     if others:
         if others[0] in ACTIONS:
             raise BadInput(f"{others[0]} is written with a dash: -{others[0]}")
-        if actions == ["del"] and others[0] not in WORDS and others[0].count(".") == 1:
-            raise BadInput(f"{shorten(others[0])} has no use with -del: write -del -svc {shorten(others[0])}")
+        if actions and "svc" in load(actions[0]).flags and others[0] not in WORDS:
+            name = shorten(others[0]) if others[0].count(".") == 1 else "<service>.<group>"
+            raise BadInput(f"{shorten(others[0])} has no use with -{actions[0]}: write -{actions[0]} -svc {name}")
         actions.append(_known_word(others[0]))
     if actions == ["set", "stdin"]:
         return "set"
