@@ -35,7 +35,7 @@ def with_likely(error: NoSuchService, request: Request, store: Store) -> NotFoun
     """Return the error with the stored service that is meant, if one has nearly this name, and etcd answers."""
     near = None
     with suppress(EtcdError):
-        near = _nearest(error.service, _services(request, store))
+        near = _nearest(error.service, stored_services(request, store))
     if near is None:
         return error
     return NotFound(f"{error.service} {error.lacking}, did you mean {near}? daprdockrcmd status lists all")
@@ -62,7 +62,8 @@ def _likeness(one: str, other: str) -> float:
     return SequenceMatcher(None, one, other).ratio()
 
 
-def _services(request: Request, store: Store) -> Iterator[ServiceName]:
+def stored_services(request: Request, store: Store) -> Iterator[ServiceName]:
+    """Yield the services that have a definition, readable or not."""
     place = request.keys.services
     for entry in store.list(place).entries:
         group, _, service = entry.key.removeprefix(place).partition("/")

@@ -20,11 +20,11 @@ from daprdockr.cli.request import Request
 if TYPE_CHECKING:
     from daprdockr.model.seams import Store
 
-ACTIONS = {"get": "get", "set": "set", "stdin": "set", "del": "delete", "ip": "ip"}
+ACTIONS = {"get": "get", "set": "set", "stdin": "set", "del": "del", "ip": "ip"}
 """Commands that are flags, as the first users type them, and their modules."""
 WORDS = (
     *("status", "services", "ps", "nodes", "events", "why", "wait"),
-    *("apply", "plan", "diff", "import"),
+    *("apply", "plan", "diff", "import", "delete"),
     *("scale", "restart", "history", "rollback"),
     *("pause", "resume"),
     *("logs", "exec", "forward", "push"),
@@ -47,7 +47,7 @@ class Command:
     :ivar word: what it takes beside flags: "[SERVICE]" (may be left out), "SERVICE", "INSTANCE|SERVICE",
         "SERVICE [REVISION]", "SERVICE [FILE]", "SERVICE=N ...", "NODE" or "SHELL"; "" for nothing; "ACTION ..." for one
         of ``choices`` and words that the command reads itself, as it does with "FILE ...", "INSTANCE -- CMD ...",
-        "IMAGE", "KIND ...", "LOCAL:INSTANCE:PORT", "TOKEN" and "[INSTANCE|SERVICE|NODE|IMAGE]".
+        "IMAGE", "KIND ...", "SERVICE|GROUP ...", "LOCAL:INSTANCE:PORT", "TOKEN" and "[INSTANCE|SERVICE|NODE|IMAGE]".
     :ivar choices: the possible values of that word, where there are only a few.
     :ivar kinds: by one of ``choices``, the kind of the name that stands behind it; the kinds are those of ``names``.
     :ivar reference: the description of each form in the reference page, where the line of the help is too short for it.

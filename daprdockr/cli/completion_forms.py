@@ -48,7 +48,7 @@ def _form(name: str) -> Form:
 
 def _kinds(word: str) -> tuple[str, ...]:
     """Return the kinds of the names that a command takes first, by its declaration."""
-    found = {"SERVICE": "services", "INSTANCE": "instances", "NODE": "nodes"}
+    found = {"SERVICE": "services", "INSTANCE": "instances", "GROUP": "groups", "NODE": "nodes"}
     return tuple(found[part] for part in re.findall("[A-Z]+", word.split(" ")[0]) if part in found)
 
 

@@ -13,6 +13,7 @@ EXAMPLES = {
     "apply": "apply -f services/ -prune myapp",
     "plan": "plan -f services/",
     "diff": "diff -f services/ -prune myapp",
+    "delete": "delete myapp",
     "import": "import compose.yaml -group myapp",
     "scale": "scale web.myapp=3 db.myapp=1",
     "restart": "restart web.myapp",

@@ -70,7 +70,10 @@ def _pruned(group: str, given: Iterable[Given], cluster: Cluster) -> list[Servic
     if not any(name.group == group for name in {*names, *stored}):
         raise BadInput(f"-prune {group}: there is no such group")
     if not any(name.group == group for name in names):
-        raise BadInput(f"-prune {group} would delete the whole group, because no definition is of it: use -del")
+        raise BadInput(
+            f"-prune {group} would delete the whole group, because no definition is of it: daprdockrcmd delete {group}"
+            " does that"
+        )
     return sorted(name for name in stored if name.group == group and name not in names)
 
 

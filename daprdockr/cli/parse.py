@@ -22,7 +22,10 @@ from daprdockr.model.names import MAX_INSTANCES, MOST_TAIL, InstanceName, Servic
 from daprdockr.model.stored.keys import Keys
 
 _BOOLEAN = (*ACTIONS, "h", *(flag.name for flag in ALL if not flag.value))
-_OWN_WORDS = ("ACTION", "FILE", "IMAGE", "INSTANCE --", "KIND", "LOCAL:", "TOKEN", "[INSTANCE|SERVICE|NODE|IMAGE]")
+_OWN_WORDS = (
+    *("ACTION", "FILE", "IMAGE", "INSTANCE --", "KIND", "LOCAL:", "SERVICE|GROUP", "TOKEN"),
+    "[INSTANCE|SERVICE|NODE|IMAGE]",
+)
 """How the words of a command begin that reads them itself."""
 STATE = "DAPRDOCKR_STATE_DIR"
 """The variable that names the state directory of this machine's agent."""

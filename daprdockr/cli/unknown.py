@@ -12,7 +12,8 @@ from daprdockr.model.names import shorten
 
 _OF_OTHERS: Mapping[str, str] = {
     "up": "daprdockrcmd apply -f FILE",
-    **dict.fromkeys(("down", "rm"), "daprdockrcmd -del -svc SERVICE"),
+    **dict.fromkeys(("down", "rm"), "daprdockrcmd delete SERVICE, or GROUP for all of a group"),
+    "stack": "daprdockrcmd apply -f FILE for stack deploy, and delete GROUP for stack rm",
     "stop": "daprdockrcmd scale SERVICE=0",
     "build": "daprdockrcmd push IMAGE, of an image that docker build made",
     "run": "daprdockrcmd job run SERVICE",

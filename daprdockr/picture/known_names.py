@@ -20,6 +20,7 @@ def known_names(cluster: Cluster) -> dict[str, list[str]]:
     return {
         "services": [str(one) for one in services],
         "instances": instances,
+        "groups": sorted({one.group for one in services}),
         "nodes": sorted(cluster.nodes),
         "jobs": [str(one.name) for one in definitions if one.schedule is not None],
         "secrets": sorted({*cluster.values.secrets, *(use.name for one in definitions for use in one.secrets)}),

@@ -15,7 +15,7 @@ from daprdockr.model.errors import BadInput
 if TYPE_CHECKING:
     from daprdockr.model.seams import Store
 
-KINDS = ("services", "instances", "nodes", "jobs", "secrets", "files", "certificates")
+KINDS = ("services", "instances", "nodes", "jobs", "secrets", "files", "certificates", "groups")
 
 
 def local_names(request: Request, console: Console) -> bool:
@@ -57,8 +57,8 @@ COMMAND = Command(
     choices=KINDS,
     check=_check,
     reference=(
-        "print the names of ``services``, ``instances``, ``nodes``, ``jobs``, ``secrets``, ``files`` or stored"
-        " ``certificates``, one on a line; of an instance that is wanted and of one that still runs; of a secret, or a"
-        " file, that is set and of one that a service uses. The scripts of ``completion`` call it",
+        "print the names of ``services``, ``instances``, ``nodes``, ``jobs``, ``secrets``, ``files``, stored"
+        " ``certificates`` or ``groups``, one on a line; of an instance that is wanted and of one that still runs; of a"
+        " secret, or a file, that is set and of one that a service uses. The scripts of ``completion`` call it",
     ),
 )

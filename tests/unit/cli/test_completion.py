@@ -72,7 +72,7 @@ class FormTests(SynchronousTestCase):
             "volume": ("ls", "backup", "restore", "move"),
             "certificates": ("add", "rm"),
             "invite": ("ls", "rm"),
-            "names": ("services", "instances", "nodes", "jobs", "secrets", "files", "certificates"),
+            "names": ("services", "instances", "nodes", "jobs", "secrets", "files", "certificates", "groups"),
         }
         self.assertEqual({form.typed: form.words for form in forms() if form.words}, words)
 

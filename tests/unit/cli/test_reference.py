@@ -41,7 +41,9 @@ class TableTests(SynchronousTestCase):
         said = " ".join(table().split())
         self.assertIn("``-stdin`` store the definition read from stdin in place of the old one", said)
         self.assertIn(
-            "``-yes`` let ``secret``, ``file``, ``volume``, ``restore``, ``recover`` and ``trust-etcd`` go on", said
+            "``-yes`` let ``delete``, ``secret``, ``file``, ``volume``, ``restore``, ``recover`` and ``trust-etcd`` go"
+            " on without asking",
+            said,
         )
         self.assertIn("``-del`` delete a service", said)
 

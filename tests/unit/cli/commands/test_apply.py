@@ -394,6 +394,7 @@ class ApplyTests(ApplyCase):
         self.assertEqual(told, ["deleted by apply"] * 2)
         done = self.run_line("apply", "-prune", "myapp", given=[other], status=1)
         self.assertIn("would delete the whole group", done.stderr)
+        self.assertIn("daprdockrcmd delete ", done.stderr)
         done = self.run_line("apply", "-prune", "myap", given=[other], status=1)
         self.assertIn("-prune myap: there is no such group", done.stderr)
 

@@ -44,10 +44,11 @@ class NamesTests(SynchronousTestCase):
         """In JSON there is a list for each kind."""
         found = command_line(self.store, "names", "nodes", "services", "-o", "json").json
         self.assertEqual(found, {"nodes": ["n1", "n2"], "services": ["db.myapp", "web.myapp"]})
+        self.assertEqual(command_line(self.store, "names", "groups").stdout, "myapp\n")
 
     def test_bad_input(self) -> None:
         """No kind, or an unknown one, is one line that says which there are."""
-        for words in ((), ("groups",), ("nodes", "pods")):
+        for words in ((), ("pods",), ("nodes", "pods")):
             done = command_line(self.store, "names", *words)
             self.assertEqual((done.status, done.stdout), (2, ""))
             self.assertIn("services, instances, nodes", done.stderr)
