@@ -67,7 +67,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         profiles=_several(split.flags, "profile"),
         group=check_label(values["group"], "group") if "group" in values else "",
         incomplete="incomplete" in switches,
-        environment=dict(environment) if {"profile", "node"} & set(command.flags) else {},
+        environment=dict(environment) if command.offline or {"profile", "node"} & set(command.flags) else {},
         words=tuple(others) if command.word.startswith(_OWN_WORDS) else (),
         nodes=_nodes(split.flags),
         node=_node(command, others) if command.word == "NODE" else "",

@@ -12,6 +12,7 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.founding import FirstHost
 from daprdockr.cli.invitation import invite
+from daprdockr.cli.other_cluster import warn_of_other_cluster
 from daprdockr.cli.own_agent import OwnAgent
 from daprdockr.cli.request import Request
 from daprdockr.etcd.cluster_files import ClusterFiles
@@ -38,6 +39,7 @@ def address_of_host(request: Request) -> str:
 def init(request: Request, console: Console) -> None:
     from daprdockr.cli.connect import connect
 
+    warn_of_other_cluster(request, console)
     host = FirstHost(
         files=ClusterFiles(request.state_dir),
         node=short_host_name(socket.gethostname()),

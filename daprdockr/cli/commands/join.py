@@ -13,6 +13,7 @@ from daprdockr.cli.commands.init import address_of_host
 from daprdockr.cli.console import Console
 from daprdockr.cli.founding import InCluster
 from daprdockr.cli.joining import JoiningHost, ask_to_join
+from daprdockr.cli.other_cluster import warn_of_other_cluster
 from daprdockr.cli.own_agent import OwnAgent, record_of
 from daprdockr.cli.request import Request
 from daprdockr.etcd.cluster_files import ClusterFiles
@@ -50,6 +51,7 @@ def _as_what(part: HostPart) -> str:
 def join(request: Request, console: Console) -> None:
     from daprdockr.cli.connect import connect
 
+    warn_of_other_cluster(request, console)
     node, address = short_host_name(socket.gethostname()), address_of_host(request)
     host = JoiningHost(ClusterFiles(request.state_dir), node, address, ask_to_join, console.say)
     unit = AgentUnit(request.state_dir, console.say)

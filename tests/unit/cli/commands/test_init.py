@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import io
 from functools import partial
 from pathlib import Path
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.arguments.access import ETCD_PARAMETERS
 from daprdockr.cli.agent_unit import AgentUnit
 from daprdockr.cli.commands.init import address_of_host, found_cluster
+from daprdockr.cli.console import Console
 from daprdockr.cli.founding import FirstHost
+from daprdockr.cli.other_cluster import warn_of_other_cluster
 from daprdockr.cli.outcome import TimedOut
 from daprdockr.cli.own_agent import OwnAgent
 from daprdockr.cli.request import Request
@@ -84,6 +88,28 @@ class InitTests(SynchronousTestCase):
         done = command_line(self.store, *words, environment={"HOST_IP": "10.0.0.1"})
         self.assertEqual((done.status, done.stdout, done.stderr.count("\n")), (1, "", 1))
         self.assertFalse(self.files.directory.exists())
+
+    def test_other_cluster(self) -> None:
+        """An environment that names another cluster is said in one line, by ``join`` too; the own one is not."""
+        (self.files.state / "etcd" / "data" / "member").mkdir(parents=True)
+        for named, lines in (("http://10.0.0.9:2379", 1), (ETCD_PARAMETERS[0].default, 0), ("", 0)):
+            for words in (("init",), ("join", "-token-file", "/")):
+                line = (*words, "-state-dir", str(self.files.state))
+                done = command_line(self.store, *line, environment={"HOST_IP": "10.0.0.1", "ETCD_HOSTS": str(named)})
+                said = "daprdockrcmd: ETCD_HOSTS names another cluster, http://10.0.0.9:2379, which other commands mean"
+                self.assertEqual((done.stderr.count(said), done.stderr.count("\n")), (lines, lines + 1), done)
+
+    def test_own_cluster(self) -> None:
+        """Run again, it says nothing of an environment that names the cluster of this host."""
+        self.run_it()
+        access = self.files.access()
+        assert access is not None
+        stderr = io.StringIO()
+        console = Console(io.BytesIO(), io.StringIO(), stderr)
+        for named, said in (((*access.endpoints,), False), ((*access.endpoints, "x"), True)):
+            environment = {"ETCD_HOSTS": ",".join(map(str, named))}
+            warn_of_other_cluster(Request("init", state_dir=self.files.state, environment=environment), console)
+            self.assertEqual(bool(stderr.getvalue()), said)
 
     def test_address(self) -> None:
         """HOST_IP says where others reach this host."""
