@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.cli.test_manual -*-
-"""An example of each command, for its own help."""
+"""An example of each command, and of each action of one, for its own help."""
 
 from __future__ import annotations
 
@@ -46,3 +46,28 @@ EXAMPLES = {
     "version": "version -o json",
     "services": "services -o json",
 }
+
+ACTION_EXAMPLES = {
+    "secret key": "secret key /etc/daprdockr/cluster.key",
+    "secret set": "secret set db_password < password",
+    "secret ls": "secret ls -o json",
+    "secret rm": "secret rm db_password",
+    "secret rotate-key": "secret rotate-key /etc/daprdockr/cluster.key",
+    "file set": "file set nginx.conf ./nginx.conf",
+    "file get": "file get nginx.conf > nginx.conf",
+    "file ls": "file ls -o json",
+    "file rm": "file rm nginx.conf",
+    "job ls": "job ls -o json",
+    "job run": "job run nightly.myapp -- --full",
+    "job history": "job history nightly.myapp",
+    "job logs": "job logs nightly.myapp 7",
+    "volume ls": "volume ls -o json",
+    "volume backup": "volume backup 1.db.myapp dbdata > dbdata.tar",
+    "volume restore": "volume restore 1.db.myapp dbdata < dbdata.tar",
+    "volume move": "volume move 1.db.myapp host2",
+    "certificates add": "certificates add web.crt web.key",
+    "certificates rm": "certificates rm example.com",
+    "invite ls": "invite ls",
+    "invite rm": "invite rm all",
+}
+"""By command and action."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from textwrap import TextWrapper, wrap
 
-from daprdockr.cli.command import ACTIONS, WORDS, load
-from daprdockr.cli.examples import EXAMPLES
+from daprdockr.cli.command import ACTIONS, WORDS, load, spoken
+from daprdockr.cli.examples import ACTION_EXAMPLES, EXAMPLES
 from daprdockr.cli.flags import ALL, CHANGES, EVERYWHERE, OF_COMMANDS, REACH, Flag
 
 _WIDTH = 100
@@ -20,18 +20,23 @@ def text() -> str:
     return "\n".join(_lines()) + "\n"
 
 
-def of_command(name: str) -> str:
-    """Return the help of one command, one of ``WORDS``."""
+def of_command(name: str, action: str = "") -> str:
+    """Return the help of one command, one of ``WORDS``, or of one of its actions."""
     command = load(name)
     texts = command.reference or tuple(line for _, line in command.usage)
+    forms = [(form, full) for (form, _), full in zip(command.usage, texts, strict=True)]
+    only = [one for one in forms if action and spoken(one[0])[:2] == [name, action]]
     lines: list[str] = []
-    for (form, _), full in zip(command.usage, texts, strict=True):
+    for form, full in only or forms:
         plain = _LINK.sub(r"docs/reference/\1", f"{full[:1].upper()}{full[1:]}.").replace("``", "")
         lines += [f"Usage: daprdockrcmd {form}", "", *wrap(plain, _WIDTH, break_on_hyphens=False), ""]
     taken = [flag for flag in ALL if flag.name in command.flags]
     if taken:
         lines += ["Flags:", *_table((flag.usage, flag.about.format(commands=name)) for flag in taken), ""]
-    lines += ["Example:", f"  daprdockrcmd {EXAMPLES[name]}", "", "daprdockrcmd -help lists all commands and flags."]
+    example = ACTION_EXAMPLES[f"{name} {action}"] if only else EXAMPLES[name]
+    lines += ["Example:", f"  daprdockrcmd {example}", ""]
+    lines += [f"daprdockrcmd {name} -help lists all that {name} can do."] if only else []
+    lines += ["daprdockrcmd -help lists all commands and flags."]
     return "\n".join(lines) + "\n"
 
 

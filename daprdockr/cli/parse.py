@@ -45,8 +45,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
     switches = {name for name, value in dict(split.flags).items() if value is True}
     values = {name: value for name, value in split.flags if isinstance(value, str)}
     if switches & {"h", "help"} or "help" in split.others[:1]:
-        asked = [word for word in split.others if word != "help"][:1]
-        return Request("help", words=tuple(word for word in map(_known_word, asked) if word in WORDS))
+        return Request("help", words=_asked_about([word for word in split.others if word != "help"]))
     name = "version" if "version" in switches else _name(switches, split.others)
     command, others = load(name), split.others[1:]
     _check_flags(command, (*sorted(switches - {"v", "version"}), *values))
@@ -150,6 +149,13 @@ def _name(switches: set[str], others: Sequence[str]) -> str:
         first, second = (name if name in WORDS else f"-{name}" for name in actions[:2])
         raise BadInput(f"{first} and {second} cannot be given together: choose one")
     return actions[0] if actions else "get"
+
+
+def _asked_about(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the command of which the help is asked for, and the one of its actions if that is named; or nothing."""
+    commands = [word for word in map(_known_word, words[:1]) if word in WORDS]
+    actions = [word for name in commands for word in words[1:2] if word in load(name).choices]
+    return *commands, *actions
 
 
 def _known_word(word: str) -> str:

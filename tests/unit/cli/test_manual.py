@@ -9,11 +9,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.cli import manual
 from daprdockr.cli.command import ACTIONS, WORDS, load
-from daprdockr.cli.examples import EXAMPLES
+from daprdockr.cli.examples import ACTION_EXAMPLES, EXAMPLES
 from daprdockr.cli.flags import ALL
 from daprdockr.cli.parse import read_request
 from tests.fakes.command_line import command_line
 from tests.fakes.store import MemoryStore
+
+
+def _has_form(name: str, action: str) -> bool:
+    return any(form.startswith(f"{name} {action}") for form, _ in load(name).usage)
 
 
 class ManualTests(SynchronousTestCase):
@@ -51,6 +55,19 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(set(EXAMPLES), set(WORDS))
         for name, line in EXAMPLES.items():
             self.assertEqual(read_request(shlex.split(re.split(" [<>] ", line)[0]), {}).command, name)
+
+    def test_actions(self) -> None:
+        """The help of an action has its form alone, with an example that can be read; all that have a form have one."""
+        asked = {f"{name} {word}" for name in WORDS for word in load(name).choices if _has_form(name, word)}
+        self.assertEqual(set(ACTION_EXAMPLES), asked)
+        for words, line in ACTION_EXAMPLES.items():
+            name, action = words.split()
+            self.assertEqual(read_request(shlex.split(re.split(" [<>] ", line)[0]), {}).words[:1], (action,))
+            page = command_line(MemoryStore(), name, action, "x", "--help").stdout
+            self.assertEqual(re.findall("Usage: daprdockrcmd ([^ ]+ [^ \n]+)", page), [words])
+            self.assertIn(f"Example:\n  daprdockrcmd {words}", page)
+            self.assertIn(f"daprdockrcmd {name} -help lists all that", page)
+        self.assertEqual(manual.of_command("completion", "bash"), manual.of_command("completion"))
 
     def test_asked(self) -> None:
         """A command with -h, -help or behind help prints its own help; an action, and nothing, the one page."""
