@@ -86,9 +86,14 @@ class Waiting(ClusterWait):
         """Return the services, how many instances each has, and those that are not as wanted, for programs."""
         return {
             "Done": done,
-            "Services": [{"Service": str(name), "Wanted": self.wanted(name)} for name in self.services],
+            "Services": [self._written(name) for name in self.services],
             "Lacking": [{"Instance": str(instance), "Reason": lack} for instance, lack in self.unmet],
         }
+
+    def _written(self, service: ServiceName) -> Mapping[str, object]:
+        """Return a service, with how many instances it has; None for a job, which has none."""
+        is_job = self.cluster.services[service].definition.schedule is not None
+        return {"Service": str(service), "Wanted": None if is_job else self.wanted(service)}
 
     def finish(self) -> None:
         if not self.until(self._has_ended):

@@ -168,6 +168,8 @@ class WaitTests(SynchronousTestCase):
         self.assertEqual(command_line(self.store, "wait", "report.myapp").stdout, line)
         self.claim_both()
         self.assertEqual(command_line(self.store, "wait").stdout, f"{line}web.myapp: 2 healthy\n")
+        services = command_line(self.store, "wait", "-o", "json").json["Services"]
+        self.assertEqual([one["Wanted"] for one in services], [None, 2])
 
     def test_progress_reason(self) -> None:
         """The first reason of an instance is in the line about the progress, as soon as it is known, and once."""
