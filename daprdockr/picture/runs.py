@@ -15,10 +15,9 @@ from daprdockr.picture.table import Column, Row, Table
 JOB_COLUMNS: tuple[Column, ...] = (
     ("JOB", lambda row: row["Job"]),
     ("SCHEDULE", lambda row: row["Schedule"]),
-    ("NEXT", lambda row: moment(row["Next"])),
+    ("NEXT", lambda row: _minute(row["Next"])),
     ("RUN", lambda row: str(row["Run"] or "")),
     ("STATE", lambda row: row["State"]),
-    ("DUE", lambda row: moment(row["Due"])),
     ("NODE", lambda row: row["Node"]),
     ("REASON", lambda row: row["Reason"]),
 )
@@ -29,8 +28,8 @@ RUN_COLUMNS: tuple[Column, ...] = (
     ("STATE", lambda row: row["State"]),
     ("NODE", lambda row: row["Node"]),
     ("STARTED", lambda row: moment(row["Started"])),
-    ("ENDED", lambda row: moment(row["Ended"])),
-    ("STATUS", lambda row: "" if row["Status"] is None else str(row["Status"])),
+    ("TOOK", lambda row: _took(row["Started"], row["Ended"])),
+    ("EXIT", lambda row: "" if row["Status"] is None else str(row["Status"])),
     ("REASON", lambda row: row["Reason"]),
 )
 
@@ -86,5 +85,22 @@ def _is_run(run: KnownRun) -> bool:
 
 def _due(row: Row) -> str:
     if not row["Due"]:
-        return f"asked for by {row['By']}" if row["By"] else ""
-    return moment(row["Due"]) if row["Count"] == 1 else f"{row['Count']} times to {moment(row['Last'])}"
+        return f"by {row['By']}" if row["By"] else ""
+    return _minute(row["Due"]) if row["Count"] == 1 else f"{row['Count']} times to {_minute(row['Last'])}"
+
+
+def _minute(seconds: float) -> str:
+    """Return a time, without its seconds where they are none: a row has to fit into 80 columns."""
+    text = moment(seconds)
+    return text.removesuffix(":00Z") + "Z" if text.endswith(":00Z") else text
+
+
+def _took(started: float, ended: float) -> str:
+    """Return how long a run went on, by the clock of its node; "" if it has not ended, or never began."""
+    if not started or ended < started:
+        return ""
+    minutes, seconds = divmod(round(ended - started), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "m"), (seconds, "s")]
+    first = next((at for at, (number, _) in enumerate(parts) if number), 2)
+    return "".join(f"{number}{unit}" for number, unit in parts[first : first + 2])

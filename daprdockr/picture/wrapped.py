@@ -45,10 +45,16 @@ def columns(rows: Sequence[Sequence[str]], width: int = 0, least: Sequence[int] 
     widths = [max(pair) for pair in zip(widths, least or [0] * len(widths), strict=True)]
     gap = _GAP
     if width:
-        gap = _GAP if sum(widths[:-1]) + len(_GAP) * (len(widths) - 1) <= width else _NARROW_GAP
+        gap = _gap(widths, width)
         widths[:-1] = _fitted(rows, widths, width - len(gap) * (len(widths) - 1))
     for row in rows:
         yield from _row(row, widths, gap, width)
+
+
+def _gap(widths: Sequence[int], width: int) -> str:
+    """Return the narrow gap where the wide one leaves no room for the first columns, or takes it from the last."""
+    wide, narrow = (sum(widths) + len(gap) * (len(widths) - 1) for gap in (_GAP, _NARROW_GAP))
+    return _NARROW_GAP if wide - widths[-1] > width or narrow <= width < wide else _GAP
 
 
 def _row(row: Sequence[str], widths: Sequence[int], gap: str, width: int) -> Iterator[str]:

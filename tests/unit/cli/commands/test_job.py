@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from attrs import evolve
 
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.run import KEPT, MOST_DELETED, MOST_OPEN, RunOutput, RunRecord, RunState
+from daprdockr.picture.wrapped import columns
 from tests.build.command_line import DefinitionCase
 from tests.build.jobs import REPORT, job, record, records_in
 from tests.build.values import KEYS, definition
@@ -52,8 +54,27 @@ class ListTests(JobCase):
         found = [(row["Run"], row["Status"], row["Count"]) for row in rows]
         self.assertEqual(found, [(2, 0, 1), (3, None, 2), (4, None, 1)])
         shown = self.run_line("job", "history", NAME).stdout
-        for text in ("1970-01-01 00:10:00Z", "2 times to 1970-01-01 00:12:00Z", "asked for by anna@desk"):
+        for text in ("1970-01-01 00:10Z", "2 times to 1970-01-01 00:12Z", " by anna@desk "):
             self.assertIn(text, shown)
+
+    def test_narrow(self) -> None:
+        """A row of an ordinary job, and of an ordinary run, fits into 80 columns."""
+        self.store.put(KEYS.service(REPORT), job(Cron="30 2 * * *").encode())
+        due = 1_793_939_400
+        self.keep(41, record(RunState.DONE, due=due, node="host1", status=0, started=due + 1.5, ended=due + 3700))
+        self.keep(42, record(RunState.RUNNING, by="root@host1", node="host1", started=due + 1.5))
+        for words in (("job", "ls"), ("job", "history", NAME)):
+            lines = self.run_line(*words).stdout.splitlines()
+            rows = [re.split("   +", line) for line in lines]
+            self.assertEqual(len({len(row) for row in rows}), 1, rows)
+            folded = list(columns(rows, 80))
+            self.assertEqual((len(folded), max(map(len, folded)) <= 80), (len(rows), True), folded)
+
+    def test_took(self) -> None:
+        """How long a run went on has its two largest units."""
+        for seconds, text in ((0.2, "0s"), (59.0, "59s"), (61.0, "1m1s"), (3600.0, "1h0m"), (90_061.0, "25h1m")):
+            self.keep(2, record(RunState.DONE, due=600, node="a", status=0, started=600.0, ended=600 + seconds))
+            self.assertIn(f" {text} ", self.run_line("job", "history", NAME).stdout)
 
     def test_logs(self) -> None:
         """The last lines of a run are those that were kept with its record."""
