@@ -114,8 +114,10 @@ def _after(service: ComposeService, by_name: Mapping[str, ComposeService]) -> No
         if condition == _COMPLETED:
             make_job(other, "depends_on")
         if "Schedule" in other.definition:
-            text = f"{name} is a job, for which nothing waits: let {service.name} try again until it has run"
-            service.find(f"depends_on.{name}", text)
+            again = f"let {service.name} try again until it has run"
+            if condition == _COMPLETED:
+                again += f", or if they have one image, run its command as Before of {service.name}, by x-daprdockr"
+            service.find(f"depends_on.{name}", f"{name} is a job, for which nothing waits: {again}")
             continue
         if condition == "service_healthy" and "Health" not in other.definition:
             other.definition["Health"] = {"Type": "docker"}
