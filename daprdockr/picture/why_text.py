@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.history import Revision
 from daprdockr.model.stored.revisioned import newest_of
 from daprdockr.picture.cells import moment
 from daprdockr.picture.rollouts import story
@@ -59,7 +60,7 @@ def _lines(found: Why) -> Iterator[str]:
     for looks, lack in groups:
         yield from wrapped(f"{_named(looks)} {'is' if len(looks) == 1 else 'are'} {lack}")
     for looks, _ in groups[:_MOST_QUOTED]:
-        yield from _last_words(looks)
+        yield from _last_words(looks, found.known.revision)
     if found.known.rollout is not None:
         yield from wrapped(str(found.known.rollout))
         yield from story(found.known.rollout)
@@ -104,10 +105,12 @@ def _named(looks: list[InstanceView]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _last_words(looks: list[InstanceView]) -> Iterator[str]:
+def _last_words(looks: list[InstanceView], present: Revision | None) -> Iterator[str]:
     event = max((look.event for look in looks if look.event is not None), default=None)
     if event is not None:
-        yield f"last lines of {event.subject}, on {event.node} at {moment(event.time)}:"
+        is_older = present is not None and event.time < present.record.time
+        before = f", before revision {present.number} was stored" if present is not None and is_older else ""
+        yield from wrapped(f"last lines of {event.subject}, on {event.node} at {moment(event.time)}{before}:")
         yield from (f"  {line}" for line in event.lines)
 
 

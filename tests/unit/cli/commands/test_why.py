@@ -209,6 +209,17 @@ class TroubleTests(WhyCase):
         self.assertEqual(shown.splitlines()[0], "1.web.myapp is well on n1")
         self.assertNotIn("What you can do", shown)
 
+    def test_older_lines(self) -> None:
+        """Lines of a container from before the present revision are said to be so."""
+        wanted = self.define(named("web"))
+        self.claim(wanted, state=State.UNHEALTHY, healthy=False, reason="nothing answers on port 80")
+        self.event("1.web.myapp", "its container ended: exit status 3", "no such file")
+        for time, said in ((TIME - 1, False), (TIME + 1, True)):
+            self.store.put(KEYS.revision(wanted.name, 7), RevisionRecord(wanted, time, "revert by node n2").encode())
+            self.assertIn("last lines of 1.web.myapp, on n1 at 2026-11-28 08:21:09Z", shown := self.text("web.myapp"))
+            self.assertIn(" no such file", shown)
+            self.assertEqual("08:21:09Z, before revision 7 was stored:" in shown, said)
+
     def test_many(self) -> None:
         """Many instances with one trouble take one line and one quotation."""
         wanted = self.define(named("web", 60))
