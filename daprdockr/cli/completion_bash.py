@@ -18,7 +18,7 @@ from daprdockr.cli.completion_forms import (
 _BASH = """\
 # Completes daprdockrcmd in bash. Made by: daprdockrcmd completion bash
 _daprdockrcmd_names() {
-    [[ ! $* ]] || timeout 1 daprdockrcmd names "$@" 2>/dev/null </dev/null
+    [[ ! $* ]] || timeout @SECONDS@ daprdockrcmd names "$@" 2>/dev/null </dev/null
 }
 _daprdockrcmd() {
     local current=${COMP_WORDS[COMP_CWORD]} command= flag= glued= given= more= flags= words= kinds= word name dash i

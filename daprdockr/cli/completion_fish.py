@@ -50,7 +50,7 @@ function __daprdockrcmd_behind
     test (string join ' ' -- (__daprdockrcmd_typed)) = "$argv"
 end
 function __daprdockrcmd_names
-    timeout 1 daprdockrcmd names $argv 2>/dev/null </dev/null
+    timeout @SECONDS@ daprdockrcmd names $argv 2>/dev/null </dev/null
 end
 complete -c daprdockrcmd -f
 """

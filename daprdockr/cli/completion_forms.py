@@ -12,6 +12,9 @@ from attrs import frozen
 from daprdockr.cli.command import ACTIONS, WORDS, load, spoken
 from daprdockr.cli.flags import ALL, EVERYWHERE, REACH, Flag
 
+PATIENCE = 3.0
+"""Seconds that a script waits for names: on a busy machine the start of Python may take one, and etcd comes after."""
+
 
 @frozen
 class Form:
@@ -74,8 +77,8 @@ def flag_names(flags: Iterable[Flag], separator: str = " ") -> str:
 
 
 def filled(text: str, **parts: str) -> str:
-    """Return the text with each ``@NAME@`` replaced."""
-    for name, part in parts.items():
+    """Return the text with each ``@NAME@`` replaced, and ``@SECONDS@`` by ``PATIENCE``."""
+    for name, part in {**parts, "seconds": f"{PATIENCE:g}"}.items():
         text = text.replace(f"@{name.upper()}@", part)
     return text
 

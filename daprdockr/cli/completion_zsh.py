@@ -22,7 +22,7 @@ _ZSH = """\
 #compdef daprdockrcmd
 # Completes daprdockrcmd in zsh. Made by: daprdockrcmd completion zsh
 _daprdockrcmd_names() {
-    (( ! $# )) || timeout 1 daprdockrcmd names "$@" 2>/dev/null </dev/null
+    (( ! $# )) || timeout @SECONDS@ daprdockrcmd names "$@" 2>/dev/null </dev/null
 }
 _daprdockrcmd() {
     local command flag given more word name dash i

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.cli.command import ACTIONS, WORDS
@@ -9,6 +11,7 @@ from daprdockr.cli.commands.names import KINDS
 from daprdockr.cli.completion import SHELLS, script
 from daprdockr.cli.completion_forms import forms
 from daprdockr.cli.flags import ALL, OF_COMMANDS, REACH
+from daprdockr.cli.local_agent import PATIENCE
 from daprdockr.cli.parse import read_request
 from daprdockr.model.errors import BadInput
 from tests.fakes.command_line import LentStore, Outcome, command_line
@@ -30,6 +33,12 @@ class ScriptTests(SynchronousTestCase):
             told = set(script(shell).replace("|", " ").replace('"', " ").replace("(", " ").replace(")", " ").split())
             self.assertEqual({*WORDS, *ACTIONS, *(flag.name for flag in ALL)} - told, set(), shell)
             self.assertNotRegex(script(shell), r"@[A-Z]+@")
+
+    def test_patience(self) -> None:
+        """Each script waits longer for names than a command does for the agent of its machine, which then asks etcd."""
+        for shell in SHELLS:
+            (seconds,) = re.findall("timeout ([^ ]+) daprdockrcmd names", script(shell))
+            self.assertGreater(float(seconds), PATIENCE, shell)
 
     def test_refused(self) -> None:
         """Another shell, none, or two are one line that says what to write."""
