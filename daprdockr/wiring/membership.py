@@ -102,7 +102,9 @@ def _of_this_moment(around: Surroundings, outward: Edges, followed: OwnMember | 
         keys=around.key_ids,
         keyless=lambda: around.cluster_keys.trouble,
         certificates=lambda: (
-            OwnCertificates() if certifying is None else OwnCertificates(certifying.files, certifying.troubles)
+            OwnCertificates()
+            if certifying is None
+            else OwnCertificates(certifying.files, certifying.troubles, serves=True)
         ),
         peer=lambda: PeerPlace() if peer is None else PeerPlace(peer.published, peer.fingerprint),
         etcd=lambda: "" if followed is None else followed.role,

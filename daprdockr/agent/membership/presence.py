@@ -50,11 +50,13 @@ class Obstacles:
 @frozen
 class OwnCertificates:
     """
-    Until when the certificates of the operator's files are valid, and why others cannot be used, by name.
+    Until when the certificates of the operator's files are valid, and why others cannot be used, by name; and whether
+    nginx ``serves`` TLS.
     """
 
     files: Mapping[str, float] = field(factory=dict)
     troubles: Mapping[str, str] = field(factory=dict)
+    serves: bool = False
 
 
 @frozen
@@ -125,6 +127,7 @@ class Presence:
             keyless=self.now.keyless(),
             certificates=certificates.files,
             uncertified=certificates.troubles,
+            tls=certificates.serves,
             peer=peer.address,
             fingerprint=peer.fingerprint,
             etcd=self.now.etcd(),

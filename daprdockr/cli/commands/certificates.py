@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
+from daprdockr import __version__
 from daprdockr.cli.action_words import ActionWords, check_action, say_done
 from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
@@ -53,6 +54,14 @@ def certificates(request: Request, store: Store, console: Console) -> None:
     announce(request, store, f"stored by {record.by}, {left} days left", f"certificate {name}")
     line = f"the certificate of {', '.join(record.facts.names)} is stored, {left} days left"
     say_done(request, console, line, Name=name, Names=list(record.facts.names), DaysLeft=left)
+    _warn_of_no_tls(request, store, console)
+
+
+def _warn_of_no_tls(request: Request, store: Store, console: Console) -> None:
+    """Say that no node shows a certificate, unless there is one, or one of another version, which may not say so."""
+    nodes = list(snapshot(request, store).nodes.values())
+    if nodes and not any(one.record.tls or one.record.version != __version__ for one in nodes):
+        console.complain("no node serves TLS yet: start the agents with --https, as in --https 0.0.0.0:443")
 
 
 def _renewals(request: Request, store: Store) -> dict[str, RenewalRecord]:

@@ -52,7 +52,8 @@ class NodeRecord:
     record was created): Note [Two machines, one address] in ``planning.placing.clashes``.
     ``keys`` are the ids of the cluster keys with which the node opens secrets, and ``keyless`` says why it cannot read
     its file with them ("": it can, or has none). ``certificates`` says until when (in wall-clock seconds) those of the
-    operator's files on the node are valid, and ``uncertified`` why others cannot be used, both by name. ``peer`` is
+    operator's files on the node are valid, and ``uncertified`` why others cannot be used, both by name; ``tls`` says
+    that its nginx listens for TLS. ``peer`` is
     where the agent takes sessions, as <address>:<port> ("": nowhere), and ``fingerprint`` the SHA-256 of the
     certificate that it shows there, in hex digits. ``etcd`` is what its member of etcd does, "votes" or "copies" ("":
     it has none of ours). Placement considers no ``progress``.
@@ -78,6 +79,7 @@ class NodeRecord:
     keyless: str = ""
     certificates: Mapping[str, float] = field(factory=dict)
     uncertified: Mapping[str, str] = field(factory=dict)
+    tls: bool = False
     peer: str = ""
     fingerprint: str = ""
     etcd: str = ""
@@ -130,6 +132,7 @@ _OPTIONAL: Members = {
     "Keyless": ("keyless", reading.free_text),
     "Certificates": ("certificates", reading.map_of(reading.moment)),
     "Uncertified": ("uncertified", reading.map_of(reading.free_text)),
+    "Tls": ("tls", reading.boolean),
     "Peer": ("peer", reading.text),
     "Fingerprint": ("fingerprint", reading.text),
     "Etcd": ("etcd", reading.text),

@@ -49,6 +49,12 @@ class TlsTests(SynchronousTestCase):
         assert parts.outward.nginx is not None
         self.assertEqual(parts.outward.nginx.tls, None)
 
+    def test_published(self) -> None:
+        """The record of the node says whether it serves TLS."""
+        for parts, serves in ((self.make(), True), (self.make("b", https=(), http=(("127.0.0.1", 8080),)), False)):
+            heartbeat = parts.found.member.heartbeat
+            self.assertEqual(heartbeat._registration._record(True).tls, serves)
+
     def test_directory(self) -> None:
         """Keys are in memory, each agent's in a directory of its own; nginx runs for TLS alone, too."""
         nginx = [self.make(node).outward.nginx for node in ("a", "b")]

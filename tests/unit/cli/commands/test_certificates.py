@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from attrs import evolve
+
+from daprdockr import __version__
 from daprdockr.model.stored.certificate import ACME, CertificateFacts, CertificatePair, CertificateRecord
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.renewal import RenewalRecord
@@ -56,6 +59,23 @@ class CertificatesTests(DefinitionCase):
         self.assertNotIn(pair.key.splitlines()[1].encode(), everything)
         (event,) = self.run_line("events", "-o", "json").json
         self.assertEqual(event["Subject"], "certificate example.com")
+
+    def test_no_tls(self) -> None:
+        """One line says that no node serves TLS, unless one does, or an older agent may."""
+        pair = self_signed((NAME,), days=30)
+        line = "daprdockrcmd: no node serves TLS yet: start the agents with --https, as in --https 0.0.0.0:443\n"
+        lease = self.store.grant(60).id
+        plain = NodeRecord(version=__version__)
+        for records, said in (
+            ((), ""),
+            ((plain, plain), line),
+            ((plain, evolve(plain, tls=True)), ""),
+            ((plain, evolve(plain, version="0.1.0")), ""),
+        ):
+            for number, record in enumerate(records):
+                self.store.put(KEYS.node(f"n{number}"), record.encode(), lease)
+            done = self.add(pair)
+            self.assertEqual((done.status, done.stderr), (0, said), records)
 
     def test_replaced(self) -> None:
         """Another pair for the same name takes its place, with another stamp."""
