@@ -68,6 +68,18 @@ class GoldenTests(SynchronousTestCase):
         self.assertIn("listen 0.0.0.0:8443 default_server ssl;", newer)
         self.assertIn("http2 on;", newer)
 
+    def test_constant(self) -> None:
+        """A port and a protocol that all listeners of a server share are written; nginx finds out those that differ."""
+        tls = evolve(WITH_TLS, listeners=(HttpListener("0.0.0.0", 8443, tls=True),))
+        for settings, protocol, port in (
+            (SETTINGS, "http", "80"),
+            (tls, "https", "8443"),
+            (WITH_TLS, "$scheme", "$server_port"),
+        ):
+            location = render(settings).text.partition("location / {")[2]
+            lines = rf"Proto: {protocol}\r\nX-Forwarded-Host: $host\r\nX-Forwarded-Port: {port}"
+            self.assertIn(f'{lines}";', location)
+
     def test_redirect(self) -> None:
         """Clients are sent to the port for TLS, which is named unless it is the usual one."""
         usual = evolve(WITH_TLS, listeners=(*WITH_TLS.listeners, HttpListener("::", 443, tls=True)))
