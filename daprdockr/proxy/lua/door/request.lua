@@ -250,7 +250,7 @@ function M.admit(is_elsewhere)
     if not is_ready and not hold(ctx) then
         return give_up()
     end
-    if is_unusual or is_elsewhere or location.strip or not interim.is_ready() then
+    if is_unusual or is_elsewhere or location.strip or location.sticky or not interim.is_ready() then
         strip(location)
         interim.leave()
         return ngx.exec("@unusual")
