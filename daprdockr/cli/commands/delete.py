@@ -76,7 +76,7 @@ COMMAND = Command(
     word="SERVICE|GROUP ...",
     check=_check,
     reference=(
-        "delete services, or all services of a group, which it lists. For a group it asks before, and not with -yes."
+        "delete services, or all services of a group, which it lists. For a group it asks first, unless -yes is given."
         " Named volumes stay on their nodes, and ``rollback`` brings a service back for 30 days",
     ),
 )
