@@ -122,7 +122,7 @@ class StrangerTests(AlikeCase):
         self.agent.docker.rename(self.own.id, "mine")
         self.agent.state.path.joinpath("cluster.json").unlink()
         self.cluster.delete(WEB)
-        self.cluster.advance(TTL)
+        self.cluster.advance(TTL + 1)
         self.cluster.succeed(self.agent)
         self.cluster.advance(120)
         self.run_on([self.own.id])
