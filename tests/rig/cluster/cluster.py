@@ -128,8 +128,7 @@ class Cluster:
         """End all agents in good order and start them with other ``options``, and leases of their own."""
         leases = self.etcd.leases()
         in_parallel(lambda host: host.end(AGENT), self.hosts)
-        for lease in leases:  # it was kept for the next agent, with the length that it has
-            self.etcd.revoke(lease)
+        self.etcd.revoke(*leases)  # they were kept for the next agents, with the length that they have
         for host in self.hosts:
             self.start_agent(host, options)
 

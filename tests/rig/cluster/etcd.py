@@ -8,7 +8,9 @@ import os
 import subprocess
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
+from urllib.error import HTTPError
 
 from tests.rig.cluster.host import ETCD, Host, Member
 from tests.rig.cluster.network import CLIENT
@@ -95,8 +97,16 @@ class Members:
         listed = json.loads(self.etcdctl("get", "--prefix", "/daprdockr/nodes/", "--write-out=json"))
         return [f"{entry['lease']:x}" for entry in listed.get("kvs", ())]
 
-    def revoke(self, lease: str) -> None:
-        self.etcdctl("lease", "revoke", lease)
+    def revoke(self, *leases: str) -> None:
+        """
+        End leases at the same moment, as an etcd does that finds them expired; one etcdctl after another would take
+        longer than the agents wait for others that end. Those that have ended stay so.
+
+        :raises OSError: if no member answers.
+        """
+        for lease in leases:
+            with suppress(HTTPError):  # there is no such lease
+                self._first_answer("v3/lease/revoke", json.dumps({"ID": str(int(lease, 16))}).encode())
 
     def etcdctl(self, *words: str) -> str:
         """The output of etcdctl; "" when it fails altogether."""
@@ -113,13 +123,17 @@ class Members:
         """
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         wanted = json.dumps({"key": _packed(prefix), "range_end": _packed(end)}).encode()
+        found = self._first_answer("v3/kv/range", wanted).get("kvs", [])
+        return {base64.b64decode(kv["key"]).decode(): base64.b64decode(kv["value"]) for kv in found}
+
+    def _first_answer(self, path: str, wanted: bytes) -> dict[str, Any]:
         *first, last = self.hosts
         for host in first:
             try:
-                return _ask(host, wanted)
+                return _answer(host, path, wanted)
             except OSError:
                 continue
-        return _ask(last, wanted)
+        return _answer(last, path, wanted)
 
 
 def _is_healthy(host: Host) -> bool:
@@ -127,11 +141,6 @@ def _is_healthy(host: Host) -> bool:
         return bool(_answer(host, "health")["health"] == "true")
     except OSError:
         return False
-
-
-def _ask(host: Host, wanted: bytes) -> dict[str, bytes]:
-    found = _answer(host, "v3/kv/range", wanted).get("kvs", [])
-    return {base64.b64decode(kv["key"]).decode(): base64.b64decode(kv["value"]) for kv in found}
 
 
 def _answer(host: Host, path: str, wanted: bytes | None = None) -> dict[str, Any]:
