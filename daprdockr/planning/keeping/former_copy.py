@@ -36,6 +36,8 @@ def former_copy(situation: Situation, claim: Claim, definition: Definition, conf
     others = [one for one in copies if one.definition != definition.digest]
     if situation.wanted.missing or any(one.running for one in others):
         return None
+    if situation.claims.owners.get(claim.instance.number) != claim:  # it moves here: nothing leads to our copy yet
+        return None
     led_to = claim.record.container
     is_new = not led_to and len(others) == len(copies)
     found = [one for one in others if one.id == led_to or (is_new and one.started)]

@@ -157,6 +157,11 @@ class PrepareTests(SynchronousTestCase):
         stop = StopContainer(ONE, "mine", 3, "the definition of web.myapp changed")
         self.assertEqual(self.prepared(MINE, service=WEB_2).steps, (stop,))
 
+    def test_changed_and_stopped(self) -> None:
+        """A copy of the former definition, to which nothing leads, is not started again: the present one is made."""
+        made = self.prepared(evolve(MINE, status=Status.EXITED), service=WEB_2)
+        self.assertEqual([type(step) for step in made.steps], [CreateContainer])
+
     def test_under_another_lease(self) -> None:
         """Under a lease that is not the present one it neither creates nor takes over."""
         here = evolve(HERE, lease=LEASE + 1)
