@@ -124,7 +124,7 @@ def vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
         able_to = situation.placing.candidates
         if forbidden(definition, owner, able_to):
             able_to = tuple(candidate for candidate in able_to if candidate.name != owner)
-        ranking = rank(numbers, definition, held, takers(owner, able_to, healthy, bad), bad)
+        ranking = rank(numbers, definition, held, takers(owner, able_to, held, healthy, bad), bad)
         for number in numbers:
             place = ranking.place(number, node)
             if place is not None:

@@ -3,6 +3,10 @@ Which instances a node should hand over to another: all of them from a node that
 another, and so those of services whose constraints this node does not meet any more; and one at a time from a node that
 has more than its share, when rebalancing is on.
 
+To even things out an instance goes only where there are fewer of its service, and that service gives one first of which
+the node has most: two instances of a service on one node would fail together. Of two nodes the one with more instances
+has more of some service, so there is such an instance, unless it is tied or unhealthy: then a difference stays.
+
 An instance that keeps data on its node's disk does not leave: elsewhere it would start with nothing. One that is not
 healthy does not leave to even things out: it is unknown whether it ever would be elsewhere, and others wait behind it.
 One of a service with ``OnPartition: stop`` can only leave by stopping first, so it does that only from a node that is
@@ -11,7 +15,6 @@ drained, or that its constraints forbid, and when all other instances of the ser
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
@@ -88,10 +91,15 @@ def leaving(
         return frozenset(_movable(node, True, misplaced, claims, successors, others))
     if not (rebalance and _has_most(node, candidates)):  # checked first: it is the answer of all nodes but one
         return frozenset()
-    fit = takers(node, _without_own_moves(node, claims, successors, candidates))
-    movable = _movable(node, False, services, claims, successors, fit)
+    loads = _without_own_moves(node, claims, successors, candidates)
+    movable = _movable(node, False, services, claims, successors, loads)
     well = [instance for instance in movable if claims[instance.service][instance.number].record.healthy]
-    return frozenset(sorted(well, key=lambda i: (i.number not in successors.get(i.service, {}), i))[:1])
+
+    def order(instance: InstanceName) -> tuple[bool, int, InstanceName]:
+        held = sum(claim.node == node for claim in claims[instance.service].values())
+        return instance.number not in successors.get(instance.service, {}), -held, instance
+
+    return frozenset(sorted(well, key=order)[:1])
 
 
 def forbidden(definition: Definition, node: str, candidates: Iterable[Candidate]) -> bool:
@@ -109,18 +117,27 @@ def _misplaced(
 
 
 def takers(
-    owner: str, candidates: Sequence[Candidate], healthy: bool = True, failing: Container[str] = ()
+    owner: str,
+    candidates: Sequence[Candidate],
+    held: Mapping[str, int],
+    healthy: bool = True,
+    failing: Container[str] = (),
 ) -> list[Candidate]:
     """
     Return the candidates that may take an instance over from ``owner``: all others when it is no candidate itself,
     because then it is drained; otherwise none that is ``failing``, and of a ``healthy`` one, which leaves to even out
-    the load, only those that have less than the owner even after the move. So each move evens things out, and they end.
+    the load, only those that have less than the owner even after the move, and fewer instances of the service: ``held``
+    has these by node. So each move evens things out, and they end.
     """
     others = [candidate for candidate in candidates if candidate.name != owner]
     if len(others) == len(candidates):
         return others
-    most = next(c.load for c in candidates if c.name == owner) - 2 if healthy else math.inf
-    return [candidate for candidate in others if candidate.load <= most and candidate.name not in failing]
+    others = [candidate for candidate in others if candidate.name not in failing]
+    if not healthy:
+        return others
+    most = next(candidate.load for candidate in candidates if candidate.name == owner) - 2
+    own = held.get(owner, 0)
+    return [candidate for candidate in others if candidate.load <= most and held.get(candidate.name, 0) < own]
 
 
 def _movable(
@@ -129,12 +146,12 @@ def _movable(
     services: Mapping[ServiceName, Service],
     claims: Claims,
     successors: Claims,
-    fit: Sequence[Candidate],
+    candidates: Sequence[Candidate],
 ) -> Iterator[InstanceName]:
     """
     Yield one instance of each service that another node can take, preferably one that is on its way.
 
-    :param must: whether they have to leave, and do not only even out the load.
+    :param must: whether they have to leave, and do not only even out the load; then this node is no candidate.
     """
     for name in sorted(claims.keys() & services.keys()):
         definition = services[name].definition
@@ -142,8 +159,9 @@ def _movable(
         if definition.at_most_one and not (must and _others_are_well(node, definition, claims[name])):
             continue
         held = Counter(claim.node for claim in claims[name].values())
-        bad = () if must else failing(name, claims[name].values(), fit)
-        there = before_moves(definition, own, successors.get(name, {}), [c for c in fit if c.name not in bad])
+        bad = () if must else failing(name, claims[name].values(), candidates)
+        fit = takers(node, candidates, held, failing=bad)
+        there = before_moves(definition, own, successors.get(name, {}), fit)
         if own and not why_not(definition, held, node, there):
             yield InstanceName(name, min(own, key=lambda number: (number not in successors.get(name, {}), number)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from attrs import evolve
@@ -53,6 +54,10 @@ class Placed:
     def loads(self) -> dict[str, int]:
         held = [c.node for of in (self.claims, self.successors) for claims in of.values() for c in claims.values()]
         return {node: held.count(node) for node in self.nodes}
+
+    def held(self, service: str) -> Counter[str]:
+        """The instances of a service, by node."""
+        return Counter(claim.node for claim in self.claims[_name(service)].values())
 
     def candidates(self) -> tuple[Candidate, ...]:
         return tuple(Candidate(node, {}, load) for node, load in self.loads().items())
@@ -152,9 +157,18 @@ class EvenOutTests(SynchronousTestCase):
     def test_only_the_most_loaded(self) -> None:
         """One instance leaves the node that has the most, of several such the first; none leaves the others."""
         placed = Placed(web="aaabbb", api="ab")
-        self.assertEqual([placed.evened_out(node) for node in "abc"], [["1.api"], [], []])
+        self.assertEqual([placed.evened_out(node) for node in "abc"], [["1.web"], [], []])
         placed = Placed(web="aaabbb", api="bb")
-        self.assertEqual([placed.evened_out(node) for node in "abc"], [[], ["1.api"], []])
+        self.assertEqual([placed.evened_out(node) for node in "abc"], [[], ["4.web"], []])
+
+    def test_spread(self) -> None:
+        """That instance goes of whose service the node has most, to a node with fewer of them, or none does."""
+        placed = Placed(app="a", web="aa", api="bc", job="b")
+        self.assertEqual(placed.evened_out(), ["1.web"])
+        placed = Placed(nodes="ab", app="a", web="ab", api="a")
+        placed.define("app", 1, Container={"Binds": ["/srv:/srv"]})
+        placed.define("api", 1, Container={"Binds": ["/srv:/srv"]})
+        self.assertEqual((placed.loads(), placed.evened_out()), ({"a": 3, "b": 1}, []))
 
     def test_difference_of_one(self) -> None:
         """A difference of one stays."""
@@ -205,7 +219,7 @@ class EvenOutTests(SynchronousTestCase):
                 break
             ((node, name),) = found
             number, _, service = name.partition(".")
-            taker = pick.choice(takers(node, placed.candidates())).name
+            taker = pick.choice(takers(node, placed.candidates(), placed.held(service))).name
             placed.prepare(service, int(number), taker)
             self.assertEqual([placed.evened_out(one) for one in "abcd" if one != node], [[], [], []])
             self.assertEqual(placed.evened_out(node), [name])
@@ -259,12 +273,13 @@ class TakersTests(SynchronousTestCase):
     """The nodes that may take over."""
 
     def names(self, owner: str, **loads: int) -> list[str]:
-        return [candidate.name for candidate in takers(owner, candidates(*loads, **loads))]
+        found = takers(owner, candidates(*loads, **loads), {owner: 2, "d": 1, "e": 2})
+        return [candidate.name for candidate in found]
 
     def test_drained(self) -> None:
         """From a node that is no candidate all others may."""
         self.assertEqual(self.names("a", b=9, c=0), ["b", "c"])
 
     def test_not_drained(self) -> None:
-        """From any other only those that have two less."""
-        self.assertEqual(self.names("a", a=5, b=4, c=3, d=0), ["c", "d"])
+        """From any other only those that have two less, and fewer of the service."""
+        self.assertEqual(self.names("a", a=5, b=4, c=3, d=0, e=0), ["c", "d"])
