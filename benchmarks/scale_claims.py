@@ -18,7 +18,8 @@ from daprdockr.model.errors import EtcdError
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Batch, Change, Entry, Listing
-from daprdockr.model.stored.keys import Keys, NodeKey
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.mirrored_keys import NodeKey
 from daprdockr.model.stored.node import NodeRecord
 
 Condition = Callable[["Claims"], bool]

@@ -17,7 +17,8 @@ from daprdockr.model.errors import EtcdError
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store, Watch
 from daprdockr.model.stored.entries import Absent, Commit, Condition, Entry, Lease, Listing, Operation, Prefixes, Put
-from daprdockr.model.stored.keys import Keys, SuccessorKey
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.mirrored_keys import SuccessorKey
 
 T = TypeVar("T")
 

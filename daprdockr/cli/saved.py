@@ -21,7 +21,8 @@ from daprdockr.model.reading import parse_json
 from daprdockr.model.stored.cordon import asking_to_drain, asks_to_drain
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.files import FileContent
-from daprdockr.model.stored.keys import CordonKey, Keys, Named, PauseKey
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.mirrored_keys import CordonKey, Named, PauseKey
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.files import MOST_BYTES

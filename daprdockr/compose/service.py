@@ -14,7 +14,7 @@ from daprdockr.compose.merging import as_table
 from daprdockr.compose.tree import Finding, LinePlace, PlacedMap, wrong
 from daprdockr.compose.variables import ReadFile
 from daprdockr.model.errors import BadInput
-from daprdockr.model.stored.keys import FileKey, SecretKey
+from daprdockr.model.stored.mirrored_keys import FileKey, SecretKey
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from daprdockr.compose.service import ComposeService
 from daprdockr.compose.tree import PlacedMap
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
-from daprdockr.model.stored.keys import FileKey, SecretKey
+from daprdockr.model.stored.mirrored_keys import FileKey, SecretKey
 from daprdockr.model.wanted.files import MOST_BYTES, stamp_of
 from daprdockr.model.wanted.secrets import PLACE
 

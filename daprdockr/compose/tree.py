@@ -9,7 +9,7 @@ from attrs import frozen
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import one_line
-from daprdockr.model.stored.keys import FileKey, SecretKey
+from daprdockr.model.stored.mirrored_keys import FileKey, SecretKey
 
 
 @frozen

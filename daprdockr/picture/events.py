@@ -21,7 +21,8 @@ from daprdockr.model.names import InstanceName, ServiceName, check_label, one_li
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.events import LIFE, Event
 from daprdockr.model.stored.history import Revisions
-from daprdockr.model.stored.keys import CordonKey, Keys, NodeKey, PauseKey, RolloutKey, RunKey
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.mirrored_keys import CordonKey, NodeKey, PauseKey, RolloutKey, RunKey
 from daprdockr.picture.cells import moment
 from daprdockr.picture.table import Column, Row, Table
 from daprdockr.picture.timeline import stored

@@ -16,8 +16,8 @@ from daprdockr.model.stored.entries import Delete, Entry
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.files import FileRecord
 from daprdockr.model.stored.history import RevisionRecord
-from daprdockr.model.stored.keys import SuccessorKey
 from daprdockr.model.stored.marks import Mark, decode_marks, encode_marks
+from daprdockr.model.stored.mirrored_keys import SuccessorKey
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseMode, PauseRecord
 from daprdockr.model.stored.renewal import ChallengeRecord

@@ -20,7 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import ServiceName
-from daprdockr.model.stored.keys import RunKey
+from daprdockr.model.stored.mirrored_keys import RunKey
 from daprdockr.model.stored.run import RunRecord, RunState
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import KEYS

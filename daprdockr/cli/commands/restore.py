@@ -21,7 +21,8 @@ from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Put
 from daprdockr.model.stored.files import FileContent
-from daprdockr.model.stored.keys import CordonKey, Keys, PauseKey
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.mirrored_keys import CordonKey, PauseKey
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.history import changes
 from daprdockr.picture.wrapped import wrapped

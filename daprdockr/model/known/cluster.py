@@ -38,12 +38,12 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.reading import MAX_DOCUMENT
 from daprdockr.model.stored.certificate import CertificateRecord
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Listing
-from daprdockr.model.stored.keys import (
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.mirrored_keys import (
     CertificateKey,
     CordonKey,
     FileKey,
     IdentityKey,
-    Keys,
     MarksKey,
     Named,
     NodeKey,

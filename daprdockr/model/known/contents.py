@@ -32,7 +32,7 @@ from daprdockr.model.stored.certificate import CertificateRecord
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.cordon import asks_to_drain
 from daprdockr.model.stored.entries import Change, Deleted, Entry
-from daprdockr.model.stored.keys import (
+from daprdockr.model.stored.mirrored_keys import (
     CertificateKey,
     ChallengeKey,
     CordonKey,

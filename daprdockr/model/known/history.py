@@ -33,8 +33,9 @@ from daprdockr.model.known.continuity import Known, contradiction, unexplained
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.entries import Change, Deleted, Entry, Listing
 from daprdockr.model.stored.identity import identity_in, read_identity
-from daprdockr.model.stored.keys import IdentityKey, Keys, MarksKey
+from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.marks import Marks, attested, decode_marks, marks_in
+from daprdockr.model.stored.mirrored_keys import IdentityKey, MarksKey
 
 
 class ForeignEtcd(DaprdockrError):

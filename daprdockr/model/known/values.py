@@ -16,7 +16,7 @@ from attrs import define, evolve, field
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.entries import Change, Entry
 from daprdockr.model.stored.files import FileRecord
-from daprdockr.model.stored.keys import FileKey, SecretKey
+from daprdockr.model.stored.mirrored_keys import FileKey, SecretKey
 from daprdockr.model.stored.sealed import SecretRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.files import with_stamps

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.stored.claim import State
-from daprdockr.model.stored.keys import NodeKey
+from daprdockr.model.stored.mirrored_keys import NodeKey
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.planning.keeping.withdrawing import REACH_TIMEOUT
 from tests.build.values import API, HTTP, KEYS, WEB, definition, named

@@ -13,7 +13,7 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.events import Event
-from daprdockr.model.stored.keys import SuccessorKey
+from daprdockr.model.stored.mirrored_keys import SuccessorKey
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import KEYS, definition, named

@@ -11,7 +11,7 @@ from daprdockr.agent.host.probe import Unmade
 from daprdockr.model.host import ContainerState
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.events import Event
-from daprdockr.model.stored.keys import SuccessorKey
+from daprdockr.model.stored.mirrored_keys import SuccessorKey
 from tests.build.values import API, KEYS, instance, named
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 

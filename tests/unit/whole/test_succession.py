@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.entries import Delete
-from daprdockr.model.stored.keys import SuccessorKey
+from daprdockr.model.stored.mirrored_keys import SuccessorKey
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import HTTP, KEYS, WEB, definition, named
 from tests.fakes.agents import STEP, MemoryAgent, MemoryCluster

@@ -18,7 +18,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.certificate import CertificateFacts, CertificateRecord
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Operation
 from daprdockr.model.stored.files import FileRecord
-from daprdockr.model.stored.keys import SecretKey
+from daprdockr.model.stored.mirrored_keys import SecretKey
 from daprdockr.model.stored.node import NodeRecord, Progress
 from daprdockr.model.stored.pause import PauseMode, PauseRecord
 from daprdockr.model.stored.revisioned import Broken, StoredVolumes

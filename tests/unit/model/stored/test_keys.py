@@ -8,13 +8,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.keys import (
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.mirrored_keys import (
     CertificateKey,
     ChallengeKey,
     CordonKey,
     FileKey,
     IdentityKey,
-    Keys,
     NodeKey,
     PauseKey,
     RolloutKey,
