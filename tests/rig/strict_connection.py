@@ -85,8 +85,9 @@ class Connection(Protocol):
         status, reusable = read_status(self._received)
         if status == 0 or self._asked is None:
             return
+        lines = self._received.decode("latin-1").split("\r\n\r\n")[-1].splitlines()
         self._received = b""
-        self._end(f"status {status}" if status >= 400 else "")
+        self._end(": ".join([f"status {status}", *lines[:1]]) if status >= 400 else "")
         if self._kept and reusable:
             self._owner.idle(self)
         else:
