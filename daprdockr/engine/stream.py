@@ -66,9 +66,10 @@ class DockerEvents:
         try:
             with asking("report its events"):
                 for event in documents(self._stream):
-                    if len(self._nodes) == 1 or event["Actor"]["Attributes"].get(LABEL_NODE) in self._nodes:
-                        self._saw(event["id"])
-                        yield event["Action"], event["id"]
+                    actor = event["Actor"]  # since API 1.52 (Engine 29) nothing else has the id
+                    if len(self._nodes) == 1 or actor["Attributes"].get(LABEL_NODE) in self._nodes:
+                        self._saw(actor["ID"])
+                        yield event["Action"], actor["ID"]
         except (AttributeError, KeyError, TypeError, ValueError, EngineUnavailable) as error:
             # Reading raises any of these when close() takes the socket away at the wrong moment.
             if not self._closed:

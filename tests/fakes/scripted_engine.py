@@ -105,3 +105,9 @@ def inspected(container: str, instance: str = "1.web.myapp") -> dict[str, Any]:
         "HostConfig": {},
         "NetworkSettings": {},
     }
+
+
+def event(action: str, container: str, node: str = "n1") -> dict[str, Any]:
+    """Return an event as an Engine since API 1.52 reports it."""
+    actor = {"ID": container, "Attributes": {"io.daprdockr.node": node}}
+    return {"Type": "container", "Action": action, "Actor": actor, "scope": "local", "time": 1}

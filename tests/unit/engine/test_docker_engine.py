@@ -14,7 +14,7 @@ from daprdockr.engine.docker_engine import LEFT_SECONDS
 from daprdockr.model.errors import ContainerAbsent, EngineFailed, EngineRefused, EngineUnavailable, PullFailed
 from daprdockr.model.host import Status
 from tests.build.adapter import AdapterCase
-from tests.fakes.scripted_engine import inspected, summary
+from tests.fakes.scripted_engine import event, inspected, summary
 
 
 class ListTests(AdapterCase):
@@ -33,17 +33,22 @@ class ListTests(AdapterCase):
     def test_told_by_an_event(self) -> None:
         """A container that an event named is inspected again, though the list shows no difference."""
         self.hold("a", "b")
-        self.server.answers["/events"] = (200, {"Action": "start", "id": "b"})
+        self.server.answers["/events"] = (200, event("start", "b"))
         stream = self.engine.events()
         self.engine.containers()
         self.assertEqual(list(stream), [("start", "b")])
         self.assertEqual(self.listing()[-1:], ["/containers/b/json"])
 
+    def test_event_of_an_old_engine(self) -> None:
+        """An Engine before API 1.52 names the container a second time, which changes nothing."""
+        self.server.answers["/events"] = (200, {**event("die", "b"), "status": "die", "id": "b", "from": "web:1"})
+        self.assertEqual(list(self.engine.events()), [("die", "b")])
+
     def test_new_stream(self) -> None:
         """A new event stream makes the next list inspect everything, for nobody reported what happened before."""
         self.hold("a")
         self.engine.containers()
-        self.server.answers["/events"] = (200, {"Action": "start", "id": "other"})
+        self.server.answers["/events"] = (200, event("start", "other"))
         self.engine.events().close()
         self.assertIn("/containers/a/json", self.listing())
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 
 from requests import Response, Timeout
 
 from daprdockr.engine.documents import MAX_ANSWER, MAX_LINE, documents, read_whole
 from daprdockr.model.errors import EngineUnavailable
 from tests.build.adapter import AdapterCase
+from tests.fakes.scripted_engine import event
 
 
 class SizeTests(AdapterCase):
@@ -32,9 +34,9 @@ class SizeTests(AdapterCase):
 
     def test_long_event(self) -> None:
         """An event that is too long ends the stream, whether or not it ends itself; those before it were reported."""
-        for end in (b'"}\n', b""):
-            line = b'{"Action": "start", "id": "%s' % (b"x" * MAX_LINE)
-            self.server.answers["/events"] = (200, b'{"Action": "die", "id": "a"}\n' + line + end)
+        for end in (b'"}}\n', b""):
+            line = b'{"Action": "start", "Actor": {"ID": "%s' % (b"x" * MAX_LINE)
+            self.server.answers["/events"] = (200, b"%s\n" % json.dumps(event("die", "a")).encode() + line + end)
             events = iter(self.engine.events())
             self.assertEqual(next(events), ("die", "a"))
             self.assertIn("a line has more", str(self.assertRaises(EngineUnavailable, next, events)))
