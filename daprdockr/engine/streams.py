@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NoReturn, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
@@ -133,7 +134,7 @@ class EngineAnswer(ByteStream):
         self._status = 0
         self._body = bytearray()
         self.began: Deferred[EngineAnswer] = Deferred(lambda _: self.close())
-        self.whole: Deferred[bytes] = Deferred()
+        self.whole: Deferred[bytes] = Deferred(lambda _: self.close())
 
     def connectionMade(self) -> None:
         self.transport.write(self._request)
@@ -184,7 +185,7 @@ class EngineAnswer(ByteStream):
             self._fire(EngineUnavailable(f"the Docker Engine ended the connection when asked to {self._doing}"))
         elif self._status >= 300:
             self._fire(_refusal(self._status, bytes(self._body), self._doing))
-        elif self._reader is None:
+        elif self._reader is None and not self.whole.called:
             self.whole.callback(bytes(self._body))
         super().connectionLost(reason)
 
@@ -232,8 +233,7 @@ class EngineStreams:
     async def ask(self, doing: str, method: str, path: str, body: object = None) -> Any:
         """Return the JSON of an answer, None where it has none. :raises EngineError: there is no such answer."""
         answer = await self._begun(doing, _request(method, path, body, ("HTTP/1.0",)))
-        whole = answer.read_whole().addTimeout(ANSWER_TIMEOUT, self._reactor, lambda *_: answer.close())
-        content = await whole
+        content = await answer.read_whole().addTimeout(ANSWER_TIMEOUT, self._reactor, partial(_silent, doing))
         try:
             return json.loads(content) if content else None
         except ValueError:
@@ -259,11 +259,12 @@ class EngineStreams:
     async def _begun(self, doing: str, request: bytes) -> EngineAnswer:
         answer = EngineAnswer(request, doing)
         await self.connect(answer, doing)
+        return await answer.began.addTimeout(ANSWER_TIMEOUT, self._reactor, partial(_silent, doing))
 
-        def silent(*_: object) -> EngineAnswer:
-            raise EngineSilent(f"the Docker Engine did not answer within {ANSWER_TIMEOUT:g} s when asked to {doing}")
 
-        return await answer.began.addTimeout(ANSWER_TIMEOUT, self._reactor, silent)
+def _silent(doing: str, *_: object) -> NoReturn:
+    """:raises EngineSilent: always, for an answer that did not come in time."""
+    raise EngineSilent(f"the Docker Engine did not answer within {ANSWER_TIMEOUT:g} s when asked to {doing}")
 
 
 def _request(method: str, path: str, body: object, lines: tuple[str, ...]) -> bytes:

@@ -120,6 +120,15 @@ class StreamsTests(SynchronousTestCase):
         self.failureResultOf(asked, EngineSilent)
         self.assertTrue(self.wire.aborted)
 
+    def test_silent_in_the_middle(self) -> None:
+        """So is one that begins an answer and never ends it: it is no answer without content."""
+        asked = self.answered(self.streams.ask("dance", "GET", "/x"))
+        self.answer.dataReceived(OK + b'{"B":')
+        self.reactor.advance(ANSWER_TIMEOUT)
+        said = str(self.failureResultOf(asked, EngineSilent).value)
+        self.assertEqual(said, "the Docker Engine did not answer within 20 s when asked to dance")
+        self.assertTrue(self.wire.aborted)
+
     def test_endless_head(self) -> None:
         """An answer that is no HTTP is not kept."""
         asked = self.answered(self.streams.read("dance", "/x"))
