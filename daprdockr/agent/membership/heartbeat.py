@@ -70,7 +70,7 @@ class Heartbeat(Service):
         self._boottime = boottime
         self.beats: Signal[[int, float]] = Signal()
         self.regained: Signal[[]] = Signal()
-        self._lease = 0
+        self._lease = self._over = 0
         self._until = 0.0
         self._lapsed = False
         self._count = 0
@@ -202,13 +202,14 @@ class Heartbeat(Service):
     async def _renew(self) -> bool:
         sent, boottime = self._reactor.seconds(), self._boottime()
         lease = self._lease or await self._etcd.run(self._kept.read_lease)
-        ttl = await self._etcd.run(self._etcd.store.keep_alive, lease) if lease else 0
+        if lease in (0, self._over):  # the kept one, until etcd has granted another
+            return False
+        ttl = await self._etcd.run(self._etcd.store.keep_alive, lease)
         if ttl <= 0:
-            if lease:
-                self.log.warn("the lease {lease:x} of this node has ended", lease=lease)
-                self.beats(lease, 0.0)
-                self._lapsed = self._until > 0.0  # otherwise it was an earlier agent's
-            self._lease = 0
+            self.log.warn("the lease {lease:x} of this node has ended", lease=lease)
+            self.beats(lease, 0.0)
+            self._lapsed = self._until > 0.0  # otherwise it was an earlier agent's
+            self._lease, self._over = 0, lease
             return False
         self._hold(lease, sent + ttl, boottime + ttl)
         return True

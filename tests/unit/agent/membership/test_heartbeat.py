@@ -192,6 +192,20 @@ class LeaseTests(HeartbeatCase):
         self.assertNotIn(beat.lease, (0, lease))
         self.assertEqual((self.entry.lease, self.changes), (beat.lease, [lease, beat.lease]))
 
+    def test_none_granted(self) -> None:
+        """The end of a lease is reported once, however long a full etcd grants no other."""
+        beat = self.started()
+        ended, self.store.full = beat.lease, True
+        self.store.advance(TTL)
+        self.beats.clear()
+        with capturedLogs() as logged:
+            self.advance(10 * TTL)
+        self.assertEqual([event["lease"] for event in logged if "lease" in event], [ended])
+        self.assertEqual(self.beats, [(ended, 0.0)])
+        self.store.full = False
+        self.advance(TTL)
+        self.assertNotIn(beat.lease, (0, ended))
+
     def test_disk_full(self) -> None:
         """A lease that cannot be saved is held nevertheless, and no other one is taken."""
         shutil.rmtree(self.state.path)
