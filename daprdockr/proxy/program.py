@@ -133,7 +133,10 @@ class NginxProgram:
                 f"program {self.path} is not there: install the Debian package nginx, or give --nginx PATH"
             )
         execution = Execution()
-        self.reactor.spawnProcess(execution, program, [program, *arguments], env=dict(self.environment))
+        try:
+            self.reactor.spawnProcess(execution, program, [program, *arguments], env=dict(self.environment))
+        except OSError as error:  # of a host without a process or a descriptor left, which may be brief
+            raise ProxyError(f"{self.path} cannot be run now, and is tried again: {error.strerror}") from None
         self._executions.add(execution)
         execution.gone.addCallback(lambda _: self._executions.discard(execution))
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,16 @@ class Spawner(Clock):
         protocol.makeConnection(process)
 
 
+class Crowded(Spawner):
+    """One on a host without a process left, once."""
+
+    def spawnProcess(self, *words: Any, **named: Any) -> None:  # noqa: N802
+        if not self.spawned:
+            self.spawned.append(Spawned(Execution(), []))
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        super().spawnProcess(*words, **named)
+
+
 class NginxProgramTests(SynchronousTestCase):
     """``NginxProgram``; its program is a shell, as that is certainly there, which never runs."""
 
@@ -83,6 +94,15 @@ class NginxProgramTests(SynchronousTestCase):
         error = self.failureResultOf(self.begun(program.version()), ProxyError).value
         self.assertIn("program no-such is not there: install the Debian package nginx", str(error))
         self.assertEqual(self.reactor.spawned, [])
+
+    def test_no_process_left(self) -> None:
+        """A host without a process left says so in one line, and the next attempt is a new one."""
+        program = NginxProgram(path="sh", environment={"PATH": "/bin"}, reactor=(reactor := Crowded()))
+        error = self.failureResultOf(self.begun(program.version()), ProxyError).value
+        self.assertEqual(str(error), "sh cannot be run now, and is tried again: Resource temporarily unavailable")
+        asked = self.begun(program.version())
+        reactor.spawned[-1].end(b"nginx version: nginx/1.22.1")
+        self.assertEqual(self.successResultOf(asked), (1, 22, 1))
 
     def test_accepted(self) -> None:
         """A test that ends well says nothing."""
