@@ -32,13 +32,14 @@ class Asking(Protocol):
     :ivar answer: fires with status and body; status 0 means that there was no usable answer.
     """
 
+    transport: Any
+
     def __init__(self, request: bytes) -> None:
         self.answer: Deferred[tuple[int, str]] = Deferred(lambda _: self._hang_up())
         self._request = request
         self._received = b""
 
     def connectionMade(self) -> None:
-        assert self.transport is not None
         self.transport.write(self._request)
 
     def dataReceived(self, data: bytes) -> None:
@@ -55,8 +56,8 @@ class Asking(Protocol):
         self.answer.callback((int(status), body.decode("utf-8", "replace")) if known else (0, ""))
 
     def _hang_up(self) -> None:
-        assert self.transport is not None
-        self.transport.loseConnection()
+        """Close it at once: a process that is frozen takes no more of a long message, which would wait without end."""
+        self.transport.abortConnection()
 
 
 @frozen(kw_only=True)

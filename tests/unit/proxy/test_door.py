@@ -44,6 +44,12 @@ class AskingTests(SynchronousTestCase):
         self.asking.dataReceived(b"x" * (MAX_ANSWER + 1))
         self.assertTrue(self.transport.disconnecting)
 
+    def test_frozen(self) -> None:
+        """A message that nginx takes only in part, because it is frozen, does not keep the connection open."""
+        self.asking.answer.cancel()
+        self.failureResultOf(self.asking.answer, CancelledError)
+        self.assertTrue(self.transport.disconnected)
+
     def test_cancelled(self) -> None:
         """A caller that stops waiting hangs up, and the end of the connection is nobody's concern."""
         self.asking.answer.cancel()
