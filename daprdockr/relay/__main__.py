@@ -72,14 +72,24 @@ async def serve(directory: Path, pauses: Upkeep = UPKEEP) -> None:
 
 
 async def _answer(control: Control, path: Path, pause: float) -> None:
-    """Listen on the unix socket, and again if somebody removed it: a restart would cut all connections."""
+    """
+    Listen on the unix socket, and again if somebody removed it, or if there was no room for it: a restart would cut all
+    connections, and without the socket the routes stay as they are.
+    """
     server: asyncio.AbstractServer | None = None
+    failure = ""
     while True:
         if server is None or not path.exists():
             if server is not None:
                 server.close()
-            path.unlink(missing_ok=True)
-            server = await asyncio.start_unix_server(control.serve, path)
+            try:
+                path.unlink(missing_ok=True)
+                server, failure = await asyncio.start_unix_server(control.serve, path), ""
+            except OSError as error:
+                if str(error) != failure:
+                    with contextlib.suppress(OSError):
+                        print(f"{path} cannot be listened on, and is tried again: {error}", flush=True)
+                server, failure = None, str(error)
         await asyncio.sleep(pause)
 
 

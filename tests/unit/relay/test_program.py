@@ -89,6 +89,28 @@ class ProgramTests(RelayCase):
 
         self.play(scenario())
 
+    def test_no_room(self) -> None:
+        """Where the socket cannot be made at first it is made later, and the routes are served meanwhile."""
+
+        async def scenario() -> None:
+            scene, port, directory = RelayScene(), free_port(), self.directory
+            self.seed(port, await scene.instance("a"))
+            (directory / SOCKET).mkdir()
+            served = asyncio.ensure_future(serve(directory, Upkeep(0.01, 0.01, 0.01)))
+
+            async def leads() -> bool:
+                return await (await Client.to(port)).ask("x") == "a x"
+
+            await holds(leads)
+            await asyncio.sleep(0.05)
+            (directory / SOCKET).rmdir()
+            await holds(self.answers)
+            os.kill(os.getpid(), signal.SIGTERM)
+            await served
+            scene.close()
+
+        self.play(scenario())
+
     def test_open_files(self) -> None:
         """As many files as are allowed may be open, within a bound of our own."""
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
