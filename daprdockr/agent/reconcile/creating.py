@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
@@ -17,7 +18,7 @@ from daprdockr.agent.host.ports import check_fixed, choose_ports, is_free
 from daprdockr.agent.reconcile.delivery import Delivery
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork
-from daprdockr.model.errors import EngineRefused, ImageAbsent, NameTaken
+from daprdockr.model.errors import EngineError, EngineRefused, EngineUnavailable, ImageAbsent, NameTaken
 from daprdockr.model.host import LABEL_HEALTH, LABEL_ON_PARTITION, LABEL_RUN, ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName, shorten
 from daprdockr.model.wanted.definition import Definition
@@ -87,18 +88,34 @@ class Creating:
             labels |= _of_run(step)
             body = container_body(instance, definition, ports, labels, dns, network.addresses)
             body |= {"Cmd": list(step.command)} if step.command else {}
-            handed = await self._delivery.prepare(run, name, definition)
             try:
-                container = await run(self._engine.create, name, handed.added_to(body))
+                container = await self._create(run, name, definition, body)
             except NameTaken:
                 there = await run(self._engine.inspect, name)
                 if there is None or there.made_as:
+                    await run(self._delivery.remove, name)
                     continue  # another owner's, who may keep it
             else:
                 there = _created(container, name, step, here, ports, labels[LABEL_HEALTH])
             self._host.containers.update(there)
             return
         raise NameTaken(f"{instance} has no name that is free: remove what is called like container {name}")
+
+    async def _create(self, run: Run, name: str, definition: Definition, body: dict[str, Any]) -> str:
+        """
+        Return the id of a new container of this name.
+
+        :raises EngineError: there is none, and none of its files is left; unless the Engine did not answer, because it
+            may be there then, or has the name already.
+        """
+        try:
+            handed = await self._delivery.prepare(run, name, definition)
+            return await run(self._engine.create, name, handed.added_to(body))
+        except (EngineUnavailable, NameTaken):
+            raise
+        except EngineError:
+            await run(self._delivery.remove, name)
+            raise
 
     async def _check_volumes(self, run: Run, definition: Definition, here: Here) -> None:
         """:raises EngineRefused: a volume that is there already needs a privilege that is not allowed here."""

@@ -119,8 +119,9 @@ class MountedFiles:
         return all((self._folder(container) / str(one)).exists() for one in range(number))
 
     def remove(self, container: str) -> None:
-        for place in self._places:
-            shutil.rmtree(place / container, ignore_errors=True)
+        self._begun.discard(container)
+        for folder in (place / name for place in self._places for name in (container, f"{container}.new")):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def keep_only(self, containers: Collection[str]) -> None:
         """Remove the files of all other containers, but for those that this process wrote: some are to be created."""

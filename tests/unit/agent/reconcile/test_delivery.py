@@ -99,6 +99,20 @@ class DeliveryTests(CarryOutCase):
         self.stops.end("remove")
         self.assertFalse(source.exists())
 
+    def test_refused(self) -> None:
+        """Of a container that the Engine refuses no file stays, which a corrected definition would leave there."""
+        odd = {"LogConfig": {"Type": "json-file", "Config": {"nowhere": "1"}}}
+        wanted = self.defined(Container=odd)
+        for _ in range(2):
+            self.fails(CreateContainer(FIRST, wanted, (), 40), EngineRefused)
+            self.assertEqual([path for path in self.memory.rglob("*") if path.is_file()], [])
+
+    def test_unanswered(self) -> None:
+        """Where the Engine did not answer the files stay: the container may be there."""
+        self.engine.deaf_to_create = True
+        self.fails(CreateContainer(FIRST, self.defined(), (), 40), EngineUnavailable)
+        self.assertEqual([path.read_bytes() for path in self.memory.rglob("*") if path.is_file()], [VALUE])
+
     def test_user_unknown(self) -> None:
         """A user that the image does not know keeps the container from starting."""
         container = self.made(Container={"User": "web"})

@@ -68,6 +68,16 @@ class MountedFilesTests(SynchronousTestCase):
         with self.assertRaises(EngineFailed):
             self.files.mark("none", ["s1"])
 
+    def test_gone(self) -> None:
+        """A container that was removed is none that is to be created: nothing of it stays or comes back."""
+        self.files.write("a", secrets(b"x"))
+        (self.place / "a.new").mkdir()
+        self.files.remove("a")
+        self.assertEqual(list(self.place.iterdir()), [])
+        (self.place / "a").mkdir()
+        self.files.keep_only(())
+        self.assertFalse((self.place / "a").exists())
+
     def test_removed(self) -> None:
         """Files go with their container; those of containers that are gone go when others are written."""
         self.files.write("c1", secrets(b"one"))
