@@ -15,6 +15,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
+from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 
@@ -70,9 +71,14 @@ class AccessLog(Periodic):
         super().__init__(reactor=reactor, interval=INTERVAL, failing="the access log is not kept bounded", at_once=True)
         self._path = path
         self._run = run
+        self._logged = LoggedOnce(
+            lambda reason: self.log.warn("lines of the access log {path} are lost: {reason}", path=path, reason=reason)
+        )
 
     async def poll(self) -> None:
         try:
             await self._run(bound, self._path)
         except OSError as error:
-            self.log.warn("lines of the access log {path} are lost: {reason}", path=self._path, reason=error.strerror)
+            self._logged.found(str(error.strerror))
+        else:
+            self._logged.found("")

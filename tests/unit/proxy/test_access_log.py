@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.proxy.access_log import INTERVAL, AccessLog, bound
@@ -69,3 +70,18 @@ class AccessLogTests(SynchronousTestCase):
         service.stopService()
         clock.advance(INTERVAL)
         self.assertEqual(len(checks), 2)
+
+    def test_logged_once(self) -> None:
+        """A disk that stays read-only is one line, and one more when it is so again."""
+        reasons = ["Read-only file system"] * 3 + [""] + ["Read-only file system"] * 2
+
+        def run(call: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+            reason = reasons.pop(0)
+            return fail(OSError(30, reason)) if reason else succeed(False)
+
+        clock = Clock()
+        service = AccessLog(Path("/log"), reactor=clock, run=run)
+        with capturedLogs() as logged:
+            service.startService()
+            clock.pump([INTERVAL] * 5)
+        self.assertEqual((reasons, [event["reason"] for event in logged]), ([], ["Read-only file system"] * 2))
