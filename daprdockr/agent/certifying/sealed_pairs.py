@@ -89,6 +89,8 @@ class SealedPairs:
         if cluster.history.unbroken:
             for name in sealed.keys() - cluster.certificates.keys():
                 del sealed[name]
+        # Nothing is kept of a host name that is gone, its key least of all.
+        self._opened = {place: one for place, one in self._opened.items() if place[0] in sealed}
         found = [certificate for name in sorted(sealed) if (certificate := self._open(name, sealed[name]))]
         await self._keep(dict(sealed))
         return found

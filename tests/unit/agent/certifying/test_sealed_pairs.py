@@ -66,6 +66,29 @@ class SealedPairsTests(SynchronousTestCase):
         self.follow()
         self.assertEqual((self.found(), self.kept.read()), ([], {}))
 
+    def test_gone(self) -> None:
+        """Of a certificate that is gone nothing is kept in memory: its key is opened anew when it is there again."""
+        opened: list[int] = []
+
+        def keys() -> list[PrivateKey]:
+            opened.append(1)
+            return self.keys
+
+        self.pairs = SealedPairs(Sources(self.store, run_at_once, self.cluster, keys), self.kept, run_at_once)
+        self.put(FIRST, "s1")
+        self.found()
+        self.found()
+        self.assertEqual(len(opened), 1)
+        entries = {key: self.store.get(key) for key in (KEYS.certificate(NAME), KEYS.sealed_certificate(NAME))}
+        self.store.commit((), tuple(map(Delete, entries)))
+        self.follow()
+        self.assertEqual(self.found(), [])
+        for key, entry in entries.items():
+            assert entry is not None
+            self.store.put(key, entry.value)
+        self.follow()
+        self.assertEqual((self.served(), len(opened)), ([FIRST], 2))
+
     def test_kept(self) -> None:
         """After a restart the pair is there without etcd, also where nothing else is known; its file has no key."""
         self.put(FIRST, "s1")
