@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import ssl
 import urllib.request
+from http.client import HTTPException
 
 from attrs import frozen
 
@@ -34,7 +35,7 @@ def member_figures(access: Access, timeout: float) -> MemberFigures:
     """Return the figures of the member at the first endpoint, as far as it has them."""
     try:
         return read_figures(_asked(access, timeout))
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):
         return MemberFigures()
 
 

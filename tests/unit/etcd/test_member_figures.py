@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -48,6 +49,23 @@ class FiguresTests(SynchronousTestCase):
             access = Access.parse(f"http://127.0.0.1:{server.server_port}")
             self.assertEqual(member_figures(access, 5.0), MemberFigures(2**31, 3811))
             self.assertEqual(member_figures(evolve(access, secure=True), 5.0), MemberFigures())
+
+    def test_broken_off(self) -> None:
+        """An answer that is no HTTP, or that ends in the middle because its member does, has no figures."""
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for answer in (b"no HTTP\r\n\r\n", head + b"ff\r\netcd_"):
+            with socket.create_server(("127.0.0.1", 0)) as server:
+
+                def serve(listening: socket.socket = server, content: bytes = answer) -> None:
+                    with listening.accept()[0] as client:
+                        client.recv(4096)
+                        client.sendall(content)
+
+                thread = threading.Thread(target=serve)
+                thread.start()
+                access = Access.parse(f"http://127.0.0.1:{server.getsockname()[1]}")
+                self.assertEqual(member_figures(access, 5.0), MemberFigures())
+                thread.join()
 
     def test_nobody(self) -> None:
         """A member that does not answer, or files that cannot be used, tell nothing."""
