@@ -90,9 +90,13 @@ class Child(ProcessProtocol):
 
 
 def _in_words(ending: Any) -> str:
-    if getattr(ending, "signal", None) is not None:
-        return f"killed by {signal.Signals(ending.signal).name}"
-    return f"exit status {getattr(ending, 'exitCode', None) or 0}"
+    number = getattr(ending, "signal", None)
+    if number is None:
+        return f"exit status {getattr(ending, 'exitCode', None) or 0}"
+    try:
+        return f"killed by {signal.Signals(number).name}"
+    except ValueError:  # of the signals for real time (signal(7)) only the first and the last have names
+        return f"killed by signal {number}"
 
 
 @implementer(IReadDescriptor)

@@ -164,6 +164,14 @@ class RestartTests(SupervisedProcessTestCase):
         process.end(by=9)
         self.assertEqual(self.reasons, ["killed by SIGKILL"])
 
+    def test_signal_without_a_name(self) -> None:
+        """A signal for real time has no name; the program is started again."""
+        thing, process = self.started()
+        process.end(by=40)
+        self.assertEqual(self.reasons, ["killed by signal 40"])
+        self.reactor.advance(1.0)
+        self.assertEqual(thing.pid, self.reactor.processes[1].pid)
+
     def test_delays_grow(self) -> None:
         """Each end soon after the start doubles the delay."""
         _, process = self.started()
