@@ -4,7 +4,8 @@ The journal: events for people, logged here and written to etcd where ``daprdock
 Note [Short-lived]
     Events stand under a lease of their own that is never renewed: a new one is granted while the old one has half of
     its life left, so an event lives between half an hour and an hour, and an agent that is gone leaves none
-    permanently. An event that cannot be written (etcd is away, too many wait) is only in the log.
+    permanently. An event that cannot be written (etcd is away, too many wait) is only in the log; those that wait
+    behind it are tried ``AGAIN`` seconds later.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from daprdockr.model.errors import EtcdError
@@ -26,6 +28,9 @@ from daprdockr.model.stored.keys import Keys
 from daprdockr.runtime.pool import Run
 
 MOST_WAITING = 100
+
+AGAIN = 5.0
+"""Seconds from an event that could not be written to the next one, unless that comes later."""
 
 MOST_AT_ONCE = 20
 """Unreadable values of one change that are reported one by one."""
@@ -56,6 +61,7 @@ class Journal(Service):
         self._wall_clock = wall_clock
         self._waiting: deque[Event] = deque(maxlen=MOST_WAITING)
         self._writing: Deferred[None] | None = None
+        self._again: IDelayedCall | None = None
         self._lease = 0
         self._renew_at = 0.0
         self._last = 0
@@ -92,6 +98,8 @@ class Journal(Service):
 
     def stopService(self) -> Deferred[None] | None:
         super().stopService()
+        if self._again is not None and self._again.active():
+            self._again.cancel()
         return self._writing
 
     def _write_soon(self) -> None:
@@ -107,6 +115,12 @@ class Journal(Service):
             self.log.info("an event was not written to etcd: {reason}", reason=error)
         except Exception:
             self.log.failure("an event was not written to etcd")
+        if self._waiting and self.running:
+            self._write_later()
+
+    def _write_later(self) -> None:
+        if self._again is None or not self._again.active():
+            self._again = self._reactor.callLater(AGAIN, self._write_soon)
 
     async def _write_one(self, event: Event) -> None:
         """See Note [Short-lived]."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.reporting.journal import BROKEN_REST, MOST_WAITING, Journal
+from daprdockr.agent.reporting.journal import AGAIN, BROKEN_REST, MOST_WAITING, Journal
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.events import LIFE, Event
@@ -187,6 +187,22 @@ class FailureTests(JournalCase):
         self.store.unavailable = False
         journal.record("web.myapp", "two")
         self.assertEqual(self.texts, ["two"])
+
+    def test_behind_one_that_failed(self) -> None:
+        """Events that wait behind one that could not be written need no later event: they are written soon."""
+        run = HeldRun()
+        journal = self.make(run)
+        journal.startService()
+        for text in ("one", "two", "three"):
+            journal.record("web.myapp", text)
+        self.store.unavailable = True
+        run.end("grant")
+        self.store.unavailable = False
+        self.assertEqual((self.texts, run.names), ([], []))
+        self.clock.advance(AGAIN)
+        for name in ("grant", "put", "put"):
+            run.end(name)
+        self.assertEqual((self.texts, self.clock.getDelayedCalls()), (["two", "three"], []))
 
     def test_fault(self) -> None:
         """An exception nobody foresaw is logged, and the next event is tried."""
