@@ -9,6 +9,9 @@ Note [What a list need not ask again]
     stream reported. A new stream discards the whole cache, because nobody reported what happened before it. One case
     remains: a container that was started and ended again with the same exit code while no stream was open keeps the
     times of its former run.
+
+    A container that is reported while it is being inspected may have been inspected just before that. So such a result
+    is returned, and not kept.
 """
 
 from __future__ import annotations
@@ -30,18 +33,25 @@ class InspectedContainers:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[str, tuple[tuple[object, ...], ContainerState | None]] = {}
+        self._reports: dict[str, int] = {}
+        self._streams = 0
         self._unreadable: set[str] = set()
 
     def state(self, summary: Mapping[str, Any], inspect: Inspect) -> ContainerState | None:
         """Return the state of a container of the Engine's list, inspected now if the list shows that it changed."""
         container, mark = summary["Id"], answers.fingerprint(summary)
         with self._lock:
-            known = self._known.get(container)
+            known, age = self._known.get(container), self._age(container)
         if known is None or known[0] != mark:
             known = (mark, inspect(container))
             with self._lock:
-                self._known[container] = known
+                if age == self._age(container):
+                    self._known[container] = known
         return known[1]
+
+    def _age(self, container: str) -> tuple[int, int]:
+        """Return a value that differs after each report of the container, and for each stream."""
+        return self._streams, self._reports.get(container, 0)
 
     def is_newly_unreadable(self, container: str) -> bool:
         """Return whether this is the first report since the container was listed that it cannot be read."""
@@ -53,16 +63,19 @@ class InspectedContainers:
     def keep(self, listed: Collection[str]) -> None:
         """Forget all containers but those."""
         with self._lock:
-            for container in self._known.keys() - set(listed):
-                del self._known[container]
+            for kept in (self._known, self._reports):
+                for container in kept.keys() - set(listed):
+                    del kept[container]
             self._unreadable.intersection_update(listed)
 
     def forget(self, container: str) -> None:
         """Have a container inspected again by the next list."""
         with self._lock:
             self._known.pop(container, None)
+            self._reports[container] = self._reports.get(container, 0) + 1
 
     def forget_all(self) -> None:
         """Have every container inspected again by the next list."""
         with self._lock:
             self._known.clear()
+            self._streams += 1

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
+from typing import Any
 
 from requests import Timeout
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 
+from daprdockr.engine.answers import container_state
 from daprdockr.engine.clients import EngineClients
 from daprdockr.engine.docker_engine import LEFT_SECONDS
+from daprdockr.engine.inspected import InspectedContainers
 from daprdockr.model.errors import ContainerAbsent, EngineFailed, EngineRefused, EngineUnavailable, PullFailed
-from daprdockr.model.host import Status
+from daprdockr.model.host import ContainerState, Status
 from tests.build.adapter import AdapterCase
 from tests.fakes.scripted_engine import event, inspected, summary
 
@@ -43,6 +47,23 @@ class ListTests(AdapterCase):
         """An Engine before API 1.52 names the container a second time, which changes nothing."""
         self.server.answers["/events"] = (200, {**event("die", "b"), "status": "die", "id": "b", "from": "web:1"})
         self.assertEqual(list(self.engine.events()), [("die", "b")])
+
+    def test_told_during_an_inspection(self) -> None:
+        """An inspection is not kept if an event came, or a new stream began, before it returned."""
+        old, new = (container_state({**inspected("a"), "Name": name}) for name in ("/old", "/new"))
+        kept = InspectedContainers()
+        for told in (lambda: kept.forget("a"), kept.forget_all):
+            kept.keep(())
+            found: list[ContainerState] = []
+
+            def inspect(container: str, told: Callable[[], None] = told, found: list[ContainerState] = found) -> Any:
+                found.append(new if found else old)
+                if len(found) == 1:
+                    told()
+                return found[-1]
+
+            self.assertEqual([kept.state(summary("a"), inspect) for _ in range(3)], [old, new, new])
+            self.assertEqual(found, [old, new])
 
     def test_new_stream(self) -> None:
         """A new event stream makes the next list inspect everything, for nobody reported what happened before."""
