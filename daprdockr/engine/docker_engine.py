@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from daprdockr.engine import answers, execution, logs, users
 from daprdockr.engine.clients import EngineClients
 from daprdockr.engine.documents import documents
-from daprdockr.engine.failures import FOREIGN, asking, not_pulled, pull_failure
+from daprdockr.engine.failures import FOREIGN, asking, complaint_in, not_pulled, pull_failure
 from daprdockr.engine.inspected import InspectedContainers
 from daprdockr.engine.questions import EngineQuestions
 from daprdockr.engine.stream import DockerEvents
@@ -164,8 +164,8 @@ class DockerEngine:
         with self._clients.own(silence=_PULL_SILENCE) as client:
             try:
                 for line in documents(client.pull(reference, stream=True, decode=False)):
-                    if "error" in line:
-                        raise not_pulled(reference, str(line["error"]))
+                    if complaint := complaint_in(line):
+                        raise not_pulled(reference, complaint)
                     if self._clock() > deadline:
                         raise PullFailed(f"{shorten(reference)} was not pulled within {self.pull_timeout:g} s")
             except FOREIGN as error:

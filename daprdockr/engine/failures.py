@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound, StreamParseError
 from requests import RequestException, Timeout
@@ -119,6 +120,17 @@ def pull_failure(error: BaseException, reference: str) -> EngineError:
     else:
         return classed(error, f"pull {shorten(reference)}")
     return not_pulled(reference, text)
+
+
+def complaint_in(progress: Any) -> str:
+    """
+    Return why a pull or a load failed, from a line about its progress; "" if it did not. Engines since API 1.48 may
+    leave out ``error``, which old ones write beside ``errorDetail``.
+    """
+    if not isinstance(progress, dict):
+        return ""
+    detail = progress.get("errorDetail")
+    return str((detail.get("message") if isinstance(detail, dict) else "") or progress.get("error") or "")
 
 
 def not_pulled(reference: str, text: str) -> PullFailed:

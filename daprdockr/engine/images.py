@@ -20,7 +20,7 @@ from docker import APIClient
 
 from daprdockr.engine import answers
 from daprdockr.engine.clients import EngineClients
-from daprdockr.engine.failures import asking
+from daprdockr.engine.failures import asking, complaint_in
 from daprdockr.model.errors import EngineRefused, ImageAbsent
 from daprdockr.model.images import MOST_LAYERS, HeldImage, ImageOffer, ImageStock
 from daprdockr.model.names import one_line, shorten
@@ -111,8 +111,8 @@ class EngineImages:
         """Load the images of an archive. :raises EngineError: it does not take them."""
         with self._asking("load an image", SILENCE) as client:
             for said in client.load_image(pieces):
-                if "error" in said:
-                    raise EngineRefused(f"the Docker Engine could not load the image: {one_line(str(said['error']))}")
+                if complaint := complaint_in(said):
+                    raise EngineRefused(f"the Docker Engine could not load the image: {one_line(complaint)}")
 
     def has(self, image: str, reference: str) -> bool:
         """Return whether an image is there, by this name ("": by any)."""

@@ -123,12 +123,13 @@ class PullTests(AdapterCase):
         self.assertIn("tag=latest", self.server.asked[-1].address)
 
     def test_error_in_stream(self) -> None:
-        """An error among the progress lines fails the pull in the registry's words."""
-        lines = b'{"status": "Pulling"}\r\n{"error": "toomanyrequests: slow down"}\r\n'
-        self.server.answers["/images/create"] = (200, lines)
-        with self.assertRaises(PullFailed) as caught:
-            self.engine.pull("web:1")
-        self.assertIn("toomanyrequests: slow down", str(caught.exception))
+        """An error among the progress lines fails the pull in the registry's words, of an old Engine or a new one."""
+        for member in (b'"error": %s', b'"errorDetail": {"message": %s}'):
+            lines = b'{"status": "Pulling"}\r\n{%s}\r\n' % (member % b'"toomanyrequests: slow down"')
+            self.server.answers["/images/create"] = (200, lines)
+            with self.assertRaises(PullFailed) as caught:
+                self.engine.pull("web:1")
+            self.assertIn("toomanyrequests: slow down", str(caught.exception))
 
     def test_silence(self) -> None:
         """A stream for which docker-py sets no time limit ends when it says nothing for longer than ours."""

@@ -129,11 +129,12 @@ class ImagesTests(AdapterCase):
         self.assertRaises(ImageAbsent, lambda: [*self.images.save(NAME)])
 
     def test_loaded(self) -> None:
-        """An archive is loaded; what the Engine says against it is the error."""
-        said = [{"stream": "Loaded image"}, {"errorDetail": {}, "error": "no space\nleft"}]
-        for lines in (said[:1], said):
+        """An archive is loaded; what the Engine says against it, an old one or a new one, is the error."""
+        loaded, why = {"stream": "Loaded image"}, "no space\nleft"
+        for more in ([], [{"errorDetail": {}, "error": why}], [{"errorDetail": {"message": why}}]):
+            lines = [loaded, *more]
             self.server.answers["/images/load"] = (200, b"".join(json.dumps(line).encode() + b"\r\n" for line in lines))
-            if lines == said:
+            if more:
                 refusal = self.assertRaises(EngineRefused, self.images.load, iter([b"archive"]))
                 self.assertIn("could not load the image: no space left", str(refusal))
             else:
