@@ -13,7 +13,7 @@ from twisted.logger import globalLogPublisher
 
 from daprdockr.engine.answers import container_state
 from daprdockr.engine.clients import EngineClients
-from daprdockr.engine.docker_engine import LEFT_SECONDS
+from daprdockr.engine.docker_engine import BROKEN_SECONDS, LEFT_SECONDS
 from daprdockr.engine.inspected import InspectedContainers
 from daprdockr.model.errors import ContainerAbsent, EngineFailed, EngineRefused, EngineUnavailable, PullFailed
 from daprdockr.model.host import ContainerState, Status
@@ -78,6 +78,21 @@ class ListTests(AdapterCase):
         self.hold("a", "b")
         del self.server.answers["/containers/a/json"]
         self.assertEqual([state.id for state in self.engine.containers()], ["b"])
+
+    def test_broken(self) -> None:
+        """A container that ended, and whose inspection fails for long, does not hide the others; one that runs does."""
+        self.hold("a", "b")
+        lost = "RWLayer of container a is unexpectedly nil"
+        self.server.answers["/containers/a/json"] = (500, {"message": lost})
+        self.server.answers["/containers/json"] = (200, [{**summary("a"), "State": "exited"}, summary("b")])
+        self.assertIn(lost, str(self.assertRaises(EngineFailed, self.engine.containers)))
+        self.now += BROKEN_SECONDS
+        self.assertEqual([state.id for state in self.engine.containers()], ["b"])
+        self.hold("a", "b")
+        self.server.answers["/containers/a/json"] = (500, {"message": lost})
+        self.assertRaises(EngineFailed, self.engine.containers)
+        self.hold("a", "b")
+        self.assertEqual([state.id for state in self.engine.containers()], ["a", "b"])
 
     def test_unreadable_told_once(self) -> None:
         """A container with an unreadable label is logged the first time only, also when it is inspected."""
