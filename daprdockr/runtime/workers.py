@@ -159,8 +159,21 @@ class Workers(Service):
                 if queue:
                     self._queues[owner] = queue  # behind all others
                 self._in_flight[owner] += 1
-                made = deferToThreadPool(self._reactor, self._pool, call.make)
-                made.addBoth(self._landed, call, self._reactor.seconds())
+                self._made(call.make).addBoth(self._landed, call, self._reactor.seconds())
+
+    def _made(self, make: Callable[[], Any]) -> Deferred[Any]:
+        """
+        Make a call in a thread. Where the kernel gives none it fails, but not before the next turn: an exception here
+        would count a thread as busy that does not exist, and keep the outcome of another call from its caller.
+        """
+        try:
+            return deferToThreadPool(self._reactor, self._pool, make)
+        except RuntimeError as error:
+            # The pool would wait at its end for the one that it could not start.
+            self._pool.threads[:] = [thread for thread in self._pool.threads if thread.ident is not None]
+            made: Deferred[Any] = Deferred()
+            self._reactor.callLater(0, made.errback, error)
+            return made
 
     def _landed(self, result: Any, call: _Call, begun: float) -> None:
         self.durations.add(self._reactor.seconds() - begun)

@@ -40,6 +40,10 @@ print("ended")
 """
 
 
+MORE_THAN_THERE_IS = 2**46
+"""Bytes of a thread's stack with which the kernel starts none."""
+
+
 class WorkersTests(TestCase):
     """Real threads."""
 
@@ -84,6 +88,20 @@ class WorkersTests(TestCase):
         """The caller gets the exception that the call raised."""
         with self.assertRaises(ZeroDivisionError):
             await self.start()(divmod, 1, 0)
+
+    async def test_no_thread_left(self) -> None:
+        """A call for which the kernel gives no thread fails; it holds none, and delays no other one."""
+        workers = self.start(2)
+        first = workers(self.release.wait)
+        self.addCleanup(threading.stack_size, threading.stack_size(MORE_THAN_THERE_IS))
+        refused = [workers(divmod, 7, 2) for _ in range(3)]
+        for call in refused:
+            with self.assertRaisesRegex(RuntimeError, "can't start new thread"):
+                await call
+        threading.stack_size(0)
+        self.assertEqual((workers.in_flight, await workers(divmod, 7, 2)), (1, (3, 1)))
+        self.release.set()
+        self.assertTrue(await first)
 
     async def test_size(self) -> None:
         """As many calls as there are threads run side by side, and no more."""
