@@ -4,7 +4,6 @@ The socket by which systemd wants to know how a service is: sd_notify(3). Nothin
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 from collections.abc import MutableMapping
@@ -39,10 +38,10 @@ class NotifySocket:
     def send(self, *assignments: str) -> bool:
         """Send assignments such as ``READY=1``, without waiting; whether systemd has got them."""
         address = "\0" + self.address[1:] if self.address.startswith("@") else self.address
-        with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)) as notify:
-            notify.setblocking(False)
-            try:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
+                notify.setblocking(False)
                 notify.sendto("\n".join(assignments).encode(), address)
-            except OSError:
-                return False
+        except OSError:  # of the socket too, if this process may open no more files
+            return False
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import tempfile
 from pathlib import Path
@@ -58,6 +59,15 @@ class SendTests(SynchronousTestCase):
         listener = self.listener(f"\0daprdockr-test-{os.getpid()}")
         self.assertTrue(NotifySocket(f"@daprdockr-test-{os.getpid()}").send("READY=1"))
         self.assertEqual(listener.recv(4096), b"READY=1")
+
+    def test_no_file_left(self) -> None:
+        """Nor is a process an error that may open no more files."""
+        usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, usual)
+        with open(os.devnull, "rb") as first_free:
+            most = first_free.fileno()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, usual[1]))
+        self.assertFalse(NotifySocket("/run/n").send("READY=1"))
 
     def test_nobody(self) -> None:
         """Nobody who listens, or who reads, is no error, and is not waited for."""
