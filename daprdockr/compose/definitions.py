@@ -15,6 +15,7 @@ from daprdockr.compose.deploying import deploying
 from daprdockr.compose.devices import devices
 from daprdockr.compose.fields import fields
 from daprdockr.compose.loading import Project
+from daprdockr.compose.merging import as_table, named
 from daprdockr.compose.mounting import mounting
 from daprdockr.compose.publishing import publishing
 from daprdockr.compose.reaching import reaching
@@ -57,7 +58,7 @@ def definitions(project: Project, files: ReadFile) -> Imported:
     services = [_service(name, project, files, findings, group) for name in project.services]
     _check_names(services)
     reaching(services)
-    _networks(project, findings)
+    _networks(project, services, findings)
     found = [_definition(service) for service in services]
     _check_circles(found, services)
     return Imported(found, sorted(dict.fromkeys(findings), key=lambda one: (one.place.file, one.place.line)))
@@ -88,8 +89,7 @@ def _image(service: ComposeService) -> None:
 
 
 def _own(service: ComposeService) -> Mapping[str, Any]:
-    value = service.get(OWN)
-    return value if isinstance(value, PlacedMap) else {}
+    return service.read(OWN, as_table) or {}
 
 
 def _http_ports(service: ComposeService) -> frozenset[int]:
@@ -105,8 +105,8 @@ def _definition(service: ComposeService) -> Definition:
     own = _own(service)
     members = _replaced(members, {key: one for key, one in own.items() if key.lower() != "container"})
     inside = next((one for key, one in own.items() if key.lower() == "container"), None)
-    if isinstance(inside, PlacedMap):
-        members["Container"] = _replaced(members["Container"], inside)
+    if inside is not None:
+        members["Container"] = _replaced(members["Container"], service.taken(f"{OWN}.Container", inside, as_table))
     if any(key.lower() == "schedule" for key in members):
         members = {key: one for key, one in members.items() if key not in _NOT_OF_A_JOB}
     try:
@@ -147,14 +147,13 @@ def _check_circles(found: Sequence[Definition], services: Sequence[ComposeServic
         raise wrong(services[0].place, "services", f"they wait for each other: {names}: leave one out") from None
 
 
-def _networks(project: Project, findings: list[Finding]) -> None:
+def _networks(project: Project, services: Sequence[ComposeService], findings: list[Finding]) -> None:
     """Name networks that keep services from each other."""
-    used = [frozenset(_used(one)) for one in project.services.values()]
+    used = [frozenset(_used(one)) for one in services]
     if any(not one & other for one in used for other in used):
         text = "there is one network for all services: those that shall not reach each other need a firewall"
         findings.append(Finding(project.tree.at("networks"), "networks", text, weighty=False))
 
 
-def _used(service: PlacedMap) -> Sequence[str]:
-    given = service.get("networks")
-    return [str(one) for one in given] if isinstance(given, PlacedMap | list) and given else ["default"]
+def _used(service: ComposeService) -> Sequence[str]:
+    return list(service.read("networks", named) or ["default"])

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.compose.test_definitions -*-
+# -*- test-case-name: tests.unit.compose.test_definitions,tests.unit.compose.test_forms -*-
 """How many instances there are, where they run, and how they are replaced: ``deploy``, ``scale`` and ``restart``."""
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ import re
 
 from daprdockr.compose import units
 from daprdockr.compose.service import ComposeService
+from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
 
 _CONSTRAINT = re.compile(
@@ -14,6 +15,11 @@ _CONSTRAINT = re.compile(
 )
 _NO_JOB = "a service with ports is started again when it ends: leave it out, or leave the ports out to make it a job"
 _ALWAYS = "a container is started again whatever its exit status is: leave it out"
+
+_MODE = units.one_of("replicated", "global", "replicated-job", "global-job")
+_ENDPOINT_MODE = units.one_of("vip", "dnsrr")
+_POLICY = units.one_of("no", "always", "on-failure", "unless-stopped")
+_CONDITIONS = units.one_of("none", "on-failure", "any", "no", "always", "unless-stopped")
 
 
 def deploying(service: ComposeService) -> None:
@@ -36,15 +42,15 @@ def _instances(service: ComposeService) -> None:
         number = service.read(key, units.whole)
         if number is not None:
             service.definition["Instances"] = number
-    mode = service.read("deploy.mode", units.text)
+    mode = service.read("deploy.mode", _MODE)
     if mode == "global":
         placement(service)["OnePerNode"] = True
         service.find(
             "deploy.mode", "nothing follows the number of nodes: set replicas to it, OnePerNode is set already"
         )
-    elif mode not in (None, "replicated"):
+    elif mode in ("replicated-job", "global-job"):
         make_job(service, "deploy.mode")
-    if service.get("deploy.endpoint_mode") == "vip":
+    if service.read("deploy.endpoint_mode", _ENDPOINT_MODE) == "vip":
         service.find("deploy.endpoint_mode", "there are no virtual addresses: publish a port, which is a route", False)
 
 
@@ -97,14 +103,24 @@ def _update(service: ComposeService) -> None:
         service.definition["Update"] = found
 
 
+def _policy(value: object) -> str | None:
+    """Read the word of a policy such as ``on-failure:3``."""
+    if value in ("", False):  # ``no`` without quotes is false to some
+        return None if value == "" else "no"
+    word, colon, most = units.text(value).partition(":")
+    if colon and not (word == "on-failure" and most.isdecimal()):
+        raise BadInput(f"{shorten(value)} is not usable, write on-failure:3, or a policy without a number")
+    return _POLICY(word)
+
+
 def _restart(service: ComposeService) -> None:
-    policy = service.read("restart", units.text)
-    if policy in ("no", "false"):
+    policy = service.read("restart", _policy)
+    if policy == "no":
         make_job(service, "restart")
-    elif policy is not None and policy.startswith("on-failure"):
+    elif policy == "on-failure":
         service.find("restart", _ALWAYS, weighty=False)
-    condition = service.read("deploy.restart_policy.condition", units.text)
-    if condition == "none":
+    condition = service.read("deploy.restart_policy.condition", _CONDITIONS)
+    if condition in ("none", "no"):
         make_job(service, "deploy.restart_policy.condition")
     elif condition == "on-failure":
         service.find("deploy.restart_policy.condition", _ALWAYS, weighty=False)

@@ -105,6 +105,8 @@ FIELDS: Mapping[str, tuple[str, Callable[[object], Any]]] = {
 }
 """For a key the field, and what reads it. A later key has precedence."""
 
+_OF_A_FILE = {"path", "required", "format"}
+_RAW = units.one_of("raw")
 _NAMESPACES = {"ipc": "IpcMode", "pid": "PidMode"}
 
 
@@ -150,14 +152,20 @@ def _read_files(service: ComposeService, key: str) -> Mapping[str, str | None]:
     value = service.get(key)
     for one in value if isinstance(value, list) else [] if value is None else [value]:
         entry = one if isinstance(one, PlacedMap) else PlacedMap([("path", one)])
+        for unknown in entry.keys() - _OF_A_FILE:
+            service.taken(key, unknown, _unknown)
         name = service.taken(key, entry.get("path"), units.text)
         data = service.files(name)
         if data is not None:
-            raw = entry.get("format") == "raw"
+            raw = entry.get("format") is not None and bool(service.taken(key, entry["format"], _RAW))
             found |= read_variables(data, name, service.project.variables, raw)
         elif service.taken(key, entry.get("required", True), units.boolean):
             service.taken(key, name, _missing)
     return found
+
+
+def _unknown(name: object) -> object:
+    raise BadInput(f"{shorten(name)} is not a known key of a file: write path, required or format")
 
 
 def _missing(name: object) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from attrs import define, field, frozen
 
@@ -12,10 +13,13 @@ from daprdockr.compose.merging import as_table, merged
 from daprdockr.compose.paths import local, rebased
 from daprdockr.compose.replacing import Replacing
 from daprdockr.compose.tree import Finding, LinePlace, PlacedMap, wrong
-from daprdockr.compose.units import text, texts
+from daprdockr.compose.units import tables, text, texts
 from daprdockr.compose.variables import ReadFile, read_variables
+from daprdockr.compose.walking import walk
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
+
+T = TypeVar("T")
 
 MOST_FILES = 100
 """The most files of one project, each time one is read."""
@@ -74,7 +78,8 @@ def load(files: Sequence[str], sources: ComposeSources, profiles: Sequence[str] 
     tree = loading.project(files, directory, variables)
     wanted = [*profiles, *variables.get("COMPOSE_PROFILES", "").split(",")]
     _choose(tree, {one.strip() for one in wanted if one.strip()})
-    name = name or text(tree.get("name") or variables.get("COMPOSE_PROJECT_NAME") or posixpath.basename(directory))
+    default = variables.get("COMPOSE_PROJECT_NAME") or posixpath.basename(directory)
+    name = name or _read(tree, "name", text, default=default)
     unset = [
         Finding(place, path, f"variable {one} is not set, it counts as empty: set it, or write ${{{one}:-}}", True)
         for one, (place, path) in loading.replacing.unset(as_table(tree.get("services"))).items()
@@ -86,7 +91,7 @@ def _choose(tree: PlacedMap, profiles: set[str]) -> None:
     """Leave out the services that only profiles have which are not wanted."""
     services = as_table(tree.get("services"))
     for name, one in list(services.items()):
-        own = set(texts(as_table(one).get("profiles") or []))
+        own = set(_read(as_table(one), "profiles", texts, f"services.{name}.", []))
         if own and not own & profiles and "*" not in profiles:
             del services[name]
 
@@ -119,8 +124,10 @@ class Loading:
         for name in files:
             tree = as_table(merged(tree, self._file(name, directory, variables)))
         _check_parts(tree)
-        place, included = tree.at("include"), tree.pop("include", None)
-        for one in included if isinstance(included, list) else []:
+        place, included = tree.at("include"), _read(tree, "include", lambda value: list(tables(value)), default=[])
+        list(walk(included, "include", "include", place))
+        tree.pop("include", None)
+        for one in included:
             paths, below, own = self._included(one, directory, variables, place)
             _add(tree, self.project(paths, below, own, depth - 1))
         if len(as_table(tree.get("services"))) > MOST_SERVICES:
@@ -131,13 +138,13 @@ class Loading:
         self, one: object, directory: str, variables: Mapping[str, str], place: LinePlace
     ) -> tuple[list[str], str, dict[str, str]]:
         """Return the files of an entry of ``include``, the directory where its paths begin, and its variables."""
-        entry = one if isinstance(one, PlacedMap) else PlacedMap([("path", one)])
-        paths = [str(local(directory, path)) for path in texts(entry.get("path") or [])]
+        entry = one if isinstance(one, PlacedMap) else PlacedMap([("path", one)], {"path": place})
+        paths = [str(local(directory, path)) for path in _read(entry, "path", texts, "include.", [])]
         if not paths:
             raise wrong(place, "include", "path is missing: name a file")
-        stated = entry.get("project_directory")
-        below = str(local(directory, text(stated))) if stated else posixpath.dirname(paths[0])
-        files = [str(local(directory, name)) for name in texts(entry.get("env_file") or [])]
+        stated = _read(entry, "project_directory", text, "include.")
+        below = str(local(directory, stated)) if stated else posixpath.dirname(paths[0])
+        files = [str(local(directory, name)) for name in _read(entry, "env_file", texts, "include.", [])]
         return paths, below, {**self.variables(files or [posixpath.join(below, ".env")], variables), **variables}
 
     def _file(self, name: str, directory: str, variables: Mapping[str, str]) -> PlacedMap:
@@ -169,18 +176,29 @@ class Loading:
         place, path = own.at("extends"), f"services.{service}.extends"
         if not depth:
             raise wrong(place, path, f"it leads through more than {DEEPEST} services: it goes round in a circle")
-        extends = own["extends"] if isinstance(own["extends"], PlacedMap) else PlacedMap([("service", own["extends"])])
-        services, base, file = as_table(tree.get("services")), text(extends.get("service") or ""), extends.get("file")
-        if file is not None:
-            name = text(file)
+        extends = own["extends"]
+        if not isinstance(extends, PlacedMap):
+            extends = PlacedMap([("service", extends)], {"service": place})
+        services, base = as_table(tree.get("services")), _read(extends, "service", text, f"{path}.")
+        if extends.get("file") is not None:
+            name = _read(extends, "file", text, f"{path}.")
             directory = posixpath.dirname(name)
             tree = self._parsed(name, directory, variables)
-        if base not in as_table(tree.get("services")):
+        others = _read(tree, "services", as_table, default=None)
+        if base not in others:
             raise wrong(place, path, f"there is no service {shorten(base)} in {name}: name one")
-        self.replacing.extends(services, service, as_table(tree.get("services")), base)
+        self.replacing.extends(services, service, others, base)
         below = self._extended(base, tree, name, directory, variables, depth - 1)
         rest = PlacedMap(((key, one) for key, one in own.items() if key != "extends"), own.places)
         return merged(below, rest, "services.*")
+
+
+def _read(table: PlacedMap, key: str, reader: Callable[[object], T], path: str = "", default: object = "") -> T:
+    """Return what stands at a key, as a reader has it. :raises BadInput: with its place."""
+    try:
+        return reader(table.get(key) or default)
+    except BadInput as error:
+        raise wrong(table.at(key), path + key, str(error)) from None
 
 
 def _check_parts(tree: PlacedMap) -> None:

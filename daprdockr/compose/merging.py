@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from daprdockr.compose.tree import Override, PlacedMap, Reset
 from daprdockr.compose.units import text
 from daprdockr.model.errors import BadInput
+from daprdockr.model.names import shorten
 
 _REPLACED = ("services.*.command", "services.*.entrypoint", "services.*.healthcheck.test")
 _PAIRS = tuple(f"services.*.{key}" for key in ("environment", "labels", "sysctls", "annotations", "deploy.labels"))
@@ -40,13 +41,13 @@ def uniform(value: object, pattern: str) -> object:
     """Return the one form of a key that may be written in several."""
     if pattern in _LISTS and isinstance(value, str | PlacedMap):
         return [value]
-    if not isinstance(value, list):
-        return value
+    if not isinstance(value, list) or not all(isinstance(one, str | int | float) for one in value):
+        return value  # who reads it knows its place, and says what is wrong
     if pattern in _PAIRS:
         found = (text(one).partition("=") for one in value)
         return PlacedMap((name, item if given else None) for name, given, item in found)
     if pattern in _NAMED:
-        return PlacedMap((text(one), None) for one in value)
+        return named(value)
     return value
 
 
@@ -95,6 +96,15 @@ _UNIQUE: Mapping[str, Callable[[object], object]] = {
     "services.*.configs": _target(lambda name: name),
     "services.*.ports": _port,
 }
+
+
+def named(value: object) -> PlacedMap:
+    """Return a mapping of names, of which a list is the short form. :raises BadInput: it is anything else."""
+    if isinstance(value, list):
+        return PlacedMap((text(one), None) for one in value)
+    if not isinstance(value, PlacedMap):
+        raise BadInput(f"{shorten(value)} is not usable, write a list of names, or a mapping")
+    return value
 
 
 def as_table(value: object) -> PlacedMap:

@@ -29,6 +29,7 @@ _SHORT = re.compile(
     r"(?:/(?P<protocol>\w+))?",
     re.ASCII,
 )
+_MODE = units.one_of("host", "ingress")
 _EXAMPLE = "x-daprdockr: {Http: {HostName: example.com, ContainerPort: %s}}"
 
 
@@ -138,7 +139,7 @@ def _all(value: object, free: bool = False) -> list[PublishedPort]:
     protocol = units.text(value.get("protocol") or "tcp").lower()
     if protocol not in ("tcp", "udp", "sctp"):
         raise BadInput(f"protocol {shorten(protocol)} is not usable, write tcp or udp")
-    host = value.get("mode") == "host"
+    host = _MODE(value.get("mode") or "ingress") == "host"
     if free or value.get("published") in (None, ""):
         return [PublishedPort(target, protocol=protocol, host=host) for target in targets]
     published = units.ports(value["published"])

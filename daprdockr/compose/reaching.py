@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.compose.test_definitions -*-
+# -*- test-case-name: tests.unit.compose.test_definitions,tests.unit.compose.test_forms -*-
 """
 How services find each other.
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from daprdockr.compose import units
 from daprdockr.compose.deploying import make_job
-from daprdockr.compose.merging import uniform
+from daprdockr.compose.merging import as_table, named
 from daprdockr.compose.publishing import AGENTS, add_route, expose
 from daprdockr.compose.service import ComposeService
 from daprdockr.compose.tree import PlacedMap
@@ -36,6 +36,7 @@ SCHEMES: Mapping[str, int] = {
 
 _EXPOSED = re.compile(r"(?P<ports>[\d-]+)(?:/(?P<protocol>tcp|udp))?", re.ASCII)
 _COMPLETED = "service_completed_successfully"
+_CONDITION = units.one_of("service_started", "service_healthy", _COMPLETED)
 
 
 def reaching(services: Sequence[ComposeService]) -> None:
@@ -104,12 +105,13 @@ def _has(service: ComposeService, kind: str, port: int) -> bool:
 
 def _after(service: ComposeService, by_name: Mapping[str, ComposeService]) -> None:
     waits: list[str] = []
-    for name, given in _dependencies(service):
-        condition = given.get("condition") or "service_started"
+    for key, name, given in _dependencies(service):
+        condition = service.taken(key, given.get("condition") or "service_started", _CONDITION)
+        needed = service.taken(key, given.get("required", True), units.boolean)
         if name not in by_name:
-            if given.get("required") is not None and not units.boolean(given["required"]):
+            if not needed:
                 continue
-            service.taken("depends_on", name, _no_service)
+            service.taken(key, name, _no_service)
         other = by_name[name]
         if condition == _COMPLETED:
             make_job(other, "depends_on")
@@ -129,15 +131,15 @@ def _after(service: ComposeService, by_name: Mapping[str, ComposeService]) -> No
         service.definition["After"] = list(dict.fromkeys(waits))
 
 
-def _dependencies(service: ComposeService) -> Iterator[tuple[str, PlacedMap]]:
-    value = uniform(service.get("depends_on"), "services.*.depends_on")
-    for name, one in value.items() if isinstance(value, PlacedMap) else ():
-        yield name, one if isinstance(one, PlacedMap) else PlacedMap()
+def _dependencies(service: ComposeService) -> Iterator[tuple[str, str, PlacedMap]]:
+    """Yield the services for which one waits, each with the key that names it and what that says."""
+    for name, one in (service.read("depends_on", named) or {}).items():
+        yield "depends_on", name, service.taken("depends_on", one, as_table)
     for number, line in enumerate(service.read("links", units.texts) or []):
         name, _, alias = line.partition(":")
         if alias not in ("", name):
             service.find(f"links[{number}]", f"{name} has no other name: use {name} in place of {alias}")
-        yield name, PlacedMap()
+        yield f"links[{number}]", name, PlacedMap()
 
 
 def _no_service(name: object) -> object:

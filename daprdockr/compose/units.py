@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from daprdockr.compose.tree import PlacedMap
 from daprdockr.model.errors import BadInput
@@ -31,6 +31,19 @@ def boolean(value: object) -> bool:
     if word in _YES or word in _NO:
         return word in _YES
     raise BadInput(f"{shorten(value)} is not usable, write true or false")
+
+
+def one_of(*words: str) -> Callable[[object], str]:
+    """Return a reader of a text that is one of some words."""
+
+    def read(value: object) -> str:
+        if (found := text(value)) not in words:
+            raise BadInput(
+                f"{shorten(value)} is not usable, write {' or '.join(filter(None, (', '.join(words[:-1]), words[-1])))}"
+            )
+        return found
+
+    return read
 
 
 def whole(value: object) -> int:

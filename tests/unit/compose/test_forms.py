@@ -1,0 +1,86 @@
+"""Values of known keys in a form, or of a kind, that Compose does not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daprdockr.model.errors import BadInput
+from tests.build.compose_samples import project
+from tests.build.compose_service import ServiceCase
+
+
+class WordTests(ServiceCase):
+    """Keys that take one of some texts."""
+
+    def test_unknown(self) -> None:
+        """A text that means nothing is refused, and counts as no other one."""
+        cases: dict[str, dict[str, Any]] = {
+            "restart: 'never' is not usable, write no, always, on-failure or unless-stopped": {"restart": "never"},
+            "restart: 'always:3' is not usable, write on-failure:3, or a policy": {"restart": "always:3"},
+            "deploy.mode: 'Replicated' is not usable, write replicated, global,": {"deploy": {"mode": "Replicated"}},
+            "deploy.endpoint_mode: 'x' is not usable, write vip or dnsrr": {"deploy": {"endpoint_mode": "x"}},
+            "deploy.restart_policy.condition: 'never' is not usable, write none,": {
+                "deploy": {"restart_policy": {"condition": "never"}}
+            },
+            "ports[0]: 'hots' is not usable, write host or ingress": {"ports": [{"target": 80, "mode": "hots"}]},
+            "depends_on: 'service_heathy' is not usable, write service_started, service_healthy or": {
+                "others": "db",
+                "depends_on": {"db": {"condition": "service_heathy"}},
+            },
+            "depends_on: 'maybe' is not usable, write true or false": {
+                "others": "db",
+                "depends_on": {"db": {"required": "maybe"}},
+            },
+            "env_file: 'json' is not usable, write raw": {"env_file": [{"path": "a.env", "format": "json"}]},
+            "env_file: 'requird' is not a known key of a file: write path, required or format": {
+                "env_file": [{"path": "a.env", "requird": False}]
+            },
+        }
+        for expected, keys in cases.items():
+            self.assertIn(f"services.web.{expected}", self.wrong(None, {"a.env": "A=1"}, **keys))
+
+    def test_policies(self) -> None:
+        """Each policy of Engine and Swarm under which a container ends makes a job, and no other does."""
+        for keys in ({"restart": "no"}, {"restart": False}, {"deploy": {"restart_policy": {"condition": "no"}}}):
+            self.assertEqual({"Once": True}, self.definition(**keys)["Schedule"])
+        for word in ("always", "unless-stopped", "on-failure:5", ""):
+            self.assertNotIn("Schedule", self.definition(restart=word))
+
+
+class FormTests(ServiceCase):
+    """Keys that take a list or a mapping."""
+
+    def test_ignored(self) -> None:
+        """A text where names are listed is refused, and not left out."""
+        cases: dict[str, dict[str, Any]] = {
+            "depends_on: 'db' is not usable, write a list of names, or a mapping": {"depends_on": "db"},
+            "depends_on: is not usable, write a mapping": {"depends_on": {"db": "healthy"}, "others": "db"},
+            "networks: 'back' is not usable, write a list of names, or a mapping": {"networks": "back"},
+            "x-daprdockr: is not usable, write a mapping": {"x-daprdockr": "Instances"},
+            "x-daprdockr.Container: is not usable, write a mapping": {"x-daprdockr": {"Container": ["User"]}},
+        }
+        for expected, keys in cases.items():
+            self.assertEqual(f"services.web.{expected}", self.wrong(**keys))
+
+    def test_place(self) -> None:
+        """An item of another form is named with file, line and key, whatever is done before it is read."""
+        table = {"a": "b"}
+        for key in ("environment", "labels", "sysctls", "depends_on", "networks", "profiles"):
+            expected = f"compose.yaml:1: services.web.{key}: {table} is not usable, write a text"
+            self.assertEqual(expected, str(self.assertRaises(BadInput, self.imported, **{key: [table]})))
+        self.assertIn("services.web.extends.service: ['db'] is not usable", self.wrong(extends=["db"]))
+        self.assertIn("services.web.extends.file: ['a'] is not usable", self.wrong(extends={"file": ["a"]}))
+        self.assertIn("name: {'a': 'b'} is not usable", self.wrong({"name": table}))
+        self.assertIn("services.web.links[0]: there is no service 'db'", self.wrong(links=["db"]))
+
+    def test_include(self) -> None:
+        """``include`` takes a list, of which all keys are known."""
+        cases = {
+            "include: 'a.yaml' is not usable, write a list": "include: a.yaml",
+            "include: {'path': 'a.yaml'} is not usable, write a list": "include: {path: a.yaml}",
+            "include[0].pth: is not a known key, did you mean path?": "include: [{pth: a.yaml}]",
+            "include.path: {'a': 'b'} is not usable, write a text": "include: [{path: {a: b}}]",
+        }
+        for expected, text in cases.items():
+            files = {"compose.yaml": text, "a.yaml": "services: {web: {image: web}}"}
+            self.assertEqual(f"compose.yaml:1: {expected}", str(self.assertRaises(BadInput, project, files)))
