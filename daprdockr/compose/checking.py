@@ -22,6 +22,8 @@ def checking(service: ComposeService) -> None:
         return
     command = service.read("healthcheck.test", _command)
     if command is None:
+        if service.get("healthcheck"):
+            service.find("healthcheck", "the image's own check is not known here: write its command as test", False)
         return
     if not command:
         service.definition["Health"] = {"Type": "none"}

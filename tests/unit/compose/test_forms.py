@@ -84,3 +84,15 @@ class FormTests(ServiceCase):
         for expected, text in cases.items():
             files = {"compose.yaml": text, "a.yaml": "services: {web: {image: web}}"}
             self.assertEqual(f"compose.yaml:1: {expected}", str(self.assertRaises(BadInput, project, files)))
+
+
+class CheckTests(ServiceCase):
+    """Health checks."""
+
+    def test_without_command(self) -> None:
+        """Times for the check of the image, which is not known here, are not left out in silence."""
+        self.assertEqual(
+            ["healthcheck: the image's own check is not known here: write its command as test"],
+            self.found(healthcheck={"interval": "3s"}),
+        )
+        self.assertEqual([], self.found(healthcheck={"disable": True, "interval": "3s"}))
