@@ -80,9 +80,12 @@ def load(files: Sequence[str], sources: ComposeSources, profiles: Sequence[str] 
     _choose(tree, {one.strip() for one in wanted if one.strip()})
     default = variables.get("COMPOSE_PROJECT_NAME") or posixpath.basename(directory)
     name = name or _read(tree, "name", text, default=default)
+    counts = loading.replacing.unset(as_table(tree.get("services")))
     unset = [
-        Finding(place, path, f"variable {one} is not set, it counts as empty: set it, or write ${{{one}:-}}", True)
-        for one, (place, path) in loading.replacing.unset(as_table(tree.get("services"))).items()
+        Finding(
+            place, path, f"variable {one} is not set, it counts as empty: set it, or write ${{{one}:-}}", one in counts
+        )
+        for one, (place, path) in {**loading.replacing.unset_idle(), **counts}.items()
     ]
     return Project(re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-"), tree, variables, unset)
 

@@ -13,6 +13,7 @@ from attrs import define, field
 
 from daprdockr.compose.interpolation import Interpolation
 from daprdockr.compose.tree import LinePlace, PlacedMap
+from daprdockr.compose.walking import EXTENSION
 from daprdockr.model.errors import BadInput
 
 FilePart = tuple[str, str]
@@ -22,6 +23,8 @@ UnsetVariables = dict[str, tuple[LinePlace, str]]
 """By the name of a variable, the place and the key that use it first."""
 
 _SERVICES = "services"
+_IDLE = ("networks", "version")
+"""Keys of which nothing is made, as of extensions."""
 
 
 @define
@@ -65,6 +68,14 @@ class Replacing:
                 found = {**names, **found}
         return found
 
+    def unset_idle(self) -> UnsetVariables:
+        """Return the variables that are not set, and of which nothing is made."""
+        found: UnsetVariables = {}
+        for part, names in self._unset.items():
+            if _is_idle(part):
+                found = {**names, **found}
+        return found
+
     def _part(self, value: object, path: str, place: LinePlace, variables: Mapping[str, str]) -> object:
         unset = self._unset.setdefault((place.file, path), {})
         try:
@@ -74,15 +85,19 @@ class Replacing:
             return value
 
     def _counting(self, wanted: set[str]) -> Iterator[FilePart]:
-        """Yield the parts that count: those of no service, the wanted services, and what these are made of."""
+        """Yield the parts that count: the wanted services, what these are made of, and what any may use."""
         for part in self._unset:
-            if part[1] in wanted or not part[1].startswith(f"{_SERVICES}."):
+            if part[1] in wanted or not (part[1].startswith(f"{_SERVICES}.") or _is_idle(part)):
                 above: set[FilePart] = set()
                 at: FilePart | None = part
                 while at is not None and at not in above:
                     yield at
                     above.add(at)
                     at = self._bases.get(at)
+
+
+def _is_idle(part: FilePart) -> bool:
+    return part[1] in _IDLE or part[1].startswith(EXTENSION)
 
 
 def _service(services: PlacedMap, name: str) -> FilePart:

@@ -117,3 +117,20 @@ class LoadingTests(SynchronousTestCase):
             "compose.yaml:4: services.web.user: variable WHO is not set, it counts as empty: set it, or write ${WHO:-}",
             str(one),
         )
+
+    def test_unset_idle(self) -> None:
+        """A variable of which nothing is made is named, and refuses no file; unless a service has it too."""
+        top = {
+            "x-common: &c\n  user: ${WHO}": "x-common.user",
+            "networks:\n  back: {name: $WHO, external: true}": "networks.back.name",
+        }
+        for text, path in top.items():
+            found = project({"compose.yaml": f"{text}\n{WEB}"})
+            self.assertEqual([path], [one.path for one in found.findings])
+            self.assertEqual([], found.weighty)
+        for text in (
+            f"{next(iter(top))}\nservices: {{web: {{image: w, <<: *c}}}}",
+            f"volumes: {{a: {{name: $A}}}}\n{WEB}",
+        ):
+            self.assertEqual(1, len(project({"compose.yaml": text}).weighty))
+        self.assertEqual(["web.shop"], self.names("x-a: '${A:?no}'\n" + WEB))
