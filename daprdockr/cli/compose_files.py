@@ -35,7 +35,7 @@ def import_files(
     content = {paths[number]: _bounded(stdin, _CALLED) for number, name in enumerate(names) if name == STDIN}
 
     def read(path: str) -> bytes | None:
-        return content[path] if path in content else read_file(path)
+        return content[path] if path in content else read_file(_whole(path, given))
 
     def called(path: str) -> str:
         """Return a path as a person would write it here."""
@@ -44,6 +44,12 @@ def import_files(
     sources = ComposeSources(read, lambda data, name: read_compose(data, called(name)), given)
     project = load(paths, sources, profiles, group)
     return definitions(project, read)
+
+
+def _whole(path: str, environment: Mapping[str, str]) -> str:
+    """Return a path with the home directory of a person in place of the tilde that it begins with."""
+    home = environment.get("HOME", "")
+    return home + path[1:] if home and path.startswith("~/") else os.path.expanduser(path)
 
 
 def read_file(path: str) -> bytes | None:

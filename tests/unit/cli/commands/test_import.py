@@ -48,6 +48,12 @@ class ImportTests(SynchronousTestCase):
         done = self.run_line(self.file("compose.yaml", WEB), TAG="2")
         self.assertEqual(Outcome(0, PRINTED.format(group="shop", tag=2), ""), done)
 
+    def test_home(self) -> None:
+        """A path that begins with a tilde lies in the home directory of the person."""
+        text = "services: {web: {image: 'web:1', env_file: ~/web.env}}"
+        done = self.run_line(self.file("compose.yaml", text), HOME=str(self.directory.resolve() / "shop"))
+        self.assertEqual(Outcome(0, PRINTED.format(group="shop", tag=1), ""), done)
+
     def test_group(self) -> None:
         """The group may be given, and JSON be asked for."""
         name = self.file("compose.yaml", WEB)
