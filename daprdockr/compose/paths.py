@@ -72,6 +72,11 @@ def _volumes(value: object, directory: str, place: LinePlace) -> object:
     return [_volume(one, directory, place) for one in value]
 
 
+def _is_relative(source: object) -> bool:
+    """Return whether the source of a bind begins here: it is no name, so it needs no dot in front."""
+    return isinstance(source, str) and bool(source) and not source.startswith("/")
+
+
 def _volume(one: object, directory: str, place: LinePlace) -> object:
     if isinstance(one, str):
         source, colon, rest = one.partition(":")
@@ -81,7 +86,7 @@ def _volume(one: object, directory: str, place: LinePlace) -> object:
         long: dict[str, object] = {"type": "bind", "source": local(directory, source), "target": target}
         long |= {"read_only": True} if "ro" in options.split(",") else {}
         return PlacedMap(long.items(), dict.fromkeys(long, place))
-    if isinstance(one, PlacedMap) and one.get("type") == "bind" and is_local(str(one.get("source", ""))):
+    if isinstance(one, PlacedMap) and one.get("type") == "bind" and _is_relative(one.get("source")):
         return _in_table(one, "source", directory)
     return one
 

@@ -96,3 +96,15 @@ class CheckTests(ServiceCase):
             self.found(healthcheck={"interval": "3s"}),
         )
         self.assertEqual([], self.found(healthcheck={"disable": True, "interval": "3s"}))
+
+
+class BindTests(ServiceCase):
+    """Files of this machine."""
+
+    def test_relative(self) -> None:
+        """The long form of a bind needs no dot in front of a relative path."""
+        for source in ("a.conf", "./a.conf"):
+            volume = {"type": "bind", "source": source, "target": "/etc/a", "read_only": True}
+            found = self.definition(None, {"a.conf": "x"}, volumes=[volume])
+            self.assertEqual([{"Content": "x", "Target": "/etc/a"}], found["Files"])
+        self.assertIn("volumes[0]: '' is not usable", self.wrong(volumes=[{"type": "bind", "target": "/etc/a"}]))
