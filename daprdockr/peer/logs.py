@@ -16,6 +16,7 @@ Note [Each line once]
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -34,6 +35,8 @@ from daprdockr.model.session import LogsAsked
 from daprdockr.peer.admission import SessionRefused
 from daprdockr.peer.channel import AT_FAULT, PeerChannel
 from daprdockr.peer.on_this_node import OnThisNode
+
+_TIME = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) ")
 
 POLL = 1.0
 """Seconds between two look-ups of new containers, in case that none was reported."""
@@ -177,6 +180,7 @@ class _Sending:
         self.over: Deferred[None] = Deferred()
         self._before = self.last = last
         self._found: list[tuple[int, bytes]] = []
+        self._times: dict[int, bytes] = {}
         self._lines = Lines(self._keep)
         self._pieces = None if raw else Pieces(self._lines.received, self._lines.end)
 
@@ -196,7 +200,10 @@ class _Sending:
         self.over.callback(None)
 
     def _keep(self, stream: int, line: bytes) -> None:
+        if not _TIME.match(line):  # the rest of one that was cut, which has its time
+            line = self._times.get(stream, b"") + line
         time, _, text = line.partition(b" ")
+        self._times[stream] = time + b" "
         if self._before and time <= self._before:
             return
         self.last = max(self.last, time)

@@ -9,6 +9,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.engine.pieces import LONGEST_LINE
 from daprdockr.engine.streams import EngineStreams, StreamReader
 from daprdockr.model.errors import BadInput, EngineRefused
 from daprdockr.model.frames import FrameKind
@@ -152,6 +153,22 @@ class LogsTests(SynchronousTestCase):
         reader.received(STAMP + b"a\n" + STAMP + b"b")
         reader.ended()
         self.assertEqual(self.lines(), b"a\nb\n")
+
+    def test_terminal_long(self) -> None:
+        """The rest of a line that was cut has its time: a text that sorts behind all times would hide later lines."""
+        self.engine.tty, self.place = True, OnePlace(evolve(container("next"), started=5.0))
+        session = self.session(follow=True)
+        reader = self.engine.streams["next"].reader
+        assert reader is not None
+        reader.received(STAMP + b"x" * (LONGEST_LINE + 1))
+        reader.received(b"zz of it\n")
+        self.engine.streams["next"].end()
+        self.place.found = (evolve(container("next"), started=6.0),)
+        session.on_changes()
+        reader = self.engine.streams["next"].reader
+        assert reader is not None
+        reader.received(LATER + b"again\n")
+        self.assertEqual(b"x" * (LONGEST_LINE - len(STAMP)) + b"\nzz of it\n" + LATER + b"again\n", self.lines())
 
     def test_joins(self) -> None:
         """A container that starts while somebody follows joins, from its beginning, and one that starts again too."""
