@@ -18,6 +18,7 @@ from contextlib import suppress
 
 from attrs import define, field
 
+from daprdockr.cli.outcome import FULL
 from daprdockr.model.frames import MAX_CONTENT, MAX_FRAME, FrameKind, written
 from daprdockr.sessions.client import PeerSession, SessionFailed, check_frame
 
@@ -49,14 +50,17 @@ class Sink:
         Write some of what waits; a descriptor that nobody reads any more takes all, and keeps nothing.
 
         :raises BrokenPipeError: nobody reads it any more, and it ``lasts``.
+        :raises OSError: the disk of one that ``lasts`` is full.
         """
         try:
             sent = os.write(self.descriptor, self.waiting[:_PIECE])
             del self.waiting[:sent]
         except BlockingIOError:
             pass
-        except OSError:
+        except OSError as error:
             self.is_broken = True
+            if self.lasts and error.errno in FULL:
+                raise
             if self.lasts:
                 raise BrokenPipeError from None
         self.settle()

@@ -7,14 +7,13 @@ Imports are deferred until they are needed: connecting to etcd costs most of the
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from daprdockr.cli.absent import NoSuchService, with_likely
 from daprdockr.cli.command import load
 from daprdockr.cli.console import Console
-from daprdockr.cli.outcome import DONE, INTERRUPTED, WRONG_USAGE, CommandStatus, status_of
+from daprdockr.cli.outcome import DONE, FULL, INTERRUPTED, WRONG_USAGE, CommandStatus, status_of
 from daprdockr.cli.parse import read_request
 from daprdockr.cli.request import Request
 from daprdockr.etcd.address import Access
@@ -22,9 +21,6 @@ from daprdockr.model.errors import BadInput, DaprdockrError
 
 if TYPE_CHECKING:
     from daprdockr.model.seams import Store
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""A disk, or what this user may have of it, is full."""
 
 
 def main(
@@ -89,7 +85,7 @@ def _fail(error: Exception, request: Request, console: Console) -> int:
         traceback.print_exception(error, file=console.stderr)
     if isinstance(error, DaprdockrError):
         console.complain(str(error))
-    elif isinstance(error, OSError) and error.errno in _FULL:
+    elif isinstance(error, OSError) and error.errno in FULL:
         console.complain(f"nothing more can be written: {error.strerror}")
     else:
         console.complain(f"this is a fault of ours, -v shows where: {type(error).__name__}: {error}")

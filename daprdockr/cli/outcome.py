@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 
 from daprdockr.model.errors import DaprdockrError, NotFound
@@ -13,6 +14,8 @@ _SHOWN = 3
 DONE, FAILED, WRONG_USAGE, NOT_FOUND, TIMED_OUT = range(5)
 INTERRUPTED = 130
 """As in a shell: 128 and the number of SIGINT."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A disk, or what this user may have of it, is full."""
 
 
 class TimedOut(DaprdockrError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -62,6 +63,19 @@ class SinkTests(SynchronousTestCase):
         lasting = self.sink(lasts=True)
         lasting.add(b"x")
         self.assertRaises(BrokenPipeError, lasting.write)
+
+    def test_disk_full(self) -> None:
+        """A disk that is full is no reader that is gone: who writes an archive has to hear of it."""
+        full = os.open("/dev/full", os.O_WRONLY)
+        self.addCleanup(os.close, full)
+        for lasts in (True, False):
+            sink = Sink(full, lasts=lasts)
+            sink.add(b"x")
+            if lasts:
+                self.assertEqual(errno.ENOSPC, self.assertRaises(OSError, sink.write).errno)
+            else:
+                sink.write()
+            self.assertTrue(sink.is_broken)
 
 
 class DuplexTests(SynchronousTestCase):

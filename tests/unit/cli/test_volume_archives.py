@@ -79,6 +79,14 @@ class ArchivesTests(ShowCase):
         error = self.assertRaises(SessionFailed, archives.backup, FIRST, "data")
         self.assertIn("the archive that was written is not whole", str(error))
 
+    def test_backup_disk_full(self) -> None:
+        """A disk without room for the archive is an error, and no end in silence."""
+        full = os.open("/dev/full", os.O_WRONLY)
+        self.addCleanup(os.close, full)
+        archives = self.archives(lambda peer: peer.accept((FrameKind.OUTPUT, b"one")), stdout=full)
+        error = self.assertRaises(OSError, archives.backup, FIRST, "data")
+        self.assertEqual("No space left on device", error.strerror)
+
     def test_restore(self) -> None:
         """All of stdin is sent, its first block too."""
         archives = self.archives(self.takes((FrameKind.STATUS, b"0")), stdin=self.given(archive()))
