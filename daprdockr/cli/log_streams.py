@@ -20,7 +20,7 @@ from daprdockr.cli.absent import NoSuchService
 from daprdockr.cli.merging import LogLine, LogSource, Merging
 from daprdockr.cli.request import Request
 from daprdockr.cli.stored import readable
-from daprdockr.model.errors import BadInput, DaprdockrError, EtcdHistoryLost, EtcdUnavailable, NotFound
+from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError, EtcdHistoryLost, EtcdUnavailable, NotFound
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
@@ -81,8 +81,15 @@ class ClaimedPlaces:
             name = f"{number}.{service}" if number else str(service)
             raise NotFound(f"{name} is on no node: daprdockrcmd why {name}")
 
-    def follow(self, cluster: Cluster, changed: Callable[[Cluster], None]) -> None:
-        """Call ``changed`` with each new state; runs until the process ends."""
+    def follow(self, cluster: Cluster, changed: Callable[[Cluster], None], complain: Callable[[str], object]) -> None:
+        """Call ``changed`` with each new state; runs until the process ends, or until etcd refuses, and says so."""
+        try:
+            self._follow(cluster, changed)
+        except EtcdError as error:
+            complain(f"{error}; instances that come from now on are not followed")
+
+    def _follow(self, cluster: Cluster, changed: Callable[[Cluster], None]) -> None:
+        """:raises EtcdRefused: asking again cannot succeed."""
         pause = threading.Event()
         while True:
             try:
@@ -94,7 +101,7 @@ class ClaimedPlaces:
             pause.wait(AGAIN)
             try:
                 cluster = self.read()
-            except EtcdUnavailable:
+            except (EtcdUnavailable, EtcdHistoryLost):
                 continue
             changed(cluster)
 

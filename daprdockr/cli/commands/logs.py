@@ -42,7 +42,7 @@ def logs(request: Request, store: Store, console: Console) -> None:
         def changed(cluster: object) -> None:
             streams.want(claims.places(cluster))  # type: ignore[arg-type]
 
-        threading.Thread(target=claims.follow, args=(cluster, changed), daemon=True).start()
+        threading.Thread(target=claims.follow, args=(cluster, changed, console.complain), daemon=True).start()
     else:
         merging.expect_no_more()
     _print(merging, request, console)

@@ -13,15 +13,17 @@ from daprdockr.cli.log_text import as_json, as_text, harmless, moment_of
 from daprdockr.cli.merging import LogLine, Merging
 from daprdockr.cli.parse import read_request
 from daprdockr.cli.request import Request
-from daprdockr.model.errors import BadInput, NotFound
+from daprdockr.model.errors import BadInput, EtcdForbidden, NotFound
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.names import InstanceName
 from daprdockr.model.session import LogsAsked, SessionAsked
 from daprdockr.model.stored.claim import ClaimRecord
+from daprdockr.model.stored.entries import Prefixes
 from daprdockr.sessions.client import SessionFailed
 from tests.build.command_line import ShowCase
 from tests.build.values import KEYS, WEB, definition, instance
 from tests.fakes.command_line import command_line
+from tests.fakes.store import MemoryStore, MemoryWatch
 
 Frames = list[tuple[FrameKind, bytes]]
 END: Frames = [(FrameKind.STATUS, b"0")]
@@ -43,6 +45,13 @@ class Scripted:
 
     def close(self) -> None:
         pass
+
+
+class Unwatched(MemoryStore):
+    """An etcd that permits no watch any more."""
+
+    def watch(self, prefixes: Prefixes, revision: int) -> MemoryWatch:
+        raise EtcdForbidden("etcd refuses user a (permission denied): grant its role the rights")
 
 
 class Nodes:
@@ -131,6 +140,13 @@ class PlacesTests(ShowCase):
         refusal = self.assertRaises(NotFound, found.check, found.read())
         self.assertIn("daprdockrcmd why web.myapp", str(refusal))
         self.places(follow=True).check(found.read())
+
+    def test_refused(self) -> None:
+        """An etcd that refuses to show the claims is said in a line, and is no traceback of a thread."""
+        found, said = ClaimedPlaces(Request("logs", service=WEB, follow=True), Unwatched()), list[str]()
+        found.follow(found.read(), lambda cluster: None, said.append)
+        self.assertEqual(1, len(said))
+        self.assertIn("grant its role the rights; instances that come from now on are not followed", said[0])
 
     def test_older_agent(self) -> None:
         """A node whose agent takes no sessions is said in a line, and the status is that of a failure."""
