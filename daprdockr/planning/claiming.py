@@ -11,8 +11,7 @@ Note [Precedence]
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from daprdockr.model.host import ContainerState, Status
@@ -25,7 +24,7 @@ from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.placing.failing import failing_now
 from daprdockr.planning.placing.home import at_home, homes
 from daprdockr.planning.placing.leaving import forbidden, takers
-from daprdockr.planning.placing.placement import rank, vacancies
+from daprdockr.planning.placing.placement import held_by_node, rank, vacancies
 from daprdockr.planning.placing.tied import ties
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step, TakeClaim, TakeSuccession
@@ -62,8 +61,8 @@ def _due(situation: Situation, definition: Definition, now: float) -> dict[int, 
     tied, vacant = homes(situation, definition), vacancies(definition, situation.claims.owners)
     wanted = [number for number in vacant if tied.get(number, node) == node]
     preferred = [number for number in wanted if _has_precedence(situation, definition, number, now)]
-    held = Counter(claim.node for claim in situation.claims.owners.values())
-    room = max(0, 1 - held[node]) if definition.one_per_node else len(wanted)
+    held = held_by_node(situation.claims.owners, situation.claims.successors)
+    room = (0 if _has_one(situation, held) else 1) if definition.one_per_node else len(wanted)
     held[node] += len(preferred)
     waiting = [number for number in vacant if number in tied and number not in preferred]
     held.update(tied[number] for number in waiting)
@@ -76,6 +75,12 @@ def _due(situation: Situation, definition: Definition, now: float) -> dict[int, 
     due |= {number: max(since.get(number, now), adopt_until) for number in home}
     due |= {n: max(since.get(n, now), adopt_until) + place * CLAIM_DELAY for place, n in places}
     return dict(islice(due.items(), room))
+
+
+def _has_one(situation: Situation, held: Mapping[str, int]) -> bool:
+    """Return whether this node has an instance of the service, or prepares one, or may have got it by a write."""
+    unanswered = situation.claims.unanswered  # Note [An answer that was lost] in ``planning.plan``
+    return bool(held.get(situation.here.node) or unanswered)
 
 
 def _lacks_port(situation: Situation, definition: Definition) -> bool:
@@ -117,8 +122,10 @@ def vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
     if situation.service is None or not here.may_claim or here.cordoned or situation.service.definition.at_most_one:
         return
     definition, node = situation.service.definition, here.node
+    held = held_by_node(situation.claims.owners, situation.claims.successors)
+    if definition.one_per_node and (_has_one(situation, held) or _claims_one(situation, definition, now)):
+        return
     record = ClaimRecord(node=node, addresses=situation.here.addresses)
-    held = Counter(c.node for c in (*situation.claims.owners.values(), *situation.claims.successors.values()))
     bad = failing_now(situation, now)
     for (owner, healthy), numbers in _leavers(situation, definition).items():
         able_to = situation.placing.candidates
@@ -131,6 +138,11 @@ def vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
                 due = situation.placing.free_since.get(number, now) + place * CLAIM_DELAY
                 take = TakeSuccession(InstanceName(situation.name, number), record)
                 yield take if due <= now else Wait(due)
+
+
+def _claims_one(situation: Situation, definition: Definition, now: float) -> bool:
+    """Return whether this node claims a free instance now, which nobody serves."""
+    return any(at <= now for at in _due(situation, definition, now).values())
 
 
 def _leavers(situation: Situation, definition: Definition) -> dict[tuple[str, bool], list[int]]:

@@ -20,10 +20,12 @@ import hashlib
 import heapq
 import math
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 from attrs import field, frozen
 
+from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Candidate, able, mark, room
 
@@ -77,6 +79,12 @@ def rank(
     able_to = [node for node in nodes if most[node] > held.get(node, 0)]
     takers = sorted(able_to, key=lambda node: (node in failing, shares[node]))
     return Ranking(dict(zip(wanted, _rotate(wanted, left), strict=False)), tuple(takers))
+
+
+def held_by_node(claims: Mapping[int, Claim], successors: Mapping[int, Claim]) -> Counter[str]:
+    """Return how many instances of a service each node has, or prepares to take over from their owners."""
+    moving = (claim for number, claim in successors.items() if number in claims)
+    return Counter(claim.node for claim in (*claims.values(), *moving))
 
 
 def vacancies(definition: Definition, claims: Container[int]) -> list[int]:

@@ -8,8 +8,6 @@ It makes no judgement of its own. ``unavailable``, ``barred``, ``full`` and ``fa
 
 from __future__ import annotations
 
-from collections import Counter
-
 from attrs import evolve
 
 from daprdockr.model.known.cluster import Cluster
@@ -17,7 +15,7 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.volume import UNKNOWN
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Bar, Hindrance, barred, candidate, failing, full, unavailable
-from daprdockr.planning.placing.placement import vacancies
+from daprdockr.planning.placing.placement import held_by_node, vacancies
 from daprdockr.planning.placing.tied import ties
 
 
@@ -28,7 +26,7 @@ def refusal(cluster: Cluster, definition: Definition, node: str) -> Hindrance | 
     The kinds of ``RANKED_LAST`` keep it from nothing: such a node takes what no other can.
     """
     claims = cluster.claims(definition.name)
-    held = Counter(claim.node for claim in claims.values())
+    held = held_by_node(claims, cluster.successors(definition.name))
     seen = candidate(cluster, node)
     if seen is None:
         return unavailable(cluster, node)

@@ -24,7 +24,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Candidate, failing
-from daprdockr.planning.placing.placement import rank, vacancies
+from daprdockr.planning.placing.placement import held_by_node, rank, vacancies
 from daprdockr.planning.placing.tied import ties
 
 MOST = 100
@@ -53,7 +53,7 @@ def offers(cluster: Cluster, candidates: tuple[Candidate, ...]) -> Mapping[Servi
         counted.add(definition, waiting)
         if free := [number for number in vacant if number not in tied]:
             offered[name] = counted.onto(candidates)
-            held = Counter(claim.node for claim in claims.values()) + waiting
+            held = held_by_node(claims, cluster.successors(name)) + waiting
             ranking = rank(free, definition, held, offered[name], failing(name, claims.values(), candidates))
             counted.add(definition, Counter(ranking.first.values()))
     return offered

@@ -41,7 +41,7 @@ from tests.build.situations import (
     situation,
     starting_record,
 )
-from tests.build.values import definition, instance
+from tests.build.values import definition, fixing, instance
 
 THEIRS = 99
 """The other node's lease."""
@@ -123,6 +123,23 @@ class TakeTests(SynchronousTestCase):
         self.assertEqual(
             [s for s in planned(self.leaving, other, service=spread).steps if isinstance(s, TakeSuccession)], []
         )
+
+    def test_only_one_of_two(self) -> None:
+        """Where a node may have one, it claims the one that is free, prepares no other, and claims none it prepares."""
+        for members in ({"Placement": {"OnePerNode": True}}, {"Container": fixing(5432)}):
+            spread = definition(instances=2, **members)
+            made = planned(self.leaving, service=spread)
+            self.assertEqual(made.steps, (TakeClaim(instance(2), starting_record()),))
+            for under_way in ({"next_is": "a"}, {"unanswered": {1}}):
+                made = planned(self.leaving, service=spread, **under_way)
+                self.assertEqual([s for s in made.steps if isinstance(s, TakeClaim | TakeSuccession)], [], under_way)
+
+    def test_another_prepares_one(self) -> None:
+        """A node that prepares one is not ranked for the free one, so nobody waits for it."""
+        spread = definition(instances=2, Placement={"OnePerNode": True})
+        nodes = candidates("a", "c", a=5)
+        made = planned(self.leaving, next_is="c", service=spread, candidates=nodes)
+        self.assertEqual(made.steps, (TakeClaim(instance(2), starting_record()),))
 
 
 class PrepareTests(SynchronousTestCase):
