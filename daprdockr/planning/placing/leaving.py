@@ -15,6 +15,7 @@ drained, or that its constraints forbid, and when all other instances of the ser
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
@@ -153,36 +154,67 @@ def _movable(
 
     :param must: whether they have to leave, and do not only even out the load; then this node is no candidate.
     """
-    for name in sorted(claims.keys() & services.keys()):
-        definition = services[name].definition
-        own = [n for n, c in claims[name].items() if c.node == node and n <= definition.instances]
-        if definition.at_most_one and not (must and _others_are_well(node, definition, claims[name])):
+    names = claims.keys() & services.keys()
+    held = {name: successors.get(name, {}) for name in names}
+    own = {name: _own(node, services[name].definition, claims[name]) for name in names}
+    left = candidates
+    for name in names:
+        left = before_moves(services[name].definition, own[name], held[name], left)
+    for name in sorted(names, key=lambda name: (_begun(own[name], held[name]), name)):
+        definition, of = services[name].definition, claims[name]
+        if definition.at_most_one and not (must and _others_are_well(node, definition, of)):
             continue
-        held = Counter(claim.node for claim in claims[name].values())
-        bad = () if must else failing(name, claims[name].values(), candidates)
-        fit = takers(node, candidates, held, failing=bad)
-        there = before_moves(definition, own, successors.get(name, {}), fit)
-        if own and not why_not(definition, held, node, there):
-            yield InstanceName(name, min(own, key=lambda number: (number not in successors.get(name, {}), number)))
+        placed = Counter(claim.node for claim in of.values())
+        bad = () if must else failing(name, of.values(), candidates)
+        there = takers(node, left, placed, failing=bad)
+        if own[name] and not why_not(definition, placed, node, there):
+            yield InstanceName(name, min(own[name], key=lambda number: (number not in held[name], number)))
+            left = _counted(definition, own[name], held[name], left, 1)
+
+
+def _own(node: str, definition: Definition, claims: Mapping[int, Claim]) -> list[int]:
+    """Return the wanted instances of a service that a node has."""
+    return [number for number, claim in claims.items() if claim.node == node and number <= definition.instances]
+
+
+def _begun(own: Iterable[int], successors: Mapping[int, Claim]) -> float:
+    """
+    Return at which revision the first of a service's moves began. Where there is room for some of those that began at
+    the same moment, these go on, and only the others end.
+    """
+    return min((successors[number].fence for number in own if number in successors), default=math.inf)
 
 
 def before_moves(
     definition: Definition, own: Iterable[int], successors: Mapping[int, Claim], candidates: Sequence[Candidate]
-) -> list[Candidate]:
+) -> Sequence[Candidate]:
     """
-    Return the host ports of nodes as if none of a node's ``own`` instances were on its way there. Otherwise the only
-    port that is free would be taken as soon as another node prepares for a move, and the move be cancelled.
+    Return the host ports and the room of nodes as if none of a node's ``own`` instances were on its way there.
+    Otherwise the only port that is free, or the last room, would be taken as soon as another node prepares for a move,
+    and the move be cancelled, and begin again.
     """
-    ports = definition.container.host_ports
-    moves = {successors[number].node for number in own if number in successors} if ports else set()
-    given_back = {(port.protocol, port.host): -1 for port in ports}
-    return [_with_ports(one, given_back) if one.name in moves else one for one in candidates]
+    return _counted(definition, own, successors, candidates, -1)
 
 
-def _with_ports(candidate: Candidate, more: Mapping[tuple[str, int], int]) -> Candidate:
-    ports = Counter(candidate.ports)
-    ports.update(more)
-    return evolve(candidate, ports=ports)
+def _counted(
+    definition: Definition,
+    own: Iterable[int],
+    successors: Mapping[int, Claim],
+    candidates: Sequence[Candidate],
+    sign: int,
+) -> Sequence[Candidate]:
+    """Return the candidates with the moves of these instances counted once more, or once less."""
+    moves = Counter(successors[number].node for number in own if number in successors)
+    if not moves:
+        return candidates
+    return [_with(one, definition, sign * moves[one.name]) if one.name in moves else one for one in candidates]
+
+
+def _with(candidate: Candidate, definition: Definition, more: int) -> Candidate:
+    container, ports = definition.container, Counter(candidate.ports)
+    ports.update({(port.protocol, port.host): more for port in container.host_ports})
+    memory, cpus = candidate.memory - more * container.memory, candidate.cpus - more * container.cpus
+    return evolve(candidate, ports=ports, memory=memory, cpus=cpus)
 
 
 def _others_are_well(node: str, definition: Definition, claims: Mapping[int, Claim]) -> bool:

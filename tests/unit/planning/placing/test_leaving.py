@@ -38,9 +38,9 @@ class Placed:
         made = evolve(definition(instances=instances, **members), name=_name(service))
         self.services[made.name] = Service(made, 30, 30)
 
-    def prepare(self, service: str, number: int, node: str) -> None:
-        """A node has begun to take an instance over."""
-        self._put(self.successors, service, number, ClaimRecord(node))
+    def prepare(self, service: str, number: int, node: str, begun: int = 40) -> None:
+        """A node has begun to take an instance over, at that revision."""
+        self._put(self.successors, service, number, ClaimRecord(node), begun)
 
     def sicken(self, service: str, number: int) -> None:
         node = self.claims[_name(service)][number].node
@@ -73,9 +73,16 @@ class Placed:
     def _sorted(self, found: frozenset[InstanceName]) -> list[str]:
         return [f"{instance.number}.{instance.service.service}" for instance in sorted(found)]
 
-    def _put(self, held: dict[ServiceName, dict[int, Claim]], service: str, number: int, record: ClaimRecord) -> None:
+    def _put(
+        self,
+        held: dict[ServiceName, dict[int, Claim]],
+        service: str,
+        number: int,
+        record: ClaimRecord,
+        fence: int = 40,
+    ) -> None:
         of = held.setdefault(_name(service), {})
-        of[number] = Claim(InstanceName(_name(service), number), record, 40, 40, 77)
+        of[number] = Claim(InstanceName(_name(service), number), record, fence, fence, 77)
 
 
 def _name(service: str) -> ServiceName:
@@ -143,6 +150,29 @@ class DrainTests(SynchronousTestCase):
         placed.prepare("web", 1, "b")
         found = leaving("a", True, True, placed.services, placed.claims, placed.successors, others)
         self.assertEqual(len(found), 1)
+
+    def test_only_room(self) -> None:
+        """A move that takes the last memory, or the last processors, does not end itself."""
+        for fields, left in (({"Memory": 100}, {"memory": 50}), ({"NanoCpus": 10**9}, {"cpus": 0.5})):
+            placed = Placed(web="a")
+            placed.define("web", 1, Container=fields)
+            others = (Candidate("b", {}, 1, **left),)
+            self.assertEqual(self._leavers(placed, others), [])
+            placed.prepare("web", 1, "b")
+            self.assertEqual(self._leavers(placed, others), ["web"])
+
+    def test_room_for_some(self) -> None:
+        """Of moves that begin at one moment those that began first go on, as many as there is room for."""
+        placed = Placed(api="a", db="a", web="a")
+        for service, begun in (("api", 53), ("db", 51), ("web", 52)):
+            placed.define(service, 1, Container={"Memory": 100})
+            placed.prepare(service, 1, "b", begun)
+        found = {memory: self._leavers(placed, (Candidate("b", {}, 3, memory=memory),)) for memory in (0, -50, -150)}
+        self.assertEqual(found, {0: ["api", "db", "web"], -50: ["db", "web"], -150: ["db"]})
+
+    def _leavers(self, placed: Placed, others: tuple[Candidate, ...]) -> list[str]:
+        found = leaving("a", True, True, placed.services, placed.claims, placed.successors, others)
+        return sorted(instance.service.service for instance in found)
 
     def test_neither(self) -> None:
         """From a node that is not drained nothing leaves when rebalancing is off."""
