@@ -20,7 +20,7 @@ from daprdockr.model.stored.revisioned import KnownRun, Service, is_crowded, new
 from daprdockr.model.stored.run import MOST_OPEN, RunRecord, RunState
 from daprdockr.model.wanted.schedule import Schedule
 from daprdockr.planning.candidates import why_unable
-from daprdockr.planning.jobs.settling import is_outdated
+from daprdockr.planning.jobs.settling import is_late, is_outdated
 from daprdockr.planning.jobs.turns import bookkeeping, in_turn, turn
 from daprdockr.planning.jobs.writing import begun, rewritten
 from daprdockr.planning.keeping.preceding import counts, text_of_runs
@@ -141,7 +141,8 @@ def _claim_waiting(situation: Situation, service: Service, schedule: Schedule, n
     if not schedule.overlap and any(run.record.under_way for run in records.values()):
         return
     waits = (run for _, run in sorted(records.items()) if run.record.state is RunState.WAITING)
-    waiting = [run for run in waits if not is_outdated(service, run)]
+    wall = situation.runs.wall
+    waiting = [run for run in waits if not (is_outdated(service, run) or is_late(schedule, run, wall))]
     for run in waiting if schedule.overlap else waiting[:1]:
         former = run.record
         pause = PAUSES.delay(former.attempt - 1, 0.0) if former.attempt > 1 else 0.0

@@ -54,10 +54,26 @@ def settle(situation: Situation, service: Service, schedule: Schedule, now: floa
             why = why_unable(service.definition, situation.placing.candidates) or "no node could carry it out"
             step, at = rewritten(situation, run, missed(situation, run.record, why)), situation.runs.stuck_since[number]
             yield from in_turn(bookkeeping(situation, number), at + schedule.window, step, now)
+        elif (late_at := late_after(schedule, run)) is not None:
+            why = why_unable(service.definition, situation.placing.candidates) or "no node began it in time"
+            step, shift = rewritten(situation, run, missed(situation, run.record, why)), now - situation.runs.wall
+            yield from in_turn(bookkeeping(situation, number), late_at + shift, step, now)
     first = min(situation.claims.owners.items(), default=None)
     renewed = to_renew(situation, service)
     if renewed is not None and first is not None and first[1].node == situation.here.node:
         yield rewritten(situation, renewed, renewed.record, defined=service.revision)
+
+
+def late_after(schedule: Schedule, run: KnownRun) -> float | None:
+    """Return when a run that has not begun is missed, by the wall clock: Note [Late after all]; None: never."""
+    if not (schedule.cron and run.record.due and run.record.attempt == 1):
+        return None
+    return run.record.due + schedule.window
+
+
+def is_late(schedule: Schedule, run: KnownRun, wall: float) -> bool:
+    at = late_after(schedule, run)
+    return at is not None and at < wall
 
 
 def is_outdated(service: Service, run: KnownRun) -> bool:
@@ -83,10 +99,9 @@ def _written_off(situation: Situation, schedule: Schedule, now: float) -> Iterat
         if run is None or not run.record.under_way:
             continue
         reason = f"node {run.record.node} went away"
-        late = run.record.due and run.record.due + schedule.window < situation.runs.wall and schedule.cron
         if run.record.state is RunState.RUNNING:
             step = failed(situation, run, schedule, RunState.LOST, f"{reason}, so nobody knows how it ended")
-        elif late:
+        elif is_late(schedule, run, situation.runs.wall):
             step = rewritten(situation, run, missed(situation, run.record, f"{reason} before it began"))
         else:
             waits = evolve(run.record, state=RunState.WAITING, reason=f"{reason} before it began")

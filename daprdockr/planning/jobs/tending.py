@@ -31,8 +31,8 @@ from daprdockr.model.stored.revisioned import KnownRun, Service
 from daprdockr.model.stored.run import RunState, place_of
 from daprdockr.model.wanted.schedule import Schedule
 from daprdockr.planning.attempts import NONE, Attempts
-from daprdockr.planning.jobs.settling import is_outdated, not_begun
-from daprdockr.planning.jobs.writing import failed, rewritten
+from daprdockr.planning.jobs.settling import is_late, is_outdated, not_begun
+from daprdockr.planning.jobs.writing import failed, missed, rewritten
 from daprdockr.planning.keeping.withdrawing import Wait, remove
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import CreateContainer, PullImage, StartContainer, Step, StopContainer
@@ -80,20 +80,29 @@ def _prepare(
     situation: Situation, run: KnownRun, service: Service, schedule: Schedule, now: float
 ) -> Iterator[Step | Wait]:
     made = next((one for one in _containers(situation, run) if one.revision == run.revision), None)
-    attempts = _attempts(situation, run, service.definition.digest)
+    attempts, late = _attempts(situation, run, service.definition.digest), _comes_late(situation, run, schedule, now)
     if is_outdated(service, run):
         yield not_begun(situation, service, run)
-    elif made is not None:
+    elif made is not None and not late:
         begins = evolve(run.record, state=RunState.RUNNING, container=made.id, definition=made.definition)
         yield rewritten(situation, run, evolve(begins, started=situation.runs.wall, reason=""))
     elif why := situation.wanted.missing or _given_up(situation, run, attempts, schedule, now):
         yield failed(situation, run, schedule, RunState.FAILED, why)
+    elif late:
+        reason = f"{situation.here.node} could not begin it in time"
+        yield rewritten(situation, run, missed(situation, run.record, reason))
     elif attempts.retry_at > now:
         yield Wait(attempts.retry_at)
     elif situation.host.image is not None:
         yield _create(situation, run, service)
     else:
         yield _pull(situation, run, service, schedule, now)
+
+
+def _comes_late(situation: Situation, run: KnownRun, schedule: Schedule, now: float) -> bool:
+    """Return whether the time of a run was over when this agent found it claimed: Note [Late after all]."""
+    found = situation.runs.wall - (now - situation.runs.claimed_since.get(run.number, now))
+    return is_late(schedule, run, found)
 
 
 def _create(situation: Situation, run: KnownRun, service: Service) -> Step:

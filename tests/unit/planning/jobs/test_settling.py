@@ -54,6 +54,13 @@ class WrittenOffTests(SynchronousTestCase):
         missed = evolve(claimed, state=RunState.MISSED, last=600, count=1, ended=630.0)
         self.assertEqual(step.record, evolve(missed, reason="node b went away before it began"))
 
+    def test_not_begun_again(self) -> None:
+        """Another attempt of a run that had begun is handed on, whatever its window is: it is not missed."""
+        claimed = record(RunState.CLAIMED, node="b", due=600, attempt=2)
+        (step,) = self.away(claimed, Window=20, Retries=1).steps
+        assert isinstance(step, WriteRun)
+        self.assertEqual((step.record.state, step.record.attempt), (RunState.WAITING, 2))
+
     def test_ended(self) -> None:
         """A run that has ended is not touched, though its node is remembered as away."""
         self.assertEqual(self.away(record(RunState.DONE, node="b")).steps, ())
@@ -98,6 +105,20 @@ class NobodyTests(SynchronousTestCase):
         (step,) = plan(situation_of(nowhere, asked, stuck_since={1: NOW - 60}), NOW).steps
         missed = evolve(asked, state=RunState.MISSED, ended=630.0, reason="no node meets zone == x")
         self.assertEqual(step, WriteRun(REPORT, 1, missed, revision=11))
+
+    def test_late_after_all(self) -> None:
+        """One that was due, and lost its node before it began, is missed after its window, and begins nowhere then."""
+        nowhere = Definition.read({**job(Window=20).write(), "Placement": {"Constraints": ["zone == x"]}})
+        for wanted, reason in ((nowhere, "no node meets zone == x"), (job(Window=20), "no node began it in time")):
+            waits = record(RunState.WAITING, node="b", due=600, reason="node b went away before it began")
+            step, *others = plan(situation_of(wanted, waits, waiting_since={1: NOW - 60}), NOW).steps
+            missed = evolve(waits, state=RunState.MISSED, last=600, count=1, ended=630.0, reason=reason)
+            self.assertEqual((step, others), (WriteRun(REPORT, 1, missed, revision=11), []))
+        made = plan(situation_of(job(Window=40), waits, waiting_since={1: NOW - 60}), NOW)
+        self.assertEqual([s.record.state for s in made.steps if isinstance(s, WriteRun)], [RunState.CLAIMED])
+        again = evolve(waits, attempt=2)
+        made = plan(situation_of(job(Window=20, Retries=1), again, waiting_since={1: NOW - 60}), NOW)
+        self.assertEqual([s.record.state for s in made.steps if isinstance(s, WriteRun)], [RunState.CLAIMED])
 
     def test_due(self) -> None:
         """Of one that was due the reason is the same."""

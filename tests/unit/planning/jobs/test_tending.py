@@ -95,6 +95,19 @@ class PrepareTests(TendCase):
         old: dict[str, Any] = {"claimed_since": {1: NOW}}
         self.assertIsInstance(self.step(CLAIMED, host=self.tried(later), **old), CreateContainer)
 
+    def test_late(self) -> None:
+        """A claim that an agent finds when the window is over is missed, container or not; one it works on goes on."""
+        late: dict[str, Any] = {"definition": job(Window=20), "claimed_since": {1: NOW - 5}}
+        for made in ((), (carrying(1, Status.CREATED, revision=11),)):
+            step = self.plan(CLAIMED, *made, **late).steps[0]
+            assert isinstance(step, WriteRun)
+            self.assertEqual((step.record.state, step.record.last), (RunState.MISSED, 600))
+            self.assertEqual(step.record.reason, "a could not begin it in time")
+        works: dict[str, Any] = {**late, "claimed_since": {1: NOW - 15}}
+        self.assertIsInstance(self.step(CLAIMED, **works), CreateContainer)
+        self.assertIsInstance(self.step(evolve(CLAIMED, attempt=2), **late), CreateContainer)
+        self.assertIsInstance(self.step(evolve(CLAIMED, due=0), **late), CreateContainer)
+
     def test_another_definition(self) -> None:
         """A run that was claimed for another schedule, or asked for of another definition, does not begin."""
         other, reason = evolve(CLAIMED, schedule="0 3 * * * UTC"), "the definition changed before it began"
