@@ -65,6 +65,13 @@ class Belonging:
         wanted = (answers, authority)
         return [record for owner, record in self._owned if self._is_one(owner, record, wanted[record.section])]
 
+    @property
+    def denies(self) -> bool:
+        """Whether the reply has no record of the type in question, at the name that the last alias leads to."""
+        last = self._chain[-1]
+        kinds = [kind for owner, kind in self._present if owner == last]
+        return not kinds if self._kind == ANY else self._kind not in kinds
+
     def _is_one(self, owner: bytes, record: RecordAt, wanted: set[_Set]) -> bool:
         if (owner, record.type) in wanted or (record.type == _RRSIG and (owner, self._covered(record)) in wanted):
             return True

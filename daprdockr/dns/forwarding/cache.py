@@ -19,8 +19,6 @@ from collections import OrderedDict
 from attrs import define
 
 from daprdockr.dns.forwarding.relay import Asked, Reply
-from daprdockr.dns.message.records import NXDOMAIN
-from daprdockr.dns.message.wire import HEADER
 
 MAX_POSITIVE = 3600
 MAX_NEGATIVE = 300
@@ -126,8 +124,7 @@ class Cache:
 def _lifetime(reply: Reply) -> int:
     if reply.failed:
         return FAILURE_SECONDS
-    negative = reply.rcode == NXDOMAIN or HEADER.unpack_from(reply.packet)[3] == 0
-    return min(reply.lifetime, MAX_NEGATIVE if negative else MAX_POSITIVE)
+    return min(reply.lifetime, MAX_NEGATIVE if reply.negative else MAX_POSITIVE)
 
 
 def _aged(reply: Reply, age: int, lifetime: int) -> bytes:

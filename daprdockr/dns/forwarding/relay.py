@@ -90,7 +90,9 @@ class Reply:
     The records of an upstream's reply that belong to its question.
 
     ``packet`` has the header, the question (or, of a server that repeated none, nothing) and the records;
-    ``ttl_places`` are the offsets of TTLs in it; ``lifetime`` is how many seconds it may be cached, 0 for not at all.
+    ``ttl_places`` are the offsets of TTLs in it; ``lifetime`` is how many seconds it may be cached, 0 for not at all;
+    one that is ``negative`` has no record of the type in question, be it that an alias leads nowhere (RFC 2308 section
+    2.2).
     """
 
     packet: bytes
@@ -99,6 +101,7 @@ class Reply:
     ttl_places: tuple[int, ...] = ()
     lifetime: int = 0
     edns: bool = False
+    negative: bool = False
 
     @property
     def failed(self) -> bool:
@@ -120,14 +123,16 @@ def read_reply(packet: bytes) -> Reply:
     question = _question(packet)
     records, edns = _records(packet, HEADER_SIZE + len(question), tuple(counts))
     good = rcode in (NOERROR, NXDOMAIN)
-    kept = Belonging(packet, question, records).records() if good else []
+    belonging = Belonging(packet, question, records) if good else None
+    kept = belonging.records() if belonging is not None else []
     answers, authority = (sum(record.section == section for record in kept) for section in (0, 1))
     if good and counts[0] and not answers and not cut:
         raise Malformed("no record of the answer belongs to the question")
     octets, ttl_places = _without_others(packet, question, records, kept)
     head = packet[:4] + struct.pack("!4H", 1, answers, authority, 0)
-    lifetime = 0 if cut or not good else _lifetime(packet, rcode, kept)
-    return Reply(_with_ttls(head + octets, ttl_places), rcode, cut, ttl_places, lifetime, edns)
+    negative = belonging is not None and (rcode == NXDOMAIN or belonging.denies)
+    lifetime = 0 if cut or not good else _lifetime(packet, negative, kept)
+    return Reply(_with_ttls(head + octets, ttl_places), rcode, cut, ttl_places, lifetime, edns, negative)
 
 
 def fit(packet: bytes, query: Query, *, stream: bool) -> bytes:
@@ -185,12 +190,11 @@ def _with_ttls(packet: bytes, places: tuple[int, ...]) -> bytes:
     return bytes(mended)
 
 
-def _lifetime(packet: bytes, rcode: int, records: list[RecordAt]) -> int:
+def _lifetime(packet: bytes, negative: bool, records: list[RecordAt]) -> int:
     """Return the smallest TTL (RFC 2308 section 5); a negative answer also lives by its SOA, and not without one."""
     ttls = [record.ttl if record.ttl < 2**31 else 0 for record in records]
     soas = [record for record in records if record.section == 1 and record.type == SOA]
     ttls += [struct.unpack_from("!I", packet, record.end - 4)[0] for record in soas]
-    negative = rcode == NXDOMAIN or not any(record.section == 0 for record in records)
     if not ttls or (negative and not soas):
         return 0
     return min(ttls)

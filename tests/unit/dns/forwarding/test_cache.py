@@ -58,8 +58,11 @@ class KeepingTests(SynchronousTestCase):
         self.put(response("www.example.com. 90000 IN A 192.0.2.1"))
         self.assertEqual([MAX_POSITIVE - 10], self.ttls(self.cache.get(self.asked, 10.0)))
         self.assertIsNone(self.cache.get(self.asked, MAX_POSITIVE))
-        self.put(response(authority=(SOA.replace("900", "9000").replace(" 60", " 9000"),), rcode=3))
+        authority = (SOA.replace("900", "9000").replace(" 60", " 9000"),)
+        self.put(response(authority=authority, rcode=3))
         self.assertEqual([MAX_NEGATIVE - 10], self.ttls(self.cache.get(self.asked, 10.0)))
+        self.assertIsNone(self.cache.get(self.asked, MAX_NEGATIVE))
+        self.put(response(ALIAS.replace("300", "9000"), authority=authority))
         self.assertIsNone(self.cache.get(self.asked, MAX_NEGATIVE))
 
     def test_failure(self) -> None:

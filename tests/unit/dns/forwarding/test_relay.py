@@ -120,9 +120,11 @@ class ReplyTests(SynchronousTestCase):
         self.assertEqual(0, self.lifetime(authority=("example.com. 900 IN NS ns.example.com.",)))
 
     def test_alias_to_nothing(self) -> None:
-        """An alias to a name that does not exist lives by the SOA too."""
+        """An alias to a name that does not exist, or has no such type, lives by the SOA too, and not without one."""
         alias = "www.example.com. 300 IN CNAME gone.example.com."
-        self.assertEqual(60, self.lifetime(alias, authority=(SOA,), rcode=3))
+        for rcode in (0, 3):
+            self.assertEqual(60, self.lifetime(alias, authority=(SOA,), rcode=rcode))
+            self.assertEqual(0, self.lifetime(alias, rcode=rcode))
 
     def test_not_kept(self) -> None:
         """A failure, a reply that was cut, and one with a TTL of zero or out of range, are not kept."""
