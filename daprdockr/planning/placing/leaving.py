@@ -162,7 +162,7 @@ def _movable(
         left = before_moves(services[name].definition, own[name], held[name], left)
     for name in sorted(names, key=lambda name: (_begun(own[name], held[name]), name)):
         definition, of = services[name].definition, claims[name]
-        if definition.at_most_one and not (must and _others_are_well(node, definition, of)):
+        if definition.at_most_one and not (must and _may_stop(node, definition, of, fit)):
             continue
         placed = Counter(claim.node for claim in of.values())
         bad = () if must else failing(name, of.values(), candidates)
@@ -215,6 +215,20 @@ def _with(candidate: Candidate, definition: Definition, more: int) -> Candidate:
     ports.update({(port.protocol, port.host): more for port in container.host_ports})
     memory, cpus = candidate.memory - more * container.memory, candidate.cpus - more * container.cpus
     return evolve(candidate, ports=ports, memory=memory, cpus=cpus)
+
+
+def _may_stop(node: str, definition: Definition, claims: Mapping[int, Claim], others: Sequence[Candidate]) -> bool:
+    """
+    Return whether an instance that leaves by stopping may do so: each other one of its service is healthy, and none
+    with a lower number has to leave its node as well, by a change that both nodes see at the same moment.
+    """
+    if not _others_are_well(node, definition, claims):
+        return False
+    held = Counter(claim.node for claim in claims.values())
+    first = min((number for number, claim in claims.items() if claim.node == node), default=0)
+    before = {c.node for number, c in claims.items() if number < first and number <= definition.instances}
+    leave = (other for other in before if forbidden(definition, other, others))
+    return all(why_not(definition, held, other, others) for other in leave)
 
 
 def _others_are_well(node: str, definition: Definition, claims: Mapping[int, Claim]) -> bool:

@@ -132,6 +132,15 @@ class DrainTests(SynchronousTestCase):
         placed.define("web", 4, OnPartition="stop")
         self.assertEqual(placed.drained(), [])
 
+    def test_at_most_one_of_all(self) -> None:
+        """Of those whose nodes a change forbids at one moment only the first that can leave stops, not one per node."""
+        placed = Placed(web="abc")
+        for constraints, nodes in ((["node == d"], "a"), (["node != b", "node != c"], "b"), (["node == e"], "")):
+            placed.define("web", 3, OnPartition="stop", Placement={"Constraints": constraints})
+            there = candidates("a", "b", "c", "d")
+            found = {n: leaving(n, False, True, placed.services, placed.claims, {}, there) for n in "abc"}
+            self.assertEqual("".join(node for node, ones in found.items() if ones), nodes)
+
     def test_no_room(self) -> None:
         """An instance for which no other node has room stays."""
         wish = definition(Container={"Memory": 100})
