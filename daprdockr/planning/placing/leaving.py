@@ -69,10 +69,11 @@ def why_not(
         return "no other node meets its constraints"
     if lack := no_port(definition, fit, "other node"):
         return lack
-    if not any(room(definition, fit).values()):
-        return "no other node has the memory or processors that it states"
-    if definition.one_per_node and all(held.get(candidate.name) for candidate in fit):
+    free = [candidate for candidate in fit if not (definition.one_per_node and held.get(candidate.name))]
+    if not free:
         return "every other node that fits has one"
+    if not any(room(definition, free).values()):
+        return "no other node has the memory or processors that it states"
     return ""
 
 
@@ -93,14 +94,12 @@ def leaving(
     if not (rebalance and _has_most(node, candidates)):  # checked first: it is the answer of all nodes but one
         return frozenset()
     loads = _without_own_moves(node, claims, successors, candidates)
-    movable = _movable(node, False, services, claims, successors, loads)
-    well = [instance for instance in movable if claims[instance.service][instance.number].record.healthy]
 
     def order(instance: InstanceName) -> tuple[bool, int, InstanceName]:
         held = sum(claim.node == node for claim in claims[instance.service].values())
         return instance.number not in successors.get(instance.service, {}), -held, instance
 
-    return frozenset(sorted(well, key=order)[:1])
+    return frozenset(sorted(_movable(node, False, services, claims, successors, loads), key=order)[:1])
 
 
 def forbidden(definition: Definition, node: str, candidates: Iterable[Candidate]) -> bool:
@@ -156,13 +155,13 @@ def _movable(
     """
     names = claims.keys() & services.keys()
     held = {name: successors.get(name, {}) for name in names}
-    own = {name: _own(node, services[name].definition, claims[name]) for name in names}
+    own = {name: _own(node, must, services[name].definition, claims[name]) for name in names}
     left = candidates
     for name in names:
         left = before_moves(services[name].definition, own[name], held[name], left)
     for name in sorted(names, key=lambda name: (_begun(own[name], held[name]), name)):
         definition, of = services[name].definition, claims[name]
-        if definition.at_most_one and not (must and _may_stop(node, definition, of, fit)):
+        if definition.at_most_one and not (must and _may_stop(node, definition, of, candidates)):
             continue
         placed = Counter(claim.node for claim in of.values())
         bad = () if must else failing(name, of.values(), candidates)
@@ -172,9 +171,10 @@ def _movable(
             left = _counted(definition, own[name], held[name], left, 1)
 
 
-def _own(node: str, definition: Definition, claims: Mapping[int, Claim]) -> list[int]:
-    """Return the wanted instances of a service that a node has."""
-    return [number for number, claim in claims.items() if claim.node == node and number <= definition.instances]
+def _own(node: str, must: bool, definition: Definition, claims: Mapping[int, Claim]) -> list[int]:
+    """Return the wanted instances of a service that a node has; where none ``must`` leave, the healthy ones alone."""
+    own = ((number, claim) for number, claim in claims.items() if claim.node == node)
+    return [n for n, claim in own if n <= definition.instances and (must or claim.record.healthy)]
 
 
 def _begun(own: Iterable[int], successors: Mapping[int, Claim]) -> float:

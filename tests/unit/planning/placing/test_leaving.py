@@ -227,6 +227,14 @@ class EvenOutTests(SynchronousTestCase):
         placed.sicken("api", 1)
         self.assertEqual(placed.evened_out(), ["1.web"])
 
+    def test_others_are_healthy(self) -> None:
+        """It does not keep the healthy ones of its service from moving."""
+        placed = Placed(nodes="ab", web="aaa")
+        placed.sicken("web", 1)
+        self.assertEqual(placed.evened_out(), ["2.web"])
+        placed.prepare("web", 3, "b")
+        self.assertEqual(placed.evened_out(), ["3.web"])
+
     def test_nobody_with_less_fits(self) -> None:
         """Only a node that has two less counts, and has to fit: it is able, and has none of a service that spreads."""
         placed = Placed(web="aaabb")
@@ -284,6 +292,13 @@ class WhyNotTests(SynchronousTestCase):
         self.assertEqual(self.why(Placement={"Constraints": ["zone == z"]}), "no other node meets its constraints")
         every = "every other node that fits has one"
         self.assertEqual(self.why(Placement={"OnePerNode": True}, held={"b": 1, "c": 1}), every)
+
+    def test_each_node_lacks_another_thing(self) -> None:
+        """Where the only node with room has one already, no node can take it."""
+        spread = definition(Placement={"OnePerNode": True}, Container={"Memory": 100})
+        others = [Candidate("b", {}, 1, memory=1000), Candidate("c", {}, 0, memory=50)]
+        self.assertNotEqual(why_not(spread, {"b": 1}, "a", others), "")
+        self.assertEqual(why_not(spread, {"c": 1}, "a", others), "")
 
     def test_data(self) -> None:
         """Named volumes, binds, mounts and the volumes of others tie; what is the container's own does not."""
