@@ -19,6 +19,7 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Candidate, able, has_ports
+from daprdockr.planning.claim_steps import TakeClaim, TakeSuccession
 from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.placing.failing import failing_now
@@ -27,7 +28,7 @@ from daprdockr.planning.placing.leaving import forbidden, takers
 from daprdockr.planning.placing.placement import held_by_node, rank, vacancies
 from daprdockr.planning.placing.tied import ties
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import Step, TakeClaim, TakeSuccession
+from daprdockr.planning.steps import Step
 
 CLAIM_DELAY = 1.0
 """Seconds a node waits, per rank, before it claims an instance that another node should have claimed."""

@@ -15,7 +15,7 @@ class Lane:
     """
     The object that two steps must not work on at the same time: an instance's "claim", "container" or "slot" in a
     rollout, the "files" that its container has mounted, the record of its "volumes", a "run", or an "image". The
-    "start" of an instance is a lane beside that of a container: Note [One start at a time] in ``steps``.
+    "start" of an instance is a lane beside that of a container: Note [One start at a time] in ``container_steps``.
 
     ``generation`` is the digest of the definition a container was made from, which distinguishes the copies of an
     instance; "" where that is unknown.

@@ -36,6 +36,14 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.claim_steps import (
+    DropSuccession,
+    GiveUpSuccession,
+    ReadClaim,
+    ReleaseClaim,
+    Succeed,
+    WriteClaim,
+)
 from daprdockr.planning.claiming import free, vacant
 from daprdockr.planning.jobs.job import plan_runs
 from daprdockr.planning.keeping.judging import judge_rollout
@@ -48,15 +56,7 @@ from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, remove, wit
 from daprdockr.planning.placing.failing import drops_out, fails_here, gives_up, is_released, overdue_at
 from daprdockr.planning.placing.home import why_tied
 from daprdockr.planning.situation import Here, Situation
-from daprdockr.planning.steps import (
-    DropSuccession,
-    GiveUpSuccession,
-    ReadClaim,
-    ReleaseClaim,
-    Step,
-    Succeed,
-    WriteClaim,
-)
+from daprdockr.planning.steps import Step
 
 
 @frozen

@@ -33,10 +33,13 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.model.host import ContainerState
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.revisioned import Claim
+from daprdockr.planning.claim_steps import OnClaim
+from daprdockr.planning.container_steps import CreateContainer
 from daprdockr.planning.outcome import StepOutcome
+from daprdockr.planning.rollout_steps import OnRollout, OnSlot
 from daprdockr.planning.run_steps import OnRun
 from daprdockr.planning.situation import Here
-from daprdockr.planning.steps import CreateContainer, OnClaim, OnRollout, OnSlot, Step
+from daprdockr.planning.steps import Step
 from daprdockr.planning.volume_steps import OnVolumes
 from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage

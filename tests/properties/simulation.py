@@ -20,23 +20,19 @@ from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
+from daprdockr.planning.claim_steps import ReleaseClaim, TakeClaim, WriteClaim
+from daprdockr.planning.container_steps import (
+    CreateContainer,
+    PullImage,
+    RemoveContainer,
+    StartContainer,
+    StopContainer,
+)
 from daprdockr.planning.placing.wave import offers
 from daprdockr.planning.plan import Plan, plan
+from daprdockr.planning.rollout_steps import FreeSlot, SlotStep, TakeSlot
 from daprdockr.planning.situation import Here, Situation
-from daprdockr.planning.steps import (
-    CreateContainer,
-    FreeSlot,
-    PullImage,
-    ReleaseClaim,
-    RemoveContainer,
-    SlotStep,
-    StartContainer,
-    Step,
-    StopContainer,
-    TakeClaim,
-    TakeSlot,
-    WriteClaim,
-)
+from daprdockr.planning.steps import Step
 from tests.build.situations import grouped
 from tests.build.values import KEYS
 from tests.fakes.store import MemoryStore

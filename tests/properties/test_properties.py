@@ -16,19 +16,16 @@ from daprdockr.model.stored.revisioned import Claim, StoredVolumes
 from daprdockr.model.stored.volume import UNREADABLE, VolumeRecord
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.candidates import Candidate
-from daprdockr.planning.plan import Plan, plan
-from daprdockr.planning.situation import Here, Situation
-from daprdockr.planning.steps import (
+from daprdockr.planning.claim_steps import ReleaseClaim, TakeClaim, TakeSuccession, WriteClaim
+from daprdockr.planning.container_steps import (
     CreateContainer,
     PullImage,
-    ReleaseClaim,
     RemoveContainer,
     StartContainer,
     StopContainer,
-    TakeClaim,
-    TakeSuccession,
-    WriteClaim,
 )
+from daprdockr.planning.plan import Plan, plan
+from daprdockr.planning.situation import Here, Situation
 from tests.build.situations import CLUSTER, IMAGES, LEASE, NOW, PORT, changed, container, situation
 from tests.build.values import definition, instance
 

@@ -12,9 +12,12 @@ from daprdockr.agent.reconcile.rollout_steps import RolloutSteps
 from daprdockr.agent.reconcile.run_steps import RunSteps
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.agent.reconcile.volume_steps import VolumeSteps
+from daprdockr.planning.claim_steps import OnClaim
+from daprdockr.planning.container_steps import OnContainer, PullImage
 from daprdockr.planning.outcome import StepOutcome
+from daprdockr.planning.rollout_steps import OnRollout, OnSlot
 from daprdockr.planning.run_steps import OnRun
-from daprdockr.planning.steps import OnClaim, OnContainer, OnRollout, OnSlot, PullImage, Step
+from daprdockr.planning.steps import Step
 from daprdockr.planning.volume_steps import OnVolumes
 
 

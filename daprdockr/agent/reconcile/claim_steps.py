@@ -16,10 +16,7 @@ from daprdockr.model.errors import DaprdockrError, EtcdError
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put, Unchanged
-from daprdockr.planning.lanes import Lane
-from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome, reason_of
-from daprdockr.planning.situation import Here
-from daprdockr.planning.steps import (
+from daprdockr.planning.claim_steps import (
     ClaimStep,
     DropSuccession,
     GiveUpSuccession,
@@ -30,6 +27,9 @@ from daprdockr.planning.steps import (
     TakeSuccession,
     WriteClaim,
 )
+from daprdockr.planning.lanes import Lane
+from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome, reason_of
+from daprdockr.planning.situation import Here
 from daprdockr.runtime.pool import Run
 
 ETCD_DELAYS = Backoff(first=0.5, limit=5.0)

@@ -29,8 +29,7 @@ from daprdockr.agent.reconcile.pulling import Pulling
 from daprdockr.agent.reconcile.whose_fault import whose_fault
 from daprdockr.model.errors import EngineError, EngineRefused, PortTaken
 from daprdockr.model.host import ContainerState, Status
-from daprdockr.planning.outcome import Done, StepOutcome
-from daprdockr.planning.steps import (
+from daprdockr.planning.container_steps import (
     ContainerStep,
     CreateContainer,
     OnContainer,
@@ -40,6 +39,7 @@ from daprdockr.planning.steps import (
     StartContainer,
     StopContainer,
 )
+from daprdockr.planning.outcome import Done, StepOutcome
 from daprdockr.runtime.pool import Run
 
 

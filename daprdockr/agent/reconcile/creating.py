@@ -23,6 +23,7 @@ from daprdockr.model.host import LABEL_HEALTH, LABEL_ON_PARTITION, LABEL_RUN, Co
 from daprdockr.model.names import InstanceName, shorten
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.privileges import needed_for, refusal
+from daprdockr.planning.container_steps import CreateContainer
 from daprdockr.planning.keeping.body import (
     MOST_EXPOSED,
     container_body,
@@ -33,9 +34,6 @@ from daprdockr.planning.keeping.body import (
 )
 from daprdockr.planning.keeping.resolvers import resolvers
 from daprdockr.planning.situation import Here
-from daprdockr.planning.steps import (
-    CreateContainer,
-)
 from daprdockr.runtime.pool import Run
 
 MOST_REFUSED = 64

@@ -16,7 +16,7 @@ from daprdockr.agent.reconcile.engine_threads import EngineThreads, registry
 from daprdockr.agent.reconcile.other_nodes import FromOthers
 from daprdockr.model.errors import ImageAbsent, PullFailed
 from daprdockr.model.host import Image
-from daprdockr.planning.steps import PullImage
+from daprdockr.planning.container_steps import PullImage
 
 
 class Pulling:

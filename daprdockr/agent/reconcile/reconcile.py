@@ -33,11 +33,12 @@ from daprdockr.agent.host.probe import Target
 from daprdockr.agent.host.targets import targets
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.names import ServiceName
+from daprdockr.planning.container_steps import PullImage
 from daprdockr.planning.lanes import IMAGE, Lane
 from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome, reason_of
 from daprdockr.planning.plan import plan
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import PullImage, Step
+from daprdockr.planning.steps import Step
 from daprdockr.runtime.lasting import lasting
 from daprdockr.runtime.workers import Stopped
 

@@ -32,8 +32,8 @@ from daprdockr.model.stored.run import RunOutput
 from daprdockr.planning.keeping.judging import former, stopped_record
 from daprdockr.planning.keeping.pinning import pinning
 from daprdockr.planning.outcome import Done, Retry
+from daprdockr.planning.rollout_steps import MarkGood, OnRollout, PinImage, RolloutStep, StopRollout
 from daprdockr.planning.situation import Here
-from daprdockr.planning.steps import MarkGood, OnRollout, PinImage, RolloutStep, StopRollout
 from daprdockr.runtime.pool import Run
 
 

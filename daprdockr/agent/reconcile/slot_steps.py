@@ -18,8 +18,8 @@ from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put, Unchanged
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.planning.outcome import Done, Retry
+from daprdockr.planning.rollout_steps import FreeSlot, SlotStep, TakeSlot
 from daprdockr.planning.situation import Here
-from daprdockr.planning.steps import FreeSlot, SlotStep, TakeSlot
 from daprdockr.runtime.pool import Run
 
 

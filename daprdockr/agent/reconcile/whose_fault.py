@@ -22,9 +22,9 @@ from daprdockr.model.errors import (
     NameTaken,
     PortTaken,
 )
+from daprdockr.planning.container_steps import ContainerStep, CreateContainer, PullImage, RenewFiles, StartContainer
 from daprdockr.planning.lanes import Lane
 from daprdockr.planning.outcome import Fault, Retry, reason_of
-from daprdockr.planning.steps import ContainerStep, CreateContainer, PullImage, RenewFiles, StartContainer
 
 _FAILED = {
     CreateContainer: "its container could not be created",

@@ -31,11 +31,12 @@ from daprdockr.model.stored.revisioned import KnownRun, Service
 from daprdockr.model.stored.run import RunState, place_of
 from daprdockr.model.wanted.schedule import Schedule
 from daprdockr.planning.attempts import NONE, Attempts
+from daprdockr.planning.container_steps import CreateContainer, PullImage, StartContainer, StopContainer
 from daprdockr.planning.jobs.settling import is_late, is_outdated, not_begun
 from daprdockr.planning.jobs.writing import failed, missed, rewritten
 from daprdockr.planning.keeping.withdrawing import Wait, remove
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import CreateContainer, PullImage, StartContainer, Step, StopContainer
+from daprdockr.planning.steps import Step
 
 PATIENCE = 30.0
 """Seconds after which an attempt ends for which the Engine makes or starts no container."""

@@ -24,10 +24,11 @@ from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.one_copy import stops_first
+from daprdockr.planning.container_steps import StartContainer
 from daprdockr.planning.keeping.rolling import held
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import StartContainer, Step
+from daprdockr.planning.steps import Step
 
 
 def former_copy(situation: Situation, claim: Claim, definition: Definition, confirmed: bool) -> ContainerState | None:

@@ -42,8 +42,9 @@ from daprdockr.planning.keeping.not_in_time import not_in_time
 from daprdockr.planning.keeping.preceding import failed_run, how_it_failed
 from daprdockr.planning.keeping.rolling import held, is_outdated, is_proven, is_stopped
 from daprdockr.planning.keeping.withdrawing import Wait
+from daprdockr.planning.rollout_steps import MarkGood, StopRollout
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import MarkGood, Step, StopRollout
+from daprdockr.planning.steps import Step
 
 _Failed = tuple[InstanceName, str, int]
 """An instance, what failed there, and the number of the run that did (0: it was no run)."""

@@ -14,8 +14,8 @@ from daprdockr.model.stored.revisioned import Service
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.pinned import NEVER, pin
 from daprdockr.planning.keeping.judging import former
+from daprdockr.planning.rollout_steps import PinImage
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import PinImage
 
 
 def pin_first(situation: Situation) -> PinImage | None:

@@ -41,8 +41,9 @@ from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.placing.placement import vacancies
 from daprdockr.planning.placing.tied import ties
+from daprdockr.planning.rollout_steps import FreeSlot, TakeSlot
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import FreeSlot, Step, TakeSlot
+from daprdockr.planning.steps import Step
 
 TURN = 5.0
 """Seconds after which the next instances may take the slots that nobody took."""

@@ -38,6 +38,7 @@ from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.planning.attempts import SPOILT, Attempts
+from daprdockr.planning.container_steps import CreateContainer, PullImage, RenewFiles, StartContainer, StopContainer
 from daprdockr.planning.keeping.body import published
 from daprdockr.planning.keeping.former_copy import former_copy, start_again
 from daprdockr.planning.keeping.pinning import pin_first
@@ -51,14 +52,7 @@ from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, is_led_to, 
 from daprdockr.planning.placing.awaited import waits_for
 from daprdockr.planning.placing.home import tied_elsewhere
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import (
-    CreateContainer,
-    PullImage,
-    RenewFiles,
-    StartContainer,
-    Step,
-    StopContainer,
-)
+from daprdockr.planning.steps import Step
 
 
 def keep_running(

@@ -23,8 +23,9 @@ from attrs import frozen
 from daprdockr.model.host import ContainerState
 from daprdockr.model.stored.revisioned import Service
 from daprdockr.model.wanted.update import Update
+from daprdockr.planning.container_steps import RemoveContainer, StopContainer
 from daprdockr.planning.situation import KnownClaims, Situation, Withdrawn
-from daprdockr.planning.steps import RemoveContainer, Step, StopContainer
+from daprdockr.planning.steps import Step
 
 REACH_TIMEOUT = 2.0
 """Seconds to wait for a node that has not reported that its names and routes have changed."""

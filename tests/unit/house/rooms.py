@@ -46,7 +46,7 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "planning": (
         ("lanes",),
-        ("run_steps", "volume_steps"),
+        ("claim_steps", "container_steps", "rollout_steps", "run_steps", "volume_steps"),
         ("attempts", "candidates", "renewing", "steps"),
         ("outcome", "situation"),
         ("placing",),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from daprdockr.planning.claim_steps import TakeClaim
 from daprdockr.planning.plan import Plan, plan
-from daprdockr.planning.steps import TakeClaim
 from tests.build.plans import EXITED, FIRST, RUNNING, PlanTestCase
 from tests.build.situations import NOW, candidates, changed, situation, starting_record
 from tests.build.values import definition, fixing

@@ -9,23 +9,19 @@ from attrs import evolve
 from daprdockr.model.host import Image, Port, Status
 from daprdockr.model.stored.claim import State
 from daprdockr.planning.attempts import SETTLED, Attempts
+from daprdockr.planning.claim_steps import DropSuccession, ReadClaim, ReleaseClaim, TakeClaim, WriteClaim
 from daprdockr.planning.claiming import CLAIM_DELAY
-from daprdockr.planning.placing.placement import rank
-from daprdockr.planning.plan import Plan, plan
-from daprdockr.planning.steps import (
+from daprdockr.planning.container_steps import (
     CreateContainer,
-    DropSuccession,
     PullImage,
-    ReadClaim,
-    ReleaseClaim,
     RemoveContainer,
     StartContainer,
-    Step,
     StopContainer,
-    TakeClaim,
-    TakeSlot,
-    WriteClaim,
 )
+from daprdockr.planning.placing.placement import rank
+from daprdockr.planning.plan import Plan, plan
+from daprdockr.planning.rollout_steps import TakeSlot
+from daprdockr.planning.steps import Step
 from tests.build.plans import (
     CHANGED,
     EXITED,

@@ -11,20 +11,15 @@ from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.plan import Plan, plan
-from daprdockr.planning.steps import (
+from daprdockr.planning.claim_steps import DropSuccession, ReleaseClaim, Succeed, TakeClaim, TakeSuccession, WriteClaim
+from daprdockr.planning.container_steps import (
     CreateContainer,
-    DropSuccession,
     PullImage,
-    ReleaseClaim,
     RemoveContainer,
     StartContainer,
     StopContainer,
-    Succeed,
-    TakeClaim,
-    TakeSuccession,
-    WriteClaim,
 )
+from daprdockr.planning.plan import Plan, plan
 from tests.build.situations import (
     DEFINED,
     FENCE,

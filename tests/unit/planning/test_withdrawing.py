@@ -6,10 +6,11 @@ from typing import Any
 
 from attrs import evolve
 
+from daprdockr.planning.claim_steps import ReleaseClaim, WriteClaim
+from daprdockr.planning.container_steps import RemoveContainer, StopContainer
 from daprdockr.planning.keeping.withdrawing import REACH_TIMEOUT
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.situation import Situation, Withdrawn
-from daprdockr.planning.steps import ReleaseClaim, RemoveContainer, StopContainer, WriteClaim
 from tests.build.plans import CHANGED, EXITED, FIRST, OTHERS, OURS, RUNNING, PlanTestCase, withdrawn
 from tests.build.situations import FENCE, NOW, PORT, WEB_1, claim, situation, slot
 from tests.build.values import definition

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.planning.container_steps import PullImage
 from daprdockr.planning.outcome import Done
-from daprdockr.planning.steps import PullImage
 from daprdockr.runtime.kinds import kind_of
 
 

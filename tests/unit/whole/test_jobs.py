@@ -12,9 +12,9 @@ from daprdockr.model.host import Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.run import KEPT, RunOutput, RunRecord, RunState
 from daprdockr.model.wanted.placement import Placement
+from daprdockr.planning.container_steps import CreateContainer, StartContainer
 from daprdockr.planning.jobs.settling import AWAY
 from daprdockr.planning.run_steps import WriteRun
-from daprdockr.planning.steps import CreateContainer, StartContainer
 from tests.build.carry_out import CarryOutCase
 from tests.build.jobs import REPORT, end_runs, job, record, records_in
 from tests.build.values import KEYS

@@ -13,7 +13,7 @@ from daprdockr.agent.reconcile.container_steps import ContainerSteps
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE
 from daprdockr.model.names import InstanceName
-from daprdockr.planning.steps import StopContainer
+from daprdockr.planning.container_steps import StopContainer
 from daprdockr.runtime.workers import Stopped
 from daprdockr.wiring.real import pools
 from tests.fakes.engine import MemoryEngine

@@ -16,7 +16,7 @@ from daprdockr.guard.orders import Order, Orders
 from daprdockr.model.errors import EngineRefused
 from daprdockr.model.host import ContainerState
 from daprdockr.model.troubles.host import GuardDown, OrdersUnwritten
-from daprdockr.planning.steps import StartContainer
+from daprdockr.planning.container_steps import StartContainer
 from tests.build.carry_out import FIRST, TTL, CarryOutCase
 from tests.build.values import WEB, definition
 from tests.fakes.agents import MemoryCluster

@@ -9,9 +9,10 @@ from twisted.internet.defer import Deferred
 
 from daprdockr.agent.reconcile.claim_steps import ETCD_DELAYS
 from daprdockr.model.names import InstanceName
+from daprdockr.planning.claim_steps import TakeClaim
+from daprdockr.planning.container_steps import CreateContainer, PullImage, StartContainer
 from daprdockr.planning.lanes import Lane
 from daprdockr.planning.outcome import Done, Fault, Retry
-from daprdockr.planning.steps import CreateContainer, PullImage, StartContainer, TakeClaim
 from tests.build.carry_out import FIRST, KEY, RECORD, SERVED, CarryOutCase
 from tests.build.situations import WEB_1, starting_record
 

@@ -10,9 +10,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Delete, Entry, Put
 from daprdockr.model.stored.revisioned import Claim
-from daprdockr.planning.lanes import Lane
-from daprdockr.planning.outcome import Fault
-from daprdockr.planning.steps import (
+from daprdockr.planning.claim_steps import (
     DropSuccession,
     GiveUpSuccession,
     ReadClaim,
@@ -22,6 +20,8 @@ from daprdockr.planning.steps import (
     TakeSuccession,
     WriteClaim,
 )
+from daprdockr.planning.lanes import Lane
+from daprdockr.planning.outcome import Fault
 from tests.build.carry_out import FIRST, KEY, RECORD, CarryOutCase
 from tests.build.situations import starting_record
 from tests.build.values import KEYS, WEB

@@ -9,8 +9,14 @@ from attrs import evolve
 from daprdockr.model.errors import ContainerAbsent, EngineRefused, EngineUnavailable, ImageAbsent, PortTaken, PullFailed
 from daprdockr.model.host import Image, Port, Status, Volume
 from daprdockr.model.names import InstanceName
+from daprdockr.planning.container_steps import (
+    CreateContainer,
+    PullImage,
+    RemoveContainer,
+    StartContainer,
+    StopContainer,
+)
 from daprdockr.planning.keeping.body import MOST_EXPOSED, container_names
-from daprdockr.planning.steps import CreateContainer, PullImage, RemoveContainer, StartContainer, StopContainer
 from tests.build.carry_out import FIRST, SERVED, CarryOutCase
 from tests.build.situations import WEB_1
 from tests.build.values import WEB, definition, fixing, instance

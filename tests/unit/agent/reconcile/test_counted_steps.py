@@ -7,8 +7,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.reconcile.counted_steps import CountedSteps
+from daprdockr.planning.container_steps import PullImage
 from daprdockr.planning.outcome import Done, Retry, StepOutcome
-from daprdockr.planning.steps import PullImage, Step
+from daprdockr.planning.steps import Step
 from daprdockr.runtime.workers import Stopped
 
 STEP = PullImage("web:1")

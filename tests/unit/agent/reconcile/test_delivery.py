@@ -16,9 +16,9 @@ from daprdockr.model.stored.files import FileContent, FileRecord
 from daprdockr.model.stored.sealed import SealedValue, SecretRecord, bound_to
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.files import stamp_of
+from daprdockr.planning.container_steps import CreateContainer, RemoveContainer, RenewFiles, StartContainer
 from daprdockr.planning.keeping.delivered import renewable
 from daprdockr.planning.outcome import Done, Retry
-from daprdockr.planning.steps import CreateContainer, RemoveContainer, RenewFiles, StartContainer
 from daprdockr.sealing.boxes import PrivateKey, seal
 from tests.build.carry_out import FIRST, CarryOutCase
 from tests.build.values import KEYS, WEB, definition

@@ -11,7 +11,7 @@ from daprdockr.agent.reconcile.other_nodes import FromOthers
 from daprdockr.agent.reconcile.pulling import Pulling
 from daprdockr.model.errors import ImageRefused, PullFailed
 from daprdockr.model.host import Image
-from daprdockr.planning.steps import PullImage
+from daprdockr.planning.container_steps import PullImage
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import OnePool, run_at_once
 

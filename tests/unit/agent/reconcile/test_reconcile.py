@@ -17,22 +17,14 @@ from daprdockr.model.host import Status
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.planning.attempts import Attempts
+from daprdockr.planning.claim_steps import OnClaim, TakeClaim, WriteClaim
+from daprdockr.planning.container_steps import CreateContainer, PullImage, RemoveContainer, StartContainer
 from daprdockr.planning.lanes import IMAGE, Lane
 from daprdockr.planning.outcome import LONGEST_REASON, Done, Fault, StepOutcome
+from daprdockr.planning.rollout_steps import OnRollout, OnSlot
 from daprdockr.planning.run_steps import OnRun
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import (
-    CreateContainer,
-    OnClaim,
-    OnRollout,
-    OnSlot,
-    PullImage,
-    RemoveContainer,
-    StartContainer,
-    Step,
-    TakeClaim,
-    WriteClaim,
-)
+from daprdockr.planning.steps import Step
 from daprdockr.planning.volume_steps import OnVolumes
 from daprdockr.runtime.workers import Stopped
 from tests.build.situations import WEB_1, WEB_2, changed, claim, container, running_record, situation, starting_record

@@ -11,7 +11,7 @@ from daprdockr.model.stored.history import RevisionRecord, Revisions
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.outcome import Done, Retry
-from daprdockr.planning.steps import MarkGood, PinImage, StopRollout
+from daprdockr.planning.rollout_steps import MarkGood, PinImage, StopRollout
 from tests.build.carry_out import FIRST, CarryOutCase
 from tests.build.situations import WEB_1, WEB_2
 from tests.build.values import KEYS, WEB, definition

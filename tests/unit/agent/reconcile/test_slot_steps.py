@@ -8,7 +8,7 @@ from daprdockr.agent.reconcile.claim_steps import ClaimLost
 from daprdockr.model.stored.revisioned import Slot
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.planning.outcome import Done, Retry
-from daprdockr.planning.steps import FreeSlot, TakeSlot
+from daprdockr.planning.rollout_steps import FreeSlot, TakeSlot
 from tests.build.carry_out import FIRST, CarryOutCase
 from tests.build.values import KEYS, WEB
 

@@ -10,8 +10,8 @@ from daprdockr.model.stored.entries import Delete, Entry
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.revisioned import StoredVolumes
 from daprdockr.model.stored.volume import VolumeRecord
+from daprdockr.planning.claim_steps import TakeClaim
 from daprdockr.planning.outcome import Done, Retry
-from daprdockr.planning.steps import TakeClaim
 from daprdockr.planning.volume_steps import ForgetVolumes, NoteOverdue, RecordVolumes
 from tests.build.carry_out import FIRST, CarryOutCase
 from tests.build.values import KEYS, WEB, definition

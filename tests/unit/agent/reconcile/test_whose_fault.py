@@ -17,9 +17,7 @@ from daprdockr.model.errors import (
     PortTaken,
     PullFailed,
 )
-from daprdockr.planning.lanes import Lane
-from daprdockr.planning.outcome import LONGEST_REASON, Fault, Retry
-from daprdockr.planning.steps import (
+from daprdockr.planning.container_steps import (
     ContainerStep,
     CreateContainer,
     PullImage,
@@ -27,6 +25,8 @@ from daprdockr.planning.steps import (
     StartContainer,
     StopContainer,
 )
+from daprdockr.planning.lanes import Lane
+from daprdockr.planning.outcome import LONGEST_REASON, Fault, Retry
 from tests.build.situations import WEB_1
 from tests.build.values import instance
 

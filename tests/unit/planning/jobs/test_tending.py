@@ -12,12 +12,19 @@ from daprdockr.model.stored.revisioned import Service
 from daprdockr.model.stored.run import RunRecord, RunState, place_of
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import NONE, Attempts, Failure
+from daprdockr.planning.container_steps import (
+    CreateContainer,
+    PullImage,
+    RemoveContainer,
+    StartContainer,
+    StopContainer,
+)
 from daprdockr.planning.jobs.tending import PATIENCE
 from daprdockr.planning.lanes import Lane
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.run_steps import WriteRun
 from daprdockr.planning.situation import Here, OnHost, Wanted
-from daprdockr.planning.steps import CreateContainer, PullImage, RemoveContainer, StartContainer, Step, StopContainer
+from daprdockr.planning.steps import Step
 from tests.build.jobs import CREATED, DEFINED, REPORT, carrying, job, record, situation_of
 from tests.build.situations import IMAGES, NOW
 

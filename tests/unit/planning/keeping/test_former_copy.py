@@ -9,10 +9,10 @@ from attrs import evolve
 from daprdockr.model.host import Status
 from daprdockr.model.stored.claim import State
 from daprdockr.planning.attempts import LASTING, Attempts
+from daprdockr.planning.container_steps import RemoveContainer, StartContainer
 from daprdockr.planning.keeping.former_copy import former_copy
 from daprdockr.planning.plan import plan
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import RemoveContainer, StartContainer
 from tests.build.plans import EXITED, FIRST, RUNNING, PlanTestCase
 from tests.build.situations import NOW, WEB_1, WEB_2, claim, container, running_record, situation, slot
 from tests.build.values import definition

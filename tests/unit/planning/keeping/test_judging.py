@@ -15,8 +15,8 @@ from daprdockr.model.wanted.health import Health
 from daprdockr.planning.attempts import STEADY, Attempts, Failure
 from daprdockr.planning.keeping.judging import former, has_failed, stopped_record
 from daprdockr.planning.plan import Plan, plan
+from daprdockr.planning.rollout_steps import MarkGood, OnRollout, StopRollout, TakeSlot
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import MarkGood, OnRollout, StopRollout, TakeSlot
 from tests.build.plans import FIRST, OURS, RUNNING, PlanTestCase
 from tests.build.situations import DEFINED, NOW, OUT_OF_TOUCH, WEB_1, WEB_2, changed, container, situation, slot
 from tests.build.values import WEB, definition

@@ -6,8 +6,10 @@ from attrs import evolve
 
 from daprdockr.model.host import Status
 from daprdockr.model.wanted.secrets import stamped
+from daprdockr.planning.claim_steps import WriteClaim
+from daprdockr.planning.container_steps import CreateContainer
 from daprdockr.planning.plan import plan
-from daprdockr.planning.steps import CreateContainer, TakeSlot, WriteClaim
+from daprdockr.planning.rollout_steps import TakeSlot
 from tests.build.plans import PlanTestCase
 from tests.build.situations import NOW, claim, container, running_record, situation, starting_record
 from tests.build.values import definition

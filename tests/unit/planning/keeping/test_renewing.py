@@ -9,11 +9,11 @@ from attrs import evolve
 from daprdockr.model.host import Status
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.files import with_stamps
+from daprdockr.planning.container_steps import RenewFiles
 from daprdockr.planning.keeping.delivered import awaits_signal, delivery_digest, renewable
 from daprdockr.planning.keeping.renewing import is_to_renew
 from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.plan import plan
-from daprdockr.planning.steps import RenewFiles
 from tests.build.plans import PlanTestCase
 from tests.build.situations import NOW, OUT_OF_TOUCH, claim, container, running_record, situation
 from tests.build.values import definition, instance

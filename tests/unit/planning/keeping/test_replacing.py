@@ -13,10 +13,12 @@ from daprdockr.model.host import Status
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.planning.attempts import LASTING, Attempts
+from daprdockr.planning.claim_steps import ReleaseClaim, WriteClaim
+from daprdockr.planning.container_steps import RemoveContainer, StartContainer, StopContainer
 from daprdockr.planning.keeping.replacing import SELDOM, has_its_turn
 from daprdockr.planning.placing.failing import fails_here
 from daprdockr.planning.plan import plan
-from daprdockr.planning.steps import ReleaseClaim, RemoveContainer, StartContainer, Step, StopContainer, WriteClaim
+from daprdockr.planning.steps import Step
 from tests.build.situations import (
     HERE,
     NOW,

@@ -11,11 +11,11 @@ from daprdockr.model.host import ContainerState, Image, Status
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import SETTLED, Attempts
+from daprdockr.planning.claim_steps import WriteClaim
 from daprdockr.planning.keeping.reporting import report, settled_at
 from daprdockr.planning.lanes import Lane
 from daprdockr.planning.plan import plan
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import WriteClaim
 from tests.build.situations import (
     ADDRESSES,
     HERE,

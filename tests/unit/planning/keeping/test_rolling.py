@@ -11,18 +11,12 @@ from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import StoredVolumes
 from daprdockr.model.stored.volume import VolumeRecord
 from daprdockr.planning.attempts import Attempts
+from daprdockr.planning.claim_steps import WriteClaim
+from daprdockr.planning.container_steps import CreateContainer, RemoveContainer, StartContainer, StopContainer
 from daprdockr.planning.keeping.rolling import TURN
 from daprdockr.planning.plan import Plan, plan
+from daprdockr.planning.rollout_steps import FreeSlot, TakeSlot
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import (
-    CreateContainer,
-    FreeSlot,
-    RemoveContainer,
-    StartContainer,
-    StopContainer,
-    TakeSlot,
-    WriteClaim,
-)
 from tests.build.plans import CHANGED, FIRST, OURS, RUNNING, SECOND, STARTING, PlanTestCase
 from tests.build.situations import DEFINED, FENCE, NOW, WEB_1, WEB_2, claim, container, running_record, situation, slot
 from tests.build.values import definition, instance

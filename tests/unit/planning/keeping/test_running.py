@@ -9,9 +9,10 @@ from daprdockr.model.host import ContainerState, Image, Port
 from daprdockr.model.stored.claim import State
 from daprdockr.model.wanted.pinned import pin
 from daprdockr.planning.attempts import Attempts
+from daprdockr.planning.container_steps import PullImage, RemoveContainer, StartContainer, StopContainer
 from daprdockr.planning.keeping.running import host_ports
 from daprdockr.planning.plan import Plan, plan
-from daprdockr.planning.steps import PinImage, PullImage, RemoveContainer, StartContainer, StopContainer, TakeSlot
+from daprdockr.planning.rollout_steps import PinImage, TakeSlot
 from tests.build.plans import EXITED, FIRST, OURS, RUNNING, PlanTestCase
 from tests.build.situations import (
     DEFINED,

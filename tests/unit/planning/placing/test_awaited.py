@@ -10,9 +10,10 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Entry, Listing
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.claim_steps import WriteClaim
+from daprdockr.planning.container_steps import CreateContainer, PullImage, StartContainer
 from daprdockr.planning.placing.awaited import lacking
 from daprdockr.planning.plan import Plan, plan
-from daprdockr.planning.steps import CreateContainer, PullImage, StartContainer, WriteClaim
 from tests.build.plans import FIRST, PlanTestCase
 from tests.build.situations import FENCE, NOW, claim, container, running_record, situation, starting_record
 from tests.build.values import API, KEYS, definition, instance, named

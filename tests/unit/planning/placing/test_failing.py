@@ -11,10 +11,10 @@ from daprdockr.model.host import ContainerState
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.wanted.health import Health
 from daprdockr.planning.attempts import LASTING, STEADY, Attempts
+from daprdockr.planning.claim_steps import DropSuccession, GiveUpSuccession, WriteClaim
 from daprdockr.planning.lanes import Lane
 from daprdockr.planning.placing.failing import brought_up, fails_here
 from daprdockr.planning.plan import Plan, plan
-from daprdockr.planning.steps import DropSuccession, GiveUpSuccession, WriteClaim
 from tests.build.situations import (
     NOW,
     WEB_1,

@@ -10,9 +10,10 @@ from daprdockr.model.host import Status
 from daprdockr.model.stored.revisioned import Claim, StoredVolumes
 from daprdockr.model.stored.volume import UNREADABLE, VolumeRecord
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.claim_steps import ReleaseClaim, TakeClaim, TakeSuccession
+from daprdockr.planning.container_steps import CreateContainer, StartContainer
 from daprdockr.planning.placing.tied import ties
 from daprdockr.planning.plan import Plan, plan
-from daprdockr.planning.steps import CreateContainer, ReleaseClaim, StartContainer, TakeClaim, TakeSuccession
 from daprdockr.planning.volume_steps import ForgetVolumes, NoteOverdue, RecordVolumes
 from tests.build.plans import FIRST, SECOND, PlanTestCase
 from tests.build.situations import (
