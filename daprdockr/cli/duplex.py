@@ -139,7 +139,8 @@ class Duplex:
             wanted[wake] |= select.POLLIN
         poll = select.poll()
         for descriptor, events in wanted.items():
-            poll.register(descriptor, events)
+            if events:  # a connection that broke is reported unasked, again and again until the output is written
+                poll.register(descriptor, events)
         return dict(poll.poll())
 
     def _read_source(self, source: int) -> None:

@@ -245,3 +245,37 @@ class DuplexTests(SynchronousTestCase):
         duplex = self.duplex(play)
         duplex.send(FrameKind.SIGNAL, b"INT")
         self.assertIn("node a is lost", str(self.assertRaises(SessionFailed, duplex.run)))
+
+    def test_reset_while_reader_stalls(self) -> None:
+        """A connection that broke is not examined without a pause while nobody reads the output; all of it comes."""
+        reader, writer = pipe(self)
+        os.set_blocking(writer, False)
+        broken, failed = threading.Event(), list[SessionFailed]()
+
+        def play(one: PeerConnection) -> None:
+            one.accept(*[(FrameKind.OUTPUT, b"x" * MAX_CONTENT)] * 4)
+            one.next()
+            deadline = time.monotonic() + PATIENCE
+            while time.monotonic() < deadline and not out.waiting:
+                time.sleep(0.01)
+            one.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            one.connection.close()
+            broken.set()
+
+        def run() -> None:
+            failed.append(self.assertRaises(SessionFailed, duplex.run))
+
+        out = Sink(writer)
+        duplex = self.duplex(play, OUTPUT=out)
+        duplex.send(FrameKind.SIGNAL, b"INT")
+        running = threading.Thread(target=run, daemon=True)
+        running.start()
+        self.assertTrue(broken.wait(PATIENCE))
+        clock = time.pthread_getcpuclockid(running.ident or 0)
+        before = time.clock_gettime(clock)
+        running.join(0.5)
+        self.assertLess(time.clock_gettime(clock) - before, 0.02)
+        while running.is_alive():
+            if select.select([reader], [], [], 0.05)[0]:
+                os.read(reader, 1 << 20)
+        self.assertEqual((0, 1), (len(out.waiting), len(failed)))
