@@ -128,14 +128,12 @@ class Since:
     def _leaving_now(self, here: Here) -> Mapping[ServiceName, list[int]]:
         """See ``planning.placing.leaving``; computed again only when the mirror changed."""
         cluster = self._cluster
-        draining = here.node in cluster.draining
         if self._leavers[0] != cluster.generation:
             names = cluster.layout.placed.get(here.node, {}).keys()
             claims, successors = ({name: of(name) for name in names} for of in (cluster.claims, cluster.successors))
             found: dict[ServiceName, list[int]] = {}
-            for one in leaving(
-                here.node, draining, self._rebalance, cluster.services, claims, successors, self._candidates()
-            ):
+            draining, candidates = cluster.draining, self._candidates()
+            for one in leaving(here.node, draining, self._rebalance, cluster.services, claims, successors, candidates):
                 found.setdefault(one.service, []).append(one.number)
             self._leavers = (cluster.generation, found)
         return self._leavers[1]

@@ -79,18 +79,24 @@ def why_not(
 
 def leaving(
     node: str,
-    draining: bool,
+    draining: Collection[str],
     rebalance: bool,
     services: Mapping[ServiceName, Service],
     claims: Claims,
     successors: Claims,
     candidates: tuple[Candidate, ...],
 ) -> frozenset[InstanceName]:
-    """Return the instances of ``node`` that should leave it; ``claims`` are those of the services it has a part in."""
-    misplaced = services if draining else _misplaced(node, services, claims, candidates)
+    """
+    Return the instances of ``node`` that should leave it.
+
+    :param draining: the nodes that hand over all of theirs.
+    :param claims: those of the services it has a part in.
+    """
+    misplaced = services if node in draining else _misplaced(node, services, claims, candidates)
     if misplaced:
         others = [candidate for candidate in candidates if candidate.name != node]
-        return frozenset(_movable(node, True, misplaced, claims, successors, others))
+        may = _may_leave(node, draining, misplaced, claims, others)
+        return frozenset(_movable(node, True, may, claims, successors, others))
     if not (rebalance and _has_most(node, candidates)):  # checked first: it is the answer of all nodes but one
         return frozenset()
     loads = _without_own_moves(node, claims, successors, candidates)
@@ -161,7 +167,7 @@ def _movable(
         left = before_moves(services[name].definition, own[name], held[name], left)
     for name in sorted(names, key=lambda name: (_begun(own[name], held[name]), name)):
         definition, of = services[name].definition, claims[name]
-        if definition.at_most_one and not (must and _may_stop(node, definition, of, candidates)):
+        if definition.at_most_one and not must:
             continue
         placed = Counter(claim.node for claim in of.values())
         bad = () if must else failing(name, of.values(), candidates)
@@ -217,18 +223,31 @@ def _with(candidate: Candidate, definition: Definition, more: int) -> Candidate:
     return evolve(candidate, ports=ports, memory=memory, cpus=cpus)
 
 
-def _may_stop(node: str, definition: Definition, claims: Mapping[int, Claim], others: Sequence[Candidate]) -> bool:
+def _may_leave(
+    node: str,
+    draining: Collection[str],
+    services: Mapping[ServiceName, Service],
+    claims: Claims,
+    others: Sequence[Candidate],
+) -> dict[ServiceName, Service]:
     """
-    Return whether an instance that leaves by stopping may do so: each other one of its service is healthy, and none
-    with a lower number has to leave its node as well, by a change that both nodes see at the same moment.
+    Return the services whose instances on a node may leave it. One that leaves by stopping may if each other one is
+    healthy, and none with a lower number has to leave its node as well: several nodes may be drained, or forbidden by a
+    change of the constraints, at one moment, and each sees that the others are healthy.
     """
-    if not _others_are_well(node, definition, claims):
-        return False
-    held = Counter(claim.node for claim in claims.values())
-    first = min((number for number, claim in claims.items() if claim.node == node), default=0)
-    before = {c.node for number, c in claims.items() if number < first and number <= definition.instances}
-    leave = (other for other in before if forbidden(definition, other, others))
-    return all(why_not(definition, held, other, others) for other in leave)
+
+    def may_stop(definition: Definition, of: Mapping[int, Claim]) -> bool:
+        held = Counter(claim.node for claim in of.values())
+        first = min((number for number, claim in of.items() if claim.node == node), default=0)
+        before = {claim.node for number, claim in of.items() if number < first and number <= definition.instances}
+        leave = (one for one in before if one in draining or forbidden(definition, one, others))
+        return _others_are_well(node, definition, of) and all(why_not(definition, held, one, others) for one in leave)
+
+    return {
+        name: service
+        for name, service in services.items()
+        if not service.definition.at_most_one or may_stop(service.definition, claims.get(name, {}))
+    }
 
 
 def _others_are_well(node: str, definition: Definition, claims: Mapping[int, Claim]) -> bool:

@@ -64,10 +64,10 @@ class Placed:
 
     def drained(self, node: str = "a") -> list[str]:
         others = tuple(candidate for candidate in self.candidates() if candidate.name != node)
-        return self._sorted(leaving(node, True, True, self.services, self.claims, self.successors, others))
+        return self._sorted(leaving(node, node, True, self.services, self.claims, self.successors, others))
 
     def evened_out(self, node: str = "a") -> list[str]:
-        found = leaving(node, False, True, self.services, self.claims, self.successors, self.candidates())
+        found = leaving(node, "", True, self.services, self.claims, self.successors, self.candidates())
         return self._sorted(found)
 
     def _sorted(self, found: frozenset[InstanceName]) -> list[str]:
@@ -138,8 +138,17 @@ class DrainTests(SynchronousTestCase):
         for constraints, nodes in ((["node == d"], "a"), (["node != b", "node != c"], "b"), (["node == e"], "")):
             placed.define("web", 3, OnPartition="stop", Placement={"Constraints": constraints})
             there = candidates("a", "b", "c", "d")
-            found = {n: leaving(n, False, True, placed.services, placed.claims, {}, there) for n in "abc"}
+            found = {n: leaving(n, "", True, placed.services, placed.claims, {}, there) for n in "abc"}
             self.assertEqual("".join(node for node, ones in found.items() if ones), nodes)
+
+    def test_at_most_one_of_all_drained(self) -> None:
+        """Of those whose nodes are drained at one moment only the first that can leave stops; all others go then."""
+        placed = Placed(web="abc", nodes="abcd")
+        placed.define("web", 3, OnPartition="stop")
+        for draining, node in (("abc", "a"), ("bc", "b"), ("c", "c")):
+            there = candidates(*(name for name in "abcd" if name not in draining))
+            found = {n: leaving(n, draining, True, placed.services, placed.claims, {}, there) for n in draining}
+            self.assertEqual([n for n, ones in found.items() if ones], [node])
 
     def test_no_room(self) -> None:
         """An instance for which no other node has room stays."""
@@ -152,12 +161,12 @@ class DrainTests(SynchronousTestCase):
         placed = Placed(web="a")
         placed.define("web", 1, Container=fixing(5432))
         others = (Candidate("b", {}, 1, ports={("tcp", 5432): 1}),)
-        found = leaving("a", True, True, placed.services, placed.claims, placed.successors, others)
+        found = leaving("a", "a", True, placed.services, placed.claims, placed.successors, others)
         self.assertEqual(found, frozenset())
         reason = "no other node has host port 5432/tcp free: each node has it for one instance"
         self.assertEqual(why_not(definition(Container=fixing(5432)), {}, "a", others), reason)
         placed.prepare("web", 1, "b")
-        found = leaving("a", True, True, placed.services, placed.claims, placed.successors, others)
+        found = leaving("a", "a", True, placed.services, placed.claims, placed.successors, others)
         self.assertEqual(len(found), 1)
 
     def test_only_room(self) -> None:
@@ -180,13 +189,13 @@ class DrainTests(SynchronousTestCase):
         self.assertEqual(found, {0: ["api", "db", "web"], -50: ["db", "web"], -150: ["db"]})
 
     def _leavers(self, placed: Placed, others: tuple[Candidate, ...]) -> list[str]:
-        found = leaving("a", True, True, placed.services, placed.claims, placed.successors, others)
+        found = leaving("a", "a", True, placed.services, placed.claims, placed.successors, others)
         return sorted(instance.service.service for instance in found)
 
     def test_neither(self) -> None:
         """From a node that is not drained nothing leaves when rebalancing is off."""
         placed = Placed(web="aaaa")
-        found = leaving("a", False, False, placed.services, placed.claims, {}, placed.candidates())
+        found = leaving("a", "", False, placed.services, placed.claims, {}, placed.candidates())
         self.assertEqual(found, frozenset())
 
 
@@ -253,7 +262,7 @@ class EvenOutTests(SynchronousTestCase):
         """A node that is cordoned and not drained keeps what it has."""
         placed = Placed(web="aaaa")
         others = placed.candidates()[1:]
-        self.assertEqual(leaving("a", False, True, placed.services, placed.claims, {}, others), frozenset())
+        self.assertEqual(leaving("a", "", True, placed.services, placed.claims, {}, others), frozenset())
 
     @settings(max_examples=100, deadline=None)
     @given(services=st.lists(st.text("abcd", min_size=1, max_size=6), min_size=1, max_size=5), pick=st.randoms())
