@@ -77,8 +77,11 @@ def add_key(path: Path, keys: Sequence[PrivateKey]) -> PrivateKey:
     """
     Return a new key, which is now the first in the file that has ``keys``.
 
-    :raises BadInput: it cannot be written; it is as before then.
+    :raises BadInput: it cannot be written, or has as many keys as it may; it is as before then.
     """
+    if len(keys) >= MOST_KEYS:  # the oldest may be all that opens a backup
+        few = f"{MOST_KEYS} keys, as many as it may have: delete the last line if no backup is as old as that key"
+        raise BadInput(f"the cluster key {shorten(str(path))} has {few}")
     key = PrivateKey.generate()
     try:
         replace_file(path, _text([key, *keys]), synced=True)
@@ -88,5 +91,5 @@ def add_key(path: Path, keys: Sequence[PrivateKey]) -> PrivateKey:
 
 
 def _text(keys: Sequence[PrivateKey]) -> bytes:
-    lines = [f"{_MARK}{base64.b64encode(key.secret).decode()}\n" for key in keys[:MOST_KEYS]]
+    lines = [f"{_MARK}{base64.b64encode(key.secret).decode()}\n" for key in keys]
     return (_HEAD + "".join(lines)).encode()

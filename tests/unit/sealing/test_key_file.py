@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
 from daprdockr.sealing.boxes import PrivateKey
-from daprdockr.sealing.key_file import create_keys, read_keys
+from daprdockr.sealing.key_file import MOST_KEYS, add_key, create_keys, read_keys
 
 KEYS = (PrivateKey.generate(), PrivateKey.generate())
 
@@ -37,6 +37,15 @@ class KeyFileTests(SynchronousTestCase):
                 create_keys(there, KEYS)
         self.assertEqual(self.path.read_text(), "mine")
         self.assertEqual(sorted(os.listdir(self.path.parent)), ["cluster.key", "link"])
+
+    def test_as_many_as_may_be(self) -> None:
+        """A new key comes first, and pushes no other one out: the oldest may be all that opens a backup."""
+        keys = tuple(PrivateKey.generate() for _ in range(MOST_KEYS - 1))
+        create_keys(self.path, keys)
+        full = (add_key(self.path, keys), *keys)
+        with self.assertRaisesRegex(BadInput, "has 16 keys, as many as it may have: delete the last line"):
+            add_key(self.path, full)
+        self.assertEqual(read_keys(self.path), full)
 
     def test_no_folder(self) -> None:
         """A place that cannot be written to is one line."""
