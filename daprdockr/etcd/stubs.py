@@ -20,12 +20,6 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import grpc
 
-# gRPC has a thread that waits for a message wake ten times a second, so that signals are handled: a fifth of what an
-# idle agent took. Python 3 handles them in such a wait anyway. No interface sets this constant; a gRPC without it costs
-# that fifth again.
-if hasattr(grpc, "_common"):
-    grpc._common.MAXIMUM_WAIT_TIMEOUT = 10.0
-
 try:
     from etcd3.etcdrpc import (
         AlarmRequest,
@@ -109,8 +103,25 @@ __all__ = [
     "learning",
     "promotion",
     "renewal",
+    "sleep_until_messages_come",
     "used_bytes",
 ]
+
+_LONG_SLEEP = 10.0
+"""Seconds."""
+
+
+def sleep_until_messages_come() -> None:
+    """
+    Have each thread that waits for a message sleep until one comes.
+
+    gRPC has it wake ten times a second, to handle signals: a fifth of what an idle agent took. So this is for programs
+    whose main thread never waits for a message. In others a signal that comes at the moment when that thread falls
+    asleep would be handled seconds later. No interface sets this constant; a gRPC without it costs that fifth again.
+    """
+    if hasattr(grpc, "_common"):
+        grpc._common.MAXIMUM_WAIT_TIMEOUT = _LONG_SLEEP
+
 
 _FRAGMENT_OF_REQUEST = b"\x40\x01"
 """Field 8, true; see ``in_parts``."""

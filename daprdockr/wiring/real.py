@@ -29,6 +29,7 @@ from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.follow import Follower, Listener
 from daprdockr.etcd.maintenance import EtcdMaintenance
 from daprdockr.etcd.store import EtcdStore
+from daprdockr.etcd.stubs import sleep_until_messages_come
 from daprdockr.guard.clock import boot_id, boottime
 from daprdockr.model.stored.keys import Keys
 from daprdockr.peer.admission import IMAGES
@@ -140,6 +141,7 @@ def _machine(state: StateDir, reactor: Any, guard: Workers, environment: Mapping
 
 def _etcd(settings: Settings) -> Etcd:
     """Both stores use the same endpoint at a time; not all agents begin with the same one."""
+    sleep_until_messages_come()  # the main thread is the reactor's
     failover = Failover(random.randrange(1024))
     store = EtcdStore(settings.etcd, timeout=CALL_TIMEOUT, failover=failover)
     # A little less than the time between two beats: one that overran would cost the next one too.

@@ -1,4 +1,4 @@
-"""A watch costs little while nothing comes, and still ends at once."""
+"""A watch costs an agent little while nothing comes, and one of the command line ends at once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+from daprdockr.etcd.stubs import grpc, sleep_until_messages_come
 from tests.rig.docker_engine import until
 from tests.rig.etcd_case import FaultCase
 
@@ -35,7 +36,9 @@ class RestTests(FaultCase):
         self.revision = self.connect(self.members.access).put("/p/a", b"")
 
     def test_silent_watch(self) -> None:
-        """The thread of a watch to which nothing comes does not wake to see whether something did."""
+        """In an agent, the thread of a watch to which nothing comes does not wake to see whether something did."""
+        self.patch(grpc._common, "MAXIMUM_WAIT_TIMEOUT", grpc._common.MAXIMUM_WAIT_TIMEOUT)
+        sleep_until_messages_come()
         watch = self.connect(self.members.access).watch("/p/", self.revision + 1)
         opened = threading.Event()
 
@@ -55,7 +58,7 @@ class RestTests(FaultCase):
         self.assertLess(sleeps(number) - before, 8)
 
     def test_interrupted(self) -> None:
-        """Control-C ends a program whose main thread waits for a change, at once."""
+        """Control-C ends a program whose main thread waits for a change, also at the moment when it begins to."""
         words = [sys.executable, "-c", WATCHING, self.members.urls, str(self.revision + 1)]
         with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
             self.addCleanup(process.kill)

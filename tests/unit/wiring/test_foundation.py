@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.statedir import StateDir
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.etcd.address import Access
+from daprdockr.etcd.stubs import grpc
 from daprdockr.sealing.boxes import PrivateKey
 from daprdockr.sealing.key_file import create_keys
 from daprdockr.wiring.foundation import Surroundings, foundation, own_addresses, surroundings
@@ -53,6 +54,12 @@ class SurroundingsTests(SynchronousTestCase):
         followed = (around.certificates, around.password, around.upstreams, around.given_pairs, around.api_token)
         self.assertEqual((followed, around.key_ids()), ((None,) * 5, frozenset()))
         self.assertEqual(around.all, (around.whereabouts, around.cluster_keys))
+
+    def test_sleep(self) -> None:
+        """The threads of an agent sleep until etcd sends something."""
+        self.patch(grpc._common, "MAXIMUM_WAIT_TIMEOUT", 0.1)
+        self.around()
+        self.assertEqual(grpc._common.MAXIMUM_WAIT_TIMEOUT, 10.0)
 
     def test_keys(self) -> None:
         """The cluster key is that of the state directory, or the one that is named; one that is damaged is none."""
