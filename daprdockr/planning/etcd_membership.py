@@ -10,7 +10,8 @@ Note [How many vote]
 Note [Replaced by the next]
     A member that does not answer, and whose agent does not report either, is taken out when the next host joins, which
     takes its place. Nobody takes it out before: a host that boots again within the hour goes on with its member. If it
-    comes back after it was replaced, its agent goes on as a client.
+    comes back after it was replaced, its agent goes on as a client. One that copies goes first, and also beside the
+    former member of a host that was installed anew: nobody can give it its vote, without which no other one comes.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ def admission(members: Sequence[EtcdMember], node: str, url: str, silent: Collec
         raise BadInput(
             f"{living[0].name} at {living[0].peers[0]} is a member already, and answers: choose another name or address"
         )
-    gone = own or [one for one in members if one.id in silent][:1]
+    lost = sorted((one for one in members if one.id in silent), key=lambda one: not one.learner)
+    gone = own + [one for one in lost if one.learner and one not in own] or lost[:1]
     rest = [one for one in members if one not in gone]
     steps: list[MemberStep] = [RemoveMember(one) for one in gone]
     if len(rest) < MOST_MEMBERS:

@@ -54,6 +54,13 @@ class AdmissionTests(SynchronousTestCase):
         self.assertEqual(admission([A, B, C], "c", URL, {2, 3}), (RemoveMember(C), ADD))
         self.assertEqual(admission([A, B, C], "x", member_url("10.0.0.3"), {3})[0], RemoveMember(C))
 
+    def test_silent_learner(self) -> None:
+        """A member that copies and is gone cannot get its vote: it is the one whose place is taken, or goes beside."""
+        gone = member(4, "d", learner=True)
+        self.assertEqual(admission([A, B, C, gone], "x", URL, {2, 4}), (RemoveMember(gone), ADD))
+        self.assertEqual(admission([A, B, C, gone], "b", URL, {2, 4}), (RemoveMember(B), RemoveMember(gone), ADD))
+        self.assertEqual(admission([A, B, C, gone], "d", URL, {4}), (RemoveMember(gone), ADD))
+
     def test_taken(self) -> None:
         """A name or address whose member lives is refused by name."""
         for node, url in (("b", URL), ("x", member_url("10.0.0.2"))):
