@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from attrs import evolve, frozen
+from twisted.internet.defer import CancelledError
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 
 from daprdockr.acme.keys import SigningKey, renewal_id
@@ -104,11 +105,15 @@ class Obtaining:
 
         :raises AcmeError, BadInput, NotFound: the attempt failed. :raises EtcdError, TermEnded: it may go on later.
         """
+        is_over = True
         try:
             order = await self._order(host_name)
             await self._fulfil(self.servers.usual, order.url)
+        except CancelledError:
+            is_over = False  # the agent stops, and the server may be looking at this moment
+            raise
         finally:
-            if host_name.startswith("*."):  # an attempt for the bare name may run beside it, and has no text
+            if is_over and host_name.startswith("*."):  # an attempt for the bare name may run beside it, without text
                 await self.texts.hide(host_name.removeprefix("*."))
         key = SigningKey(order.key.encode())
         request = key.request(host_name)

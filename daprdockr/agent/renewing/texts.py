@@ -9,7 +9,7 @@ Note [Shown before it is asked]
     of each node. To read the record back through DNS would reach one of the nodes, whichever the resolver chooses, and
     resolvers keep for a while that there is none; whether the two records of the person lead to the nodes is checked
     before an order is made (``reaching``). Records are removed when the attempt has ended. Those of a renewer that was
-    killed stay until the next one has ended its orders: the server may be looking at this moment.
+    killed or stopped stay until the next one has ended its orders: the server may be looking at this moment.
 
 Note [One writer]
     All records are in one value. Attempts run side by side, and two writes may arrive in another order than they were

@@ -18,7 +18,7 @@ from daprdockr.sealing.boxes import PrivateKey
 from tests.build.renewing import DAY, KEY, NAME, REFUSED, Node, RenewerCase
 from tests.build.values import KEYS
 from tests.fakes.acme import TEXT
-from tests.fakes.run import HeldCall
+from tests.fakes.run import HeldCall, run_at_once
 
 
 class OustedTests(RenewerCase):
@@ -167,6 +167,21 @@ class HeldTests(RenewerCase):
         self.asking = asking
         return held
 
+    def hold_looks(self) -> list[HeldCall]:
+        """The server looks for text records until a call arrives; all else it does at once."""
+        looking = list[HeldCall]()
+
+        def asking(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Deferred[Any]:
+            held = HeldCall(lambda: call(*args, **kwargs), call.__name__)
+            if held.name == "answer" and args[1][0].kind == DNS:
+                looking.append(held)
+            else:
+                held.arrive()
+            return held.arrived
+
+        self.asking = asking
+        return looking
+
     def test_hangs(self) -> None:
         """A request that does not end is given up, with a line that says so, and the attempt counts as failed."""
         self.hold()
@@ -179,17 +194,7 @@ class HeldTests(RenewerCase):
     def test_bare_name_beside_wildcard(self) -> None:
         """The text for a wildcard stays while the server looks for it, also when the bare name is done meanwhile."""
         self.define("a.test", "*.a.test")
-        looking = list[HeldCall]()
-
-        def asking(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Deferred[Any]:
-            held = HeldCall(lambda: call(*args, **kwargs), call.__name__)
-            if held.name == "answer" and args[1][0].kind == DNS:
-                looking.append(held)
-            else:
-                held.arrive()
-            return held.arrived
-
-        self.asking = asking
+        looking = self.hold_looks()
         Node(self, "a")
         self.pass_time(5)
         self.assertIsNotNone(self.certificate("a.test"))
@@ -239,6 +244,21 @@ class HeldTests(RenewerCase):
         self.assertTrue(all(waiting.called for _, waiting in held))
         self.pass_time(300)
         self.assertEqual((self.renewal(), self.events), (RenewalRecord(), []))
+
+    def test_stopped_while_the_server_looks(self) -> None:
+        """The text for a server that may be looking stays when the agent stops, and the next renewer removes it."""
+        self.define("*.a.test")
+        self.hold_looks()
+        node = Node(self, "a")
+        self.pass_time(3)
+        node.renewer.stopService()
+        self.assertEqual(dict(self.challenge().texts), {"a.test": TEXT})
+        self.store.revoke(node.lease)
+        self.asking = run_at_once
+        Node(self, "b")
+        self.pass_time(3)
+        self.assertIsNotNone(self.certificate("*.a.test"))
+        self.assertEqual((len(self.usual.orders), dict(self.challenge().texts)), (1, {}))
 
     def away(self, at: str, failing: Exception | None = None) -> None:
         """etcd does not answer any more when the attempt is this far; half a minute later it does."""
