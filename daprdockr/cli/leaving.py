@@ -35,6 +35,8 @@ from daprdockr.planning.etcd_departure import departure
 from daprdockr.planning.etcd_membership import MemberStep
 
 PAUSE = 0.5
+_LEFT = b"left"
+"""The content of the mark when only what this host has is left to remove."""
 _PROCESSES = ("nginx", "relay", "guard", "etcd")
 """The directories of processes that outlive the agent, in the order in which they are ended."""
 _KEPT = ("lost+found",)
@@ -68,8 +70,8 @@ class Leaving:
             self.files.write(self.files.leaving, b"")
         self._end_agent()
         self._leave_etcd(store)
-        self._clear()
-        self.console.say(f"{self.part.node} has left the cluster; its images and volumes are still here")
+        self.files.write(self.files.leaving, _LEFT)
+        clear(self.files, self.part, self.end, self.console.say)
 
     def _steps(self) -> Sequence[MemberStep]:
         """:raises BadInput: etcd would have no quorum."""
@@ -105,17 +107,6 @@ class Leaving:
         keys, node = self.request.keys, self.part.node
         store.commit([], [Delete(keys.node(node)), Delete(keys.cordon(node))])
 
-    def _clear(self) -> None:
-        """:raises BadInput: a file cannot be removed."""
-        for name in _PROCESSES:
-            if self.end(self.request.state_dir / name / "process.json"):
-                self.console.say(f"{name} was ended")
-        try:
-            remove_state(self.files)
-        except OSError as error:
-            raise BadInput(f"{error.filename} cannot be removed: {error.strerror}") from None
-        self.console.say(f"removed what the agent kept in {self.request.state_dir}, certificates and keys too")
-
     def _until(self, done: Callable[[], bool], otherwise: str) -> None:
         """:raises TimedOut: it is not so in time."""
         end = self.changes.clock() + self.request.timeout
@@ -123,6 +114,29 @@ class Leaving:
             if self.changes.clock() >= end:
                 raise TimedOut(f"{otherwise} (waited {self.request.timeout:g} s)")
             self.changes.pause(PAUSE)
+
+
+def has_left(files: ClusterFiles) -> bool:
+    """Return whether etcd has nothing of this host any more, by what an interrupted attempt noted."""
+    return files.read(files.leaving) == _LEFT
+
+
+def clear(files: ClusterFiles, part: HostPart, end: Callable[[Path], object], say: Callable[[str], object]) -> None:
+    """
+    End the processes of this host, and remove what its agent kept: the last step of all.
+
+    :param end: as that of ``Leaving``.
+    :raises BadInput: a file cannot be removed.
+    """
+    for name in _PROCESSES:
+        if end(files.state / name / "process.json"):
+            say(f"{name} was ended")
+    try:
+        remove_state(files)
+    except OSError as error:
+        raise BadInput(f"{error.filename} cannot be removed: {error.strerror}") from None
+    say(f"removed what the agent kept in {files.state}, certificates and keys too")
+    say(f"{part.node} has left the cluster; its images and volumes are still here")
 
 
 def remove_state(files: ClusterFiles) -> None:
@@ -134,8 +148,8 @@ def remove_state(files: ClusterFiles) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+    files.leaving.unlink(missing_ok=True)  # before the last one: it must not be there when the host joins again
     files.host.unlink(missing_ok=True)
-    files.leaving.unlink(missing_ok=True)
     with suppress(OSError):
         files.directory.rmdir()
 

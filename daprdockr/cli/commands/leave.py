@@ -11,7 +11,7 @@ from daprdockr.arguments.local_reads import CONTAINERS
 from daprdockr.cli.agent_unit import AgentUnit
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.leaving import Leaving, for_node
+from daprdockr.cli.leaving import Leaving, clear, for_node, has_left
 from daprdockr.cli.local_agent import local_answer
 from daprdockr.cli.request import Request
 from daprdockr.etcd.answering import is_up
@@ -39,6 +39,10 @@ def leave(request: Request, console: Console) -> None:
     if part is None:
         console.say("this host is in no cluster")
         return
+    end = partial(end_recorded, grace=GRACE)
+    if has_left(files):
+        clear(files, part, end, console.say)
+        return
     asked = for_node(request, part, files)
     if asked.access is None:
         raise BadInput(f"{files.directory} has no endpoints.json that this user can read: run this as root")
@@ -50,7 +54,7 @@ def leave(request: Request, console: Console) -> None:
             unit=AgentUnit(request.state_dir, console.say),
             changes=MemberChanges(members, partial(is_up, asked.access), time.monotonic, time.sleep),
             containers=partial(containers, asked, console),
-            end=partial(end_recorded, grace=GRACE),
+            end=end,
         ).leave(store)
 
 

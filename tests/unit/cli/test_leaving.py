@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 from attrs import evolve
@@ -46,6 +47,7 @@ class LeavingTests(DrainCase):
         self.up = {1, 2, 3}
         self.here: list[list[str]] = [["1.web.myapp"], []]
         self.ended: list[str] = []
+        self.ending: Callable[[Path], bool] = self.end
         self.out = io.StringIO()
         self.clock = Clock()
 
@@ -58,7 +60,7 @@ class LeavingTests(DrainCase):
             unit=AgentUnit(self.files.state, console.say),
             changes=MemberChanges(self.members, self.is_up, self.clock.seconds, self.clock.advance),
             containers=lambda: self.here.pop(0) if self.here else None,
-            end=self.end,
+            end=self.ending,
         ).leave(self.store)
         return self.out.getvalue()
 
@@ -138,6 +140,19 @@ class LeavingTests(DrainCase):
         blocked.symlink_to(self.files.state / "nowhere")
         self.leave()
         self.assertFalse(blocked.is_symlink())
+
+    def test_interrupted_while_files_go(self) -> None:
+        """A host that etcd knows no more goes on without the files that lead to etcd, some of which are gone."""
+
+        def interrupt(path: Path) -> bool:
+            self.files.endpoints.unlink()
+            raise KeyboardInterrupt
+
+        self.ending = interrupt
+        self.assertRaises(KeyboardInterrupt, self.leave)
+        done = command_line(self.store, "leave", "-state-dir", str(self.files.state))
+        self.assertIn("n1 has left the cluster", done.stdout)
+        self.assertEqual([path.name for path in self.files.state.iterdir()], ["lost+found"])
 
     def test_command(self) -> None:
         """A host that is in no cluster has nothing to do; one whose files cannot be read is refused."""
