@@ -2,7 +2,8 @@
 """
 The operator's own certificates: the pairs of ``<host name>.crt`` and ``<host name>.key`` in one directory. Blocking.
 
-A pair that cannot be used is reported, and disables none of the others. Files that did not change are not read again.
+A pair that cannot be used is reported, and disables none of the others. Files that did not change are not read again,
+unless they could not be used: what kept them from being read, such as their mode or a disk, may be mended without them.
 
 Note [Half a renewal]
     A renewal replaces one file after the other, or one link after the other. In between they do not belong together,
@@ -76,7 +77,7 @@ class GivenDirectory:
         files = self._path / (stem + _CHAIN), self._path / (stem + _KEY)
         signature = _signature(files[0]), _signature(files[1])
         known = self._known.get(stem)
-        if known is not None and known.signature == signature:
+        if known is not None and known.signature == signature and not known.trouble:
             return known
         try:
             return _Found(signature, _read(stem, *files))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
-from pathlib import Path
+from pathlib import Path, PosixPath
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,6 +17,17 @@ from daprdockr.model.stored.certificate import FILE, MAX_PEM, CertificatePair
 from tests.build.pairs import self_signed
 
 NOBODY = 65534
+
+
+class FailingFolder(PosixPath):
+    """A directory on a disk that fails for a while: names and sizes are known, and no content."""
+
+    fails = True
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        if self.fails:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(self))
+        return super().open(*args, **kwargs)
 
 
 class GivenPairsTests(SynchronousTestCase):
@@ -128,6 +141,18 @@ class GivenPairsTests(SynchronousTestCase):
         found = self.directory.read()
         self.assertEqual([one.name for one in found.certificates], ["example.com"])
         self.assertEqual(found.troubles, {"other.com": "other.com.key cannot be read: Permission denied"})
+
+    def test_disk_mended(self) -> None:
+        """A pair that could not be read is there as soon as it can be, although its files are the same."""
+        pair = self_signed(("example.com",))
+        self.put("example.com", pair)
+        folder = FailingFolder(self.folder)
+        directory = GivenDirectory(folder)
+        self.assertIn("Input/output error", directory.read().troubles["example.com"])
+        FailingFolder.fails = False
+        self.addCleanup(setattr, FailingFolder, "fails", True)
+        found = directory.read()
+        self.assertEqual(([one.pair for one in found.certificates], found.troubles), ([pair], {}))
 
     def test_bounded(self) -> None:
         """A directory of too many pairs, or none, is an error as a whole."""
