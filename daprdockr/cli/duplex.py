@@ -5,6 +5,11 @@ Note [No direction waits for the other]
     A program that reads nothing until somebody reads what it wrote, or the reverse, must not stop everything. So one
     thread waits for all descriptors at once, writes only where something can be written, and reads from a side only
     while little of it waits for the other one.
+
+Note [Nobody is left]
+    A reader that is gone is no end: input goes on, and the status is of interest. But where the source has ended too,
+    all of it was sent, and no sink has a reader, the session ends: a program that writes without end would go on with
+    nobody to hear it.
 """
 
 from __future__ import annotations
@@ -100,7 +105,8 @@ class Duplex:
 
     def run(self, wake: int | None = None, woken: Callable[[], object] = lambda: None) -> int:
         """
-        Return the status when the session has ended, and all of its output is written.
+        Return the status when the session has ended, and all of its output is written; 0 if nobody is left for whom it
+        could go on: Note [Nobody is left].
 
         :param wake: a descriptor that is readable when ``woken`` is to be called.
         :raises SessionFailed: it was lost, or refused.
@@ -112,7 +118,15 @@ class Duplex:
                     woken()
             if self._status is None:
                 self._exchange()
+            if self._status is None and self._is_abandoned:
+                return 0
         return self._status
+
+    @property
+    def _is_abandoned(self) -> bool:
+        """See Note [Nobody is left]."""
+        is_sent = self._source is None and not self._out
+        return is_sent and bool(self._sinks) and all(sink.is_broken for sink in self._sinks.values())
 
     def _ready(self, wake: int | None) -> list[int]:
         """Wait until something can be done, and do what concerns the descriptors here."""

@@ -6,6 +6,7 @@ import contextlib
 import io
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -95,6 +96,28 @@ class ForwardingTests(ShowCase):
             client.sendall(b"hello")
             client.shutdown(socket.SHUT_WR)
             self.assertEqual((client.recv(100), client.recv(100)), (b"HELLO", b""))
+
+    def test_client_gone(self) -> None:
+        """A client that is gone takes its connection to the node with it, whatever a program there goes on to write."""
+        heard: list[object] = []
+        ended = threading.Event()
+
+        def stream(one: PeerConnection) -> None:
+            one.accept()
+            heard.append(one.next())
+            deadline = time.monotonic() + PATIENCE
+            while time.monotonic() < deadline and not ended.wait(0.02):
+                try:
+                    one.send((FrameKind.OUTPUT, b"event"))
+                except OSError:
+                    ended.set()
+
+        self.node(stream)
+        with socket.create_connection(self.listening(), PATIENCE) as client:
+            client.sendall(b"hello")
+            self.assertEqual(client.recv(5), b"event")
+        self.assertTrue(ended.wait(PATIENCE / 2))
+        self.assertEqual(heard, [(FrameKind.INPUT, b"hello")])
 
     def test_refused(self) -> None:
         """A connection that the node refuses is closed, with one line; the next one is tried again."""
