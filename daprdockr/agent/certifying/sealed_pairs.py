@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from daprdockr.model.errors import BadInput, EtcdError
@@ -121,16 +121,18 @@ class SealedPairs:
 
     def _open(self, name: str, sealed: SealedValue) -> Certificate | None:
         place = (name, sealed.stamp, sealed.key)
+        record = self._sources.cluster.certificates.get(name)
         if place not in self._opened:
             self._opened = {known: value for known, value in self._opened.items() if known[0] != name}
             try:
                 pair = open_pair(self._sources.keys(), name, sealed)
-                record = self._sources.cluster.certificates.get(name)
-                source = record.source if record is not None else STORED
-                self._opened[place] = Certificate(name, source, pair, facts_of(pair))
+                self._opened[place] = Certificate(name, STORED, pair, facts_of(pair))
             except BadInput as error:
                 self.troubles[name] = str(error)
-        return self._opened.get(place)
+                return None
+        if record is not None and record.source != self._opened[place].source:
+            self._opened[place] = evolve(self._opened[place], source=record.source)  # it may not have been known before
+        return self._opened[place]
 
 
 def _decode(content: bytes) -> dict[str, SealedValue]:

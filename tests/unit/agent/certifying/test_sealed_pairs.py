@@ -101,6 +101,16 @@ class SealedPairsTests(SynchronousTestCase):
             self.assertEqual((self.served(), self.pairs.troubles), ([FIRST], {}))
             self.store.unavailable = False
 
+    def test_source_after_a_restart(self) -> None:
+        """Which of several certificates goes first follows from its source as soon as that is known."""
+        self.put(FIRST, "s1")
+        self.found()
+        self.begin(known=False)
+        self.cluster.history.unbroken = False
+        self.assertEqual(self.served(), [FIRST])
+        self.follow()
+        self.assertEqual([one.source for one in self.found()], [ACME])
+
     def test_etcd_away(self) -> None:
         """A new pair that cannot be read now is reported, and the former one counts until it can be."""
         self.put(FIRST, "s1")
