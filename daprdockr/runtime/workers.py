@@ -119,9 +119,10 @@ class Workers(Service):
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
-        for call in [call for queue in self._queues.values() for call in queue]:
-            call.done.errback(self._stopped())
-        self._queues.clear()
+        queues, self._queues = self._queues, {}
+        for call in [call for queue in queues.values() for call in queue]:
+            if not call.done.called:  # the end of one may have its caller cancel another
+                call.done.errback(self._stopped())
         return Deferred.fromCoroutine(self._stop())
 
     def _stopped(self) -> Stopped:

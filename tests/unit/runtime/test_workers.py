@@ -162,6 +162,19 @@ class WorkersTests(TestCase):
         self.assertTrue(await call)
         self.assertEqual([t for t in threading.enumerate() if "PoolThread-ending" in t.name], [])
 
+    async def test_stop_with_calls_that_end_others(self) -> None:
+        """A stop refuses all calls that wait, also where the end of one has its caller cancel the next one."""
+        workers = Workers(name="ending", size=1, reactor=self.reactor, grace=60)
+        workers.startService()
+        workers(self.release.wait)
+        first, second, third = workers(int), workers(int), workers(int)
+        first.addErrback(lambda failure: second.cancel())
+        stopped = workers.stopService()
+        self.failureResultOf(second, CancelledError)
+        self.failureResultOf(third, Stopped)
+        self.release.set()
+        await stopped
+
     async def test_settled(self) -> None:
         """Several pools are given their time at once, before anything else stops; their own stops wait no more."""
         pools = [Workers(name="a", size=1, reactor=self.reactor, grace=0.05), self.start(), self.start()]
