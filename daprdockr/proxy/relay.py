@@ -173,7 +173,7 @@ class Relay(Service):
     def _want(self) -> None:
         if self._routing is not None:
             self._table.want(RelayState(self._addresses, self._routes), self._revision)
-        if self._begun and self._routes and not self._process.running:
+        if self.running and self._begun and self._routes and not self._process.running:
             self._beginning = Deferred.fromCoroutine(self._start()).addErrback(self._begin_failed)
 
     async def _begin(self) -> None:

@@ -94,6 +94,15 @@ class RelayTests(SynchronousTestCase):
         self.assertEqual(self.reactor.state, RelayState(("10.0.0.1", "127.0.0.1", "::1"), (DB,)))
         self.assertEqual((len(self.reactor.processes), relay.condition), (1, None))
 
+    def test_stopped(self) -> None:
+        """Routes that are published while the agent ends start no relay that nobody would end."""
+        relay = self.relay()
+        self.publish(relay)
+        relay.stopService()
+        self.publish(relay, DB)
+        relay.move(["10.0.0.2"])
+        self.assertEqual(self.reactor.processes, [])
+
     def test_changes(self) -> None:
         """Later routes, and other addresses of this node, reach the same relay and are kept on the disk."""
         relay = self.relay()
