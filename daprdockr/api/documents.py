@@ -12,6 +12,15 @@ Make = Callable[[], object]
 """Returns a value that can be written as JSON."""
 
 
+def written(value: object) -> bytes:
+    """
+    Return a value as a line of JSON. A key in etcd may have bytes that are no UTF-8: JSON has an escape for such a
+    half of a character, and its bytes stand in no answer.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
 class JsonDocument(Resource):
     """:param make: asked at every request."""
 
@@ -22,7 +31,7 @@ class JsonDocument(Resource):
         self._make = make
 
     def render_GET(self, request: Request) -> bytes:
-        text = json.dumps(self._make(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        text = written(self._make())
         request.setHeader(b"content-type", b"application/json")
         request.setHeader(b"cache-control", b"no-store")
         request.setHeader(b"x-content-type-options", b"nosniff")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from twisted.web.http import Request
 
 from daprdockr.api.awaited import AwaitedDocument
+from daprdockr.api.documents import written
 from daprdockr.api.recent import Recent
 from daprdockr.picture.events import begins
 
@@ -40,5 +40,5 @@ class EventsDocument(AwaitedDocument):
         else:
             rows = [event.write() for event in self._recent.listed(begins(0.0, self._wall()))[-MOST_EVENTS:]]
             request.setHeader(b"content-type", b"application/json")
-            request.write(json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+            request.write(written(rows))
         request.finish()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.test.requesthelper import DummyRequest
 
@@ -18,3 +20,10 @@ class JsonDocumentTests(SynchronousTestCase):
         self.assertEqual(request.responseHeaders.getRawHeaders(b"content-type"), [b"application/json"])
         self.assertEqual(request.responseHeaders.getRawHeaders(b"x-content-type-options"), [b"nosniff"])
         self.assertEqual(document.render(DummyRequest([b"x"])), b"[]\n")
+
+    def test_no_utf8(self) -> None:
+        """A key in etcd that is no UTF-8 is escaped, and takes the rest of the answer from nobody."""
+        value = {"Key": b"services/\xff\xc3\xa9".decode("utf-8", "surrogateescape")}
+        text = JsonDocument(lambda: value).render(DummyRequest([b"x"]))
+        self.assertEqual(text, '{"Key":"services/\\udcffé"}\n'.encode())
+        self.assertEqual(json.loads(text), value)
