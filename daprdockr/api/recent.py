@@ -52,6 +52,8 @@ class Recent:
         self._next = 0.0
         self._reading: Deferred[None] | None = None
         self._waiting: list[Deferred[None]] = []
+        self._lacks = False
+        """Whether the reading that is under way lacks a history that was asked for since it began."""
         self._histories: dict[ServiceName, tuple[int, Revisions]] = {}
         self._latest: list[ServiceName] = []
         self._asked: dict[ServiceName, None] = {}
@@ -70,8 +72,7 @@ class Recent:
         waiting: Deferred[None] = Deferred()
         self._waiting.append(waiting)
         if self._reading is None:
-            self._reading = Deferred.fromCoroutine(self._read())
-            self._reading.addErrback(self._failed).addBoth(self._done)
+            self._begin()
         return waiting.addTimeout(PATIENCE, self._reactor).addErrback(self._late)
 
     def ask_for(self, service: ServiceName) -> None:
@@ -81,7 +82,7 @@ class Recent:
         if len(self._asked) > MOST_SERVICES:
             del self._asked[next(iter(self._asked))]
         if service not in self._histories:
-            self._next = 0.0
+            self._next, self._lacks = 0.0, self._reading is not None
 
     def history(self, service: ServiceName) -> Revisions:
         """Return the history of a service that was asked for, as it was read last."""
@@ -98,8 +99,16 @@ class Recent:
         events = (event for event in self.events if event.subject == name or event.subject.endswith(f".{name}"))
         return timeline(events, [self.history(service)], MOST)
 
+    def _begin(self) -> None:
+        self._lacks = False
+        self._reading = Deferred.fromCoroutine(self._read())
+        self._reading.addErrback(self._failed).addBoth(self._done)
+
     def _done(self, _: object) -> None:
         self._reading, self._next = None, self._reactor.seconds() + REST
+        if self._lacks:
+            self._begin()
+            return
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             if not one.called:

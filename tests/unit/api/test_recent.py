@@ -88,6 +88,18 @@ class RecentTests(SynchronousTestCase):
         self.assertEqual(len(self.recent.about(WEB)), 1)
         self.assertEqual(self.recent.history(named("s0").name).revisions, ())
 
+    def test_asked_for_meanwhile(self) -> None:
+        """A service that is asked for while others are read is read before the answer."""
+        under_way = self.hanging = Deferred()
+        others = self.recent.refresh()
+        self.change(1, 2)
+        self.recent.ask_for(WEB)
+        ours = self.recent.refresh()
+        self.hanging = None
+        under_way.callback(self.store.list(self.calls[0]))
+        self.assertEqual([self.successResultOf(one) for one in (others, ours)], [None, None])
+        self.assertEqual([one.text for one in self.recent.about(WEB)], ["created with 2 instances (revision 1)"])
+
     def test_unavailable(self) -> None:
         """While etcd is away the last reading stays, and says that it is not of now."""
         self.happen("died")
