@@ -110,7 +110,7 @@ class Renewer(Periodic):
             elif self._desk is None or self._desk.term != term:
                 self._desk = await self._opened(term)
         except TermEnded:
-            self._lose()
+            self._lose(self._desk)
         except EtcdError:
             pass  # others report that; nothing is begun meanwhile
         except NoSuchKey as error:
@@ -126,10 +126,11 @@ class Renewer(Periodic):
         for attempt in list(desk.under_way.values()) if desk is not None else ():
             attempt.cancel()
 
-    def _lose(self) -> None:
-        """Begin nothing more: another node is the renewer, and goes on with the orders of this one."""
-        self._office.lose()
-        self._desk = None
+    def _lose(self, desk: Desk | None) -> None:
+        """Begin nothing more: others go on with the orders. The end of a term before the present one ends nothing."""
+        if desk is self._desk:
+            self._office.lose()
+            self._desk = None
 
     async def _resign(self, reason: str) -> None:
         """Leave the work to a node that can do it; if there is none, this one tries again."""
@@ -203,7 +204,7 @@ class Renewer(Periodic):
             await desk.obtain(name)
             self._record_event(name, "a new certificate is stored")
         except TermEnded:
-            self._lose()
+            self._lose(desk)
         except NoSuchKey as error:
             await self._resign(str(error))
         except EtcdError:
@@ -224,7 +225,7 @@ class Renewer(Periodic):
         try:
             await self._vault.keep(desk.term, name, record, drop_order=isinstance(error, OrderLost))
         except TermEnded:
-            self._lose()
+            self._lose(desk)
         except EtcdError as lost:
             self.log.info("the outcome for {name} was not stored: {reason}", name=name, reason=lost)
 
@@ -243,6 +244,6 @@ class Renewer(Periodic):
         try:
             await self._vault.keep(desk.term, name, found)
         except TermEnded:
-            self._lose()
+            self._lose(desk)
         except EtcdError:
             return  # it is asked again by the next renewer, at worst

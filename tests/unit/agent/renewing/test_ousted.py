@@ -182,6 +182,20 @@ class HeldTests(RenewerCase):
         self.asking = asking
         return looking
 
+    def test_attempt_of_an_earlier_term(self) -> None:
+        """A renewer that lost its lease for a moment goes on when an attempt from before finds that its term ended."""
+        held = self.hold()
+        node = Node(self, "a")
+        self.pass_time(3)
+        self.store.revoke(node.lease)
+        node.lease = self.store.grant(6).id
+        self.pass_time(3)
+        self.assertEqual(len(held), 2)
+        make, waiting = held[0]
+        waiting.callback(make())
+        self.pass_time(3)
+        self.assertEqual(len(held), 2)
+
     def test_hangs(self) -> None:
         """A request that does not end is given up, with a line that says so, and the attempt counts as failed."""
         self.hold()
