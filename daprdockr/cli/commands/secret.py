@@ -123,7 +123,8 @@ COMMAND = Command(
         " the services that use it, also of a secret that is not set. Nothing prints a value",
         "replace the cluster key. The first run adds a new key to FILE, which you then copy to all nodes; the second"
         " has the cluster use it and seals all secrets again, unless a node does not have it (``-yes`` ignores that)."
-        " No container is replaced. Once more it does nothing, unless ``-yes`` asks for another rotation",
+        " No container is replaced. Once more it does nothing, unless ``-yes`` asks for another rotation. FILE has 16"
+        " keys at most: another one is refused until the oldest, in the last line, is deleted",
         "delete a secret. If services use it, only with ``-yes``: their containers run on, and no other one can be"
         " created until the secret is set again",
     ),
