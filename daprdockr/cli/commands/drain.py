@@ -119,6 +119,7 @@ COMMAND = Command(
     word="NODE",
     reference=(
         "give the node no more instances, and move those it has to others: each is started there before it is"
-        " stopped here, one instance of each service at a time. Prints which cannot leave, and why",
+        " stopped here, one instance of each service at a time. One with ``OnPartition: stop`` is stopped first, while"
+        " those of its service on other nodes are healthy. Prints which cannot leave, and why",
     ),
 )
