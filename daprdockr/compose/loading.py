@@ -5,10 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from attrs import define, field, frozen
 
+from daprdockr.compose.interpolation import Interpolation
 from daprdockr.compose.merging import as_table, merged
 from daprdockr.compose.paths import local, rebased
 from daprdockr.compose.replacing import Replacing
@@ -75,11 +77,12 @@ def load(files: Sequence[str], sources: ComposeSources, profiles: Sequence[str] 
     directory = posixpath.dirname(files[0]) or "."
     loading = Loading(sources)
     variables = {**loading.variables([posixpath.join(directory, ".env")], sources.environment), **sources.environment}
+    name = name or variables.get("COMPOSE_PROJECT_NAME") or loading.name(files, variables)
+    variables["COMPOSE_PROJECT_NAME"] = name = _usable(name or posixpath.basename(directory))
     tree = loading.project(files, directory, variables)
     wanted = [*profiles, *variables.get("COMPOSE_PROFILES", "").split(",")]
     _choose(tree, {one.strip() for one in wanted if one.strip()})
-    default = variables.get("COMPOSE_PROJECT_NAME") or posixpath.basename(directory)
-    name = name or _read(tree, "name", text, default=default)
+    _read(tree, "name", text)
     counts = loading.replacing.unset(as_table(tree.get("services")))
     unset = [
         Finding(
@@ -87,7 +90,12 @@ def load(files: Sequence[str], sources: ComposeSources, profiles: Sequence[str] 
         )
         for one, (place, path) in {**loading.replacing.unset_idle(), **counts}.items()
     ]
-    return Project(re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-"), tree, variables, unset)
+    return Project(name, tree, variables, unset)
+
+
+def _usable(name: str) -> str:
+    """Return a name as Compose would use it."""
+    return re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-")
 
 
 def _choose(tree: PlacedMap, profiles: set[str]) -> None:
@@ -115,6 +123,15 @@ class Loading:
             if data is not None:
                 read = read_variables(data, name, {**found, **known})
                 found |= {key: value for key, value in read.items() if value is not None}
+        return found
+
+    def name(self, files: Sequence[str], variables: Mapping[str, str]) -> str:
+        """Return the name that the last of some files gives, before they are read as a whole: they may use it."""
+        found = ""
+        for file in files:
+            with suppress(BadInput):  # the whole reading says what is wrong
+                stated = self.sources.parse(self.sources.read(file) or b"", file).get("name")
+                found = Interpolation(variables).text(stated)[0] if isinstance(stated, str) else found
         return found
 
     def project(

@@ -24,11 +24,25 @@ class LoadingTests(SynchronousTestCase):
         return str(self.assertRaises(BadInput, project, {"compose.yaml": text, **(files or {})}))
 
     def test_name(self) -> None:
-        """The group is the file's own name, the environment's, or the directory's."""
+        """The group is the environment's name, the file's own, or the directory's: in the order of Compose."""
         self.assertEqual(["web.my-app"], self.names(f"name: My_App\n{WEB}"))
         self.assertEqual(["web.other"], self.names(WEB, COMPOSE_PROJECT_NAME="other"))
+        self.assertEqual(["web.other"], self.names(f"name: My_App\n{WEB}", COMPOSE_PROJECT_NAME="other"))
         self.assertEqual(["web.dotted"], self.names(WEB, {".env": "COMPOSE_PROJECT_NAME=dotted"}))
         self.assertEqual(["web.shop"], self.names(WEB))
+
+    def test_name_as_variable(self) -> None:
+        """A file may use the name of its project, wherever it is from, as Compose lets it."""
+        web = "services: {web: {image: 'web:${COMPOSE_PROJECT_NAME}'}}"
+        for text, environment, name in (
+            (f"name: ${{N}}-app\n{web}", {"N": "my"}, "my-app"),
+            (f"name: My_App\n{web}", {}, "my_app"),
+            (web, {"COMPOSE_PROJECT_NAME": "other"}, "other"),
+            (web, {}, "shop"),
+        ):
+            found = project({"compose.yaml": text}, environment)
+            self.assertEqual([f"web:{name}"], [one.container.image for one in found.definitions])
+            self.assertEqual([], list(found.findings))
 
     def test_environment_first(self) -> None:
         """A variable of the environment has precedence over the one of ``.env``."""
