@@ -19,6 +19,8 @@ from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.etcd_member import HostPart, client_url, member_url
 from daprdockr.planning.founding import Founding, to_make
 from daprdockr.process.held import is_held
+from daprdockr.process.pidfile import PidFile
+from daprdockr.process.table import ProcessTable
 from daprdockr.sealing.authority import new_authority, new_key, request_of, signed, uses_of
 from daprdockr.sealing.boxes import PrivateKey
 from daprdockr.sealing.key_file import create_keys
@@ -38,8 +40,14 @@ class InCluster(DaprdockrError):
 
 
 def refuse_private_data(files: ClusterFiles) -> None:
-    """:raises BadInput: this host has the data of another etcd, which would be lost."""
+    """:raises BadInput: this host has another etcd, which the agent would adopt, or its data, which would be lost."""
     data = files.state / "etcd" / "data"
+    left = PidFile(files.etcd_process).read()
+    if left is not None and ProcessTable().identify(left.pid) == left:
+        raise BadInput(
+            f"an etcd of a former agent runs here as pid {left.pid}: save what it has with daprdockrcmd backup, end it"
+            f" (kill {left.pid}), remove {data}, and use daprdockrcmd restore afterwards"
+        )
     if data.is_dir() and any(data.iterdir()):
         raise BadInput(
             f"{data} has the data of another etcd, such as that of --embedded-etcd: save it with daprdockrcmd backup,"

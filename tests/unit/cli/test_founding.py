@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from pathlib import Path
 
 from cryptography import x509
@@ -12,6 +13,8 @@ from daprdockr.cli.founding import FirstHost, InCluster
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
+from daprdockr.process.pidfile import PidFile
+from daprdockr.process.table import ProcessTable, Record
 from daprdockr.sealing.key_file import read_keys
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -47,6 +50,17 @@ class FirstHostTests(SynchronousTestCase):
         self.assertEqual(
             ({path: path.read_bytes() for path in self.files.directory.iterdir()}, self.said), (before, [])
         )
+
+    def test_etcd_left(self) -> None:
+        """An etcd that a former agent left running would be adopted in place of the member: it has to end first."""
+        own = ProcessTable().identify(os.getpid())
+        assert own is not None
+        PidFile(self.files.etcd_process).write(own)
+        error = self.assertRaises(BadInput, self.host.found)
+        self.assertIn(f"an etcd of a former agent runs here as pid {os.getpid()}", str(error))
+        self.assertFalse(self.files.directory.exists())
+        PidFile(self.files.etcd_process).write(Record(own.pid, own.started + 1, own.boot))
+        self.host.found()
 
     def test_interrupted(self) -> None:
         """An attempt that ended early goes on, with the keys that it made."""
