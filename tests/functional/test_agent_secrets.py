@@ -179,8 +179,8 @@ class SecretsTests(AgentTestCase):
         for name in ("server.pem", "nginx.conf", "new-password.txt"):
             (self.agent.home / name).write_text(f"the content of {name}")
         commands = [line.removeprefix("    # ") for line in text.splitlines() if line.startswith("    # ")]
-        self.assertEqual(len(commands), 10)
-        for command in commands:
+        self.assertEqual(len(commands), 12)
+        for command in commands[:10]:
             done = self.typed(command)
             self.assertEqual((done.returncode, done.stderr), (0, ""), command)
         self.assertIn("has a new key", done.stdout)
@@ -191,13 +191,25 @@ class SecretsTests(AgentTestCase):
             ("/start.sh", "#!/bin/sh\nexec web --fast"),
         ):
             self.assertEqual(self.inside("web.myapp", "cat", place), content)
+        self.key.unlink()  # the last copy
+        again = [f"printf again | daprdockrcmd secret set {name}" for name in ("db-password", "server.pem")]
+        for command in (*commands[10:], *again):
+            done = self.typed(command)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), command)
+        until(lambda: self.inside("web.myapp", "cat", "/run/secrets/db-password") == "again", seen=self.agent.story)
 
     def typed(self, command: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the guide on this host."""
-        for path, here in (("/var/lib/daprdockr/cluster.key", self.key), ("/etc/ssl/private/", f"{self.agent.home}/")):
+        for path, here in (
+            ("/var/lib/daprdockr/cluster.key", self.key),
+            ("/etc/ssl/private/", f"{self.agent.home}/"),
+            ("/daprdockr-sealed/", f"/{self.agent.group}-sealed/"),
+        ):
             command = command.replace(path, str(here))
+        etcd, prefix = self.agent.etcd, f"/{self.agent.group}"
         program = (
-            f'daprdockrcmd() {{ "{PROGRAMS}/daprdockrcmd" -etcd {self.agent.etcd} -prefix /{self.agent.group} "$@"; }}'
+            f'daprdockrcmd() {{ "{PROGRAMS}/daprdockrcmd" -etcd {etcd} -prefix {prefix} "$@"; }}\n'
+            f'etcdctl() {{ command etcdctl --endpoints {etcd} "$@"; }}'
         )
         environment = {**os.environ, "PASSWORD": FIRST}
         words = ["bash", "-ec", f"{program}\n{command}"]
