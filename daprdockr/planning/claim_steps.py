@@ -7,11 +7,11 @@ from attrs import frozen
 
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
-from daprdockr.planning.lanes import Lane
+from daprdockr.planning.lanes import InLane, Lane
 
 
 @frozen
-class OnClaim:
+class OnClaim(InLane):
     """A step about the claim of an instance."""
 
     instance: InstanceName
@@ -19,10 +19,6 @@ class OnClaim:
     @property
     def lane(self) -> Lane:
         return Lane("claim", self.instance)
-
-    @property
-    def lanes(self) -> tuple[Lane, ...]:
-        return (self.lane,)
 
 
 @frozen

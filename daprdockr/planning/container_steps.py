@@ -15,11 +15,11 @@ from attrs import field, frozen
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.lanes import IMAGE, Lane
+from daprdockr.planning.lanes import IMAGE, InLane, Lane
 
 
 @frozen
-class OnContainer:
+class OnContainer(InLane):
     """
     A step about a container of an instance on this node. ``generation`` is the digest of the definition of that
     container; it follows from the container, and so is not compared.
@@ -32,14 +32,9 @@ class OnContainer:
     def lane(self) -> Lane:
         return Lane("container", self.instance, self.generation)
 
-    @property
-    def lanes(self) -> tuple[Lane, ...]:
-        """All that the step occupies."""
-        return (self.lane,)
-
 
 @frozen
-class PullImage:
+class PullImage(InLane):
     """
     Inspect the image of a reference on this host, and pull it if there is none, or if a person ``restarted`` a service
     that runs it ("" for no such reason): its tag may lead to another image by now.
@@ -51,10 +46,6 @@ class PullImage:
     @property
     def lane(self) -> Lane:
         return Lane(IMAGE, self.reference)
-
-    @property
-    def lanes(self) -> tuple[Lane, ...]:
-        return (self.lane,)
 
     def __str__(self) -> str:
         return f"pull {self.reference}"

@@ -29,3 +29,18 @@ class Lane:
     def about(self) -> ServiceName | str:
         """The service, or the reference of an image, that the lane is about."""
         return self.subject.service if isinstance(self.subject, InstanceName) else self.subject
+
+
+class InLane:
+    """A step about one object. Most occupy the lane of that object alone."""
+
+    __slots__ = ()
+
+    @property
+    def lane(self) -> Lane:
+        raise NotImplementedError
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """All that the step occupies."""
+        return (self.lane,)

@@ -6,11 +6,11 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.planning.lanes import Lane
+from daprdockr.planning.lanes import InLane, Lane
 
 
 @frozen
-class OnSlot:
+class OnSlot(InLane):
     """
     A step about the slot of a rollout, of that ``number``, for an instance; compared with ``fence``, and with
     ``revision``, that of the last write of it, so that a request which arrives late does not undo a later one.
@@ -24,10 +24,6 @@ class OnSlot:
     @property
     def lane(self) -> Lane:
         return Lane("slot", self.instance)
-
-    @property
-    def lanes(self) -> tuple[Lane, ...]:
-        return (self.lane,)
 
 
 @frozen
@@ -52,7 +48,7 @@ class FreeSlot(OnSlot):
 
 
 @frozen
-class OnRollout:
+class OnRollout(InLane):
     """A step about the rollout of a service as a whole; compared with ``revision``, its definition's mod revision."""
 
     service: ServiceName
@@ -61,10 +57,6 @@ class OnRollout:
     @property
     def lane(self) -> Lane:
         return Lane("rollout", str(self.service))
-
-    @property
-    def lanes(self) -> tuple[Lane, ...]:
-        return (self.lane,)
 
 
 @frozen

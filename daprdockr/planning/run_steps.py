@@ -7,11 +7,11 @@ from attrs import frozen
 
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.run import RunRecord, RunState
-from daprdockr.planning.lanes import Lane
+from daprdockr.planning.lanes import InLane, Lane
 
 
 @frozen
-class OnRun:
+class OnRun(InLane):
     """A step about a run of a job, of that ``number``; several are a step about the first of them."""
 
     service: ServiceName
@@ -20,10 +20,6 @@ class OnRun:
     @property
     def lane(self) -> Lane:
         return Lane("run", f"{self.service} {self.number}")
-
-    @property
-    def lanes(self) -> tuple[Lane, ...]:
-        return (self.lane,)
 
 
 @frozen

@@ -7,11 +7,11 @@ from attrs import frozen
 
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.volume import VolumeRecord
-from daprdockr.planning.lanes import Lane
+from daprdockr.planning.lanes import InLane, Lane
 
 
 @frozen
-class OnVolumes:
+class OnVolumes(InLane):
     """A step about the record of an instance's volumes; several are a step about the first of them."""
 
     instance: InstanceName
@@ -19,10 +19,6 @@ class OnVolumes:
     @property
     def lane(self) -> Lane:
         return Lane("volumes", self.instance)
-
-    @property
-    def lanes(self) -> tuple[Lane, ...]:
-        return (self.lane,)
 
 
 @frozen
