@@ -4,11 +4,6 @@ The local Docker Engine behind the seam ``daprdockr.model.seams.Engine``.
 
 Owns the calls of docker-py's low-level client and their order. Does not know why a container is started or stopped.
 Blocking: runs in threads of a pool, never in the reactor's.
-
-Note [A container that cannot be inspected]
-    Of a container whose layer was lost, as by a power cut, an Engine lists the labels and fails each inspection. One
-    such container must not make all others unknown. So after ``BROKEN_SECONDS`` of failures it is passed over; but
-    never one that the list shows as running: to an agent it would be gone, and be started a second time.
 """
 
 from __future__ import annotations
@@ -47,10 +42,6 @@ from daprdockr.model.names import shorten
 from daprdockr.model.seams import PING_TIMEOUT
 
 _PULL_SILENCE = 120.0
-_ENDED = ("created", "exited", "dead")
-
-BROKEN_SECONDS = 10.0
-"""See Note [A container that cannot be inspected]."""
 
 LEFT_SECONDS = 5.0
 """For so long an Engine that has just started may not know yet which containers containerd still has."""
@@ -86,9 +77,8 @@ class DockerEngine:
         self._clients = EngineClients(url, timeout)
         self._questions = EngineQuestions(url, PING_TIMEOUT)
         self._clock = clock
-        self._inspected = InspectedContainers()
+        self._inspected = InspectedContainers(clock)
         self._left: dict[str, float] = {}
-        self._broken: dict[str, float] = {}
 
     def containers(self) -> Sequence[ContainerState]:
         """
@@ -99,34 +89,26 @@ class DockerEngine:
         summaries = [summary for summary in listed_all if answers.node_of(summary)[0] in self._names]
         self._others = frozenset(answers.node_of(one) for one in listed_all).difference(map(answers.node_of, summaries))
         states = self._states(summaries)
-        there = {summary["Id"] for summary in summaries}
-        self._inspected.keep(there)
-        self._broken = {container: since for container, since in self._broken.items() if container in there}
+        self._inspected.keep({summary["Id"] for summary in summaries})
         return [state for state in states if state is not None]
 
     def _states(self, summaries: Sequence[Mapping[str, Any]]) -> list[ContainerState | None]:
-        """Return the states of the containers of a list; see Note [A container that cannot be inspected]."""
+        """
+        Return the states of the containers of a list; see Note [A container that cannot be inspected] in ``inspected``.
+        """
         states, failure = [], None
         for summary in summaries:
             try:
                 states.append(self._inspected.state(summary, self.inspect))
-                self._broken.pop(summary["Id"], None)
             except EngineFailed as error:
-                if not self._is_passed_over(summary, error):
+                if not self._inspected.is_passed_over(summary):
                     failure = failure or error
+                elif self._inspected.is_newly_unreadable(container := summary["Id"]):
+                    text = "container {container} is passed over: {problem}: remove it with docker rm -f"
+                    self.log.warn(text, container=container, problem=error)
         if failure is not None:
             raise failure
         return states
-
-    def _is_passed_over(self, summary: Mapping[str, Any], error: EngineFailed) -> bool:
-        container = summary["Id"]
-        since = self._broken.setdefault(container, self._clock())
-        if summary["State"] not in _ENDED or self._clock() - since < BROKEN_SECONDS:
-            return False
-        if self._inspected.is_newly_unreadable(container):
-            text = "container {container} is passed over: {problem}: remove it with docker rm -f"
-            self.log.warn(text, container=container, problem=error)
-        return True
 
     def inspect(self, container: str) -> ContainerState | None:
         """Return one container, by its id or its name, or None when it is gone or not this node's."""

@@ -12,12 +12,18 @@ Note [What a list need not ask again]
 
     A container that is reported while it is being inspected may have been inspected just before that. So such a result
     is returned, and not kept.
+
+Note [A container that cannot be inspected]
+    Of a container whose layer was lost, as by a power cut, an Engine lists the labels and fails each inspection. One
+    such container must not make all others unknown. So after ``BROKEN_SECONDS`` of failures it is passed over; but
+    never one that the list shows as running: to an agent it would be gone, and be started a second time.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping
+from time import monotonic
 from typing import Any
 
 from daprdockr.engine import answers
@@ -26,16 +32,27 @@ from daprdockr.model.host import ContainerState
 Inspect = Callable[[str], ContainerState | None]
 """Asks the Engine for one container, by its id."""
 
+BROKEN_SECONDS = 10.0
+"""See Note [A container that cannot be inspected]."""
+
+_ENDED = ("created", "exited", "dead")
+
 
 class InspectedContainers:
-    """A cache of states by container id, safe to use from several threads."""
+    """
+    A cache of states by container id, safe to use from several threads.
 
-    def __init__(self) -> None:
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, tuple[tuple[object, ...], ContainerState | None]] = {}
         self._reports: dict[str, int] = {}
         self._streams = 0
         self._unreadable: set[str] = set()
+        self._broken: dict[str, float] = {}
 
     def state(self, summary: Mapping[str, Any], inspect: Inspect) -> ContainerState | None:
         """Return the state of a container of the Engine's list, inspected now if the list shows that it changed."""
@@ -47,11 +64,19 @@ class InspectedContainers:
             with self._lock:
                 if age == self._age(container):
                     self._known[container] = known
+        with self._lock:
+            self._broken.pop(container, None)
         return known[1]
 
     def _age(self, container: str) -> tuple[int, int]:
         """Return a value that differs after each report of the container, and for each stream."""
         return self._streams, self._reports.get(container, 0)
+
+    def is_passed_over(self, summary: Mapping[str, Any]) -> bool:
+        """Return whether to do without a container of the list whose inspection failed now."""
+        with self._lock:
+            since = self._broken.setdefault(summary["Id"], self._clock())
+        return summary["State"] in _ENDED and self._clock() - since >= BROKEN_SECONDS
 
     def is_newly_unreadable(self, container: str) -> bool:
         """Return whether this is the first report since the container was listed that it cannot be read."""
@@ -63,7 +88,7 @@ class InspectedContainers:
     def keep(self, listed: Collection[str]) -> None:
         """Forget all containers but those."""
         with self._lock:
-            for kept in (self._known, self._reports):
+            for kept in (self._known, self._reports, self._broken):
                 for container in kept.keys() - set(listed):
                     del kept[container]
             self._unreadable.intersection_update(listed)

@@ -13,8 +13,8 @@ from twisted.logger import globalLogPublisher
 
 from daprdockr.engine.answers import container_state
 from daprdockr.engine.clients import EngineClients
-from daprdockr.engine.docker_engine import BROKEN_SECONDS, LEFT_SECONDS
-from daprdockr.engine.inspected import InspectedContainers
+from daprdockr.engine.docker_engine import LEFT_SECONDS
+from daprdockr.engine.inspected import BROKEN_SECONDS, InspectedContainers
 from daprdockr.model.errors import ContainerAbsent, EngineFailed, EngineRefused, EngineUnavailable, PullFailed
 from daprdockr.model.host import ContainerState, Status
 from tests.build.adapter import AdapterCase
