@@ -114,6 +114,8 @@ class Loading:
     sources: ComposeSources
     replacing: Replacing = field(factory=Replacing)
     _read: int = 0
+    _early: dict[str, PlacedMap] = field(factory=dict)
+    """The files that were parsed for the name of the project, until they are read as a whole."""
 
     def variables(self, files: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
         """Return the variables of files of which any may be missing."""
@@ -130,7 +132,8 @@ class Loading:
         found = ""
         for file in files:
             with suppress(BadInput):  # the whole reading says what is wrong
-                stated = self.sources.parse(self.sources.read(file) or b"", file).get("name")
+                self._early[file] = self._written(file)
+                stated = self._early[file].get("name")
                 found = Interpolation(variables).text(stated)[0] if isinstance(stated, str) else found
         return found
 
@@ -179,12 +182,17 @@ class Loading:
         self._read += 1
         if self._read > MOST_FILES:
             raise BadInput(f"{name}: more than {MOST_FILES} files are read: leave some out")
+        written = self._early.pop(name, None)
+        tree = self.replacing.file(self._written(name) if written is None else written, variables)
+        rebased(tree, directory)
+        return tree
+
+    def _written(self, name: str) -> PlacedMap:
+        """Return a file as it is written. :raises BadInput: there is none, or it cannot be read."""
         data = self.sources.read(name)
         if data is None:
             raise BadInput(f"{shorten(name)} cannot be read: there is no such file")
-        tree = self.replacing.file(self.sources.parse(data, name), variables)
-        rebased(tree, directory)
-        return tree
+        return self.sources.parse(data, name)
 
     def _extended(
         self, service: str, tree: PlacedMap, name: str, directory: str, variables: Mapping[str, str], depth: int
