@@ -36,11 +36,12 @@ def boolean(value: object) -> bool:
 def one_of(*words: str) -> Callable[[object], str]:
     """Return a reader of a text that is one of some words."""
 
+    *others, last = words
+    listed = f"{', '.join(others)} or {last}" if others else last
+
     def read(value: object) -> str:
         if (found := text(value)) not in words:
-            raise BadInput(
-                f"{shorten(value)} is not usable, write {' or '.join(filter(None, (', '.join(words[:-1]), words[-1])))}"
-            )
+            raise BadInput(f"{shorten(value)} is not usable, write {listed}")
         return found
 
     return read
