@@ -123,12 +123,15 @@ def vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
     if situation.service is None or not here.may_claim or here.cordoned or situation.service.definition.at_most_one:
         return
     definition, node = situation.service.definition, here.node
+    leavers = _leavers(situation, definition)
+    if not leavers:
+        return
     held = held_by_node(situation.claims.owners, situation.claims.successors)
     if definition.one_per_node and (_has_one(situation, held) or _claims_one(situation, definition, now)):
         return
     record = ClaimRecord(node=node, addresses=situation.here.addresses)
     bad = failing_now(situation, now)
-    for (owner, healthy), numbers in _leavers(situation, definition).items():
+    for (owner, healthy), numbers in leavers.items():
         able_to = situation.placing.candidates
         if forbidden(definition, owner, able_to):
             able_to = tuple(candidate for candidate in able_to if candidate.name != owner)
