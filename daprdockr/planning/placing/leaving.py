@@ -160,12 +160,12 @@ def _movable(
     :param must: whether they have to leave, and do not only even out the load; then this node is no candidate.
     """
     names = claims.keys() & services.keys()
-    held = {name: successors.get(name, {}) for name in names}
+    moving = {name: successors.get(name, {}) for name in names}
     own = {name: _own(node, must, services[name].definition, claims[name]) for name in names}
     left = candidates
     for name in names:
-        left = before_moves(services[name].definition, own[name], held[name], left)
-    for name in sorted(names, key=lambda name: (_begun(own[name], held[name]), name)):
+        left = before_moves(services[name].definition, own[name], moving[name], left)
+    for name in sorted(names, key=lambda name: (_begun(own[name], moving[name]), name)):
         definition, of = services[name].definition, claims[name]
         if definition.at_most_one and not must:
             continue
@@ -173,8 +173,8 @@ def _movable(
         bad = () if must else failing(name, of.values(), candidates)
         there = takers(node, left, placed, failing=bad)
         if own[name] and not why_not(definition, placed, node, there):
-            yield InstanceName(name, min(own[name], key=lambda number: (number not in held[name], number)))
-            left = _counted(definition, own[name], held[name], left, 1)
+            yield InstanceName(name, min(own[name], key=lambda number: (number not in moving[name], number)))
+            left = _counted(definition, own[name], moving[name], left, 1)
 
 
 def _own(node: str, must: bool, definition: Definition, claims: Mapping[int, Claim]) -> list[int]:
