@@ -1,0 +1,99 @@
+-- A request waits until an instance of its service is there, instead of failing.
+--
+-- As long as etcd is away there is no new list of endpoints, so one that took no connection, and still stands in the
+-- list, is called again now and then: once it takes one, it counts as untried, too.
+
+local choose = require "door.choose"
+local counts = require "door.counts"
+local pages = require "door.pages"
+local record = require "door.record"
+local routes = require "door.routes"
+
+local M = {}
+
+local MOST_WAITING = 1000 -- requests that wait in one worker
+local MOST_OF_SERVICE = 500 -- of one service: a busy one that is paused leaves room for others
+local FIRST_CALL, LAST_CALL = 1, 2 -- seconds between two calls of endpoints that took no connection
+local CALL_TIMEOUT = 500 -- milliseconds
+local FIRST_PAUSE, LAST_PAUSE = 0.005, 0.1 -- seconds
+local PAUSED = "this service is paused"
+
+local NONE = record.NONE
+
+local waiting = 0
+local waiting_for = {} -- by service; none is 0
+
+-- Whether there is an endpoint that the request did not try. In a new list of them all are untried.
+local function ready(ctx)
+    local endpoints, version = routes.endpoints(ctx.service)
+    if not endpoints then
+        return false
+    end
+    if version ~= ctx.version then
+        ctx.endpoints, ctx.version, ctx.tried, ctx.refused = endpoints, version, NONE, NONE
+    end
+    if ctx.tried == NONE then
+        return #endpoints > 0
+    end
+    return choose.any(endpoints, ctx.tried)
+end
+M.ready = ready
+
+-- Where the request would go by now: its service may have been paused since it came.
+local function present_location()
+    return routes.location(ngx.var.host) or NONE
+end
+
+-- Answer a request that found no endpoint.
+function M.give_up()
+    counts.add("unserved")
+    local location = present_location()
+    if location.page then
+        return pages.maintenance(routes.page(location.page))
+    end
+    return pages.refuse(503, location.paused and PAUSED or nil)
+end
+
+-- Call the endpoints that took no connection; one that does now counts as untried.
+local function call_again(ctx)
+    for _, endpoint in ipairs(ctx.endpoints or NONE) do
+        local key = endpoint.key
+        if key and ctx.refused[key] then
+            local socket = ngx.socket.tcp()
+            socket:settimeout(CALL_TIMEOUT)
+            if socket:connect(endpoint[1], endpoint[2]) then
+                socket:close()
+                ctx.refused[key], ctx.tried[key] = nil, nil
+                return
+            end
+        end
+    end
+end
+
+-- Wait until an endpoint is there that was not tried, at most until `ctx.deadline`, and not under maintenance; whether
+-- there is one. A paused service has none.
+function M.hold(ctx)
+    local service = ctx.service
+    local of_service = waiting_for[service] or 0
+    if waiting >= MOST_WAITING or of_service >= MOST_OF_SERVICE then
+        return false
+    end
+    counts.add("held")
+    waiting, waiting_for[service] = waiting + 1, of_service + 1
+    local pause, call = FIRST_PAUSE, FIRST_CALL
+    local call_at = ngx.now() + call
+    while not ready(ctx) and not present_location().page and ngx.now() < ctx.deadline do
+        ngx.sleep(math.min(pause, math.max(ctx.deadline - ngx.now(), 0.001)))
+        pause = math.min(1.5 * pause, LAST_PAUSE)
+        if ngx.now() >= call_at and next(ctx.refused) then
+            call_again(ctx)
+            call = math.min(1.5 * call, LAST_CALL)
+            call_at = ngx.now() + call
+        end
+    end
+    waiting = waiting - 1
+    waiting_for[service] = waiting_for[service] > 1 and waiting_for[service] - 1 or nil
+    return ready(ctx)
+end
+
+return M
