@@ -126,10 +126,10 @@ class RolloutSteps:
         ended = Put(keys.rollout(step.service), record.encode())
         self.around.stopped.stops(step.service, record.node, step.record)
         revision = await self._commit(step, [*conditions, Unchanged(ended.key, step.record)], [*operations, ended])
-        notes = [cluster.written(ended.key, ended.value, step.record, revision)]
+        notes = [cluster.held.written(ended.key, ended.value, step.record, revision)]
         if back is not None:
             value = back.record.definition.encode()
-            notes.append(cluster.written(keys.service(step.service), value, step.revision, revision))
+            notes.append(cluster.held.written(keys.service(step.service), value, step.revision, revision))
         self.mirror.note(*notes)
 
     async def _mark(self, step: MarkGood) -> None:
@@ -161,7 +161,7 @@ class RolloutSteps:
             self.around.under_way.not_pinned(step.service)
         else:
             key, value = keys.service(step.service), definition.encode()
-            self.mirror.note(self.mirror.cluster.written(key, value, step.revision, revision))
+            self.mirror.note(self.mirror.cluster.held.written(key, value, step.revision, revision))
 
     def _service(self, step: OnRollout) -> Service:
         service = self.mirror.cluster.services.get(step.service)

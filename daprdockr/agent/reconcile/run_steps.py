@@ -78,7 +78,7 @@ class RunSteps:
         known = self.mirror.cluster.runs(step.service).get(step.number)
         revision = await self._commit(step, list(self._conditions(step)), operations)
         pruned = (Deleted(keys.run(step.service, number), revision) for number in step.pruned)
-        self.mirror.note(self.mirror.cluster.written(key, value, step.revision, revision), *pruned)
+        self.mirror.note(self.mirror.cluster.held.written(key, value, step.revision, revision), *pruned)
         goes_on = known is not None and known.record.state is step.record.state  # it is an event already
         if (text := _text(step.number, step.record)) != "" and not goes_on:
             self.record_event(str(step.service), text, lines)

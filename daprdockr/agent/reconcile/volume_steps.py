@@ -76,7 +76,7 @@ class VolumeSteps:
     async def _write(self, step: RecordVolumes | NoteOverdue, claimed: Condition) -> None:
         key, value = self.mirror.cluster.keys.volumes(step.instance), step.record.encode()
         revision = await self._commit(step, [claimed, Unchanged(key, step.revision)], [Put(key, value)])
-        self.mirror.note(self.mirror.cluster.written(key, value, step.revision, revision))
+        self.mirror.note(self.mirror.cluster.held.written(key, value, step.revision, revision))
 
     async def _forget(self, step: ForgetVolumes) -> None:
         keys, service = self.mirror.cluster.keys, step.instance.service

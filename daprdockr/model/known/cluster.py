@@ -2,7 +2,8 @@
 The cluster as one agent knows it: a mirror of our keys in etcd, kept current change by change.
 
 It belongs to the reactor's thread, and refuses to know how changes arrive. A change costs what it touches, whatever the
-size of the cluster. ``contents`` keeps the values of the entries, and ``history`` the etcd they come from.
+size of the cluster. ``held`` keeps the entries as they were reported, ``contents`` their values, and ``history`` the
+etcd that they come from.
 
 Note [Only evidence removes]
     A service, claim or node leaves the mirror only by a delete event, or by a listing of the same etcd cluster at a
@@ -11,13 +12,6 @@ Note [Only evidence removes]
     history known here is judged before it is taken over (``judge``): Note [No restored history passes] in
     ``continuity``. A value that became unreadable keeps its last readable form, but for Note [A tie that cannot be
     read] in ``contents``; a definition that never was readable is held as broken, which does not mean absent.
-
-Note [Own writes come twice]
-    The agent notes its own successful writes at once, so that the next plan sees them, and they arrive again by the
-    watch. Every change is compared with the ``mod_revision`` the key has here, or had when it was deleted; older ones
-    are ignored. ``_deleted`` remembers own deletions until the watch has passed them. A change from before ``revision``
-    is old whatever its key: the answer to an own write, or an old server that repeats itself, may come after the key
-    was deleted again, and must not bring it back.
 """
 
 from __future__ import annotations
@@ -26,11 +20,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.contents import Contents, is_ownerless, is_progress
+from daprdockr.model.known.held import HeldEntries
 from daprdockr.model.known.history import History
 from daprdockr.model.known.layout import Layout
 from daprdockr.model.known.values import Values
@@ -79,9 +74,8 @@ class Cluster:
     """Grows with every change of what is held."""
     broken: dict[str, Broken] = field(factory=dict)
     """By key: the values that cannot be read, or do not count."""
+    held: HeldEntries = field(factory=HeldEntries)
     _contents: Contents = field(factory=Contents)
-    _entries: dict[str, Entry] = field(factory=dict)
-    _deleted: dict[str, int] = field(factory=dict)
 
     @property
     def cluster_id(self) -> int:
@@ -125,7 +119,7 @@ class Cluster:
     @property
     def entries(self) -> Iterator[Entry]:
         """Every entry held, as etcd reported it; the state directory keeps these."""
-        return iter(self._entries.values())
+        return iter(self.held)
 
     @property
     def loads(self) -> Counter[str]:
@@ -172,11 +166,11 @@ class Cluster:
 
     def slots(self, service: ServiceName) -> Mapping[int, Slot]:
         """Return the slots of the rollout of a service that are taken, by number."""
-        return self._contents.slots.get(service, {})
+        return self._contents.underway.slots.get(service, {})
 
     def runs(self, service: ServiceName) -> Mapping[int, KnownRun]:
         """Return the runs of a job that are remembered, by number."""
-        return self._contents.runs.get(service, {})
+        return self._contents.underway.runs.get(service, {})
 
     def volumes(self, service: ServiceName) -> Mapping[int, StoredVolumes]:
         """Return where the data of a service's instances is, by number, as far as any has named volumes."""
@@ -190,11 +184,11 @@ class Cluster:
     @property
     def with_runs(self) -> AbstractSet[ServiceName]:
         """The services of which a run is remembered, defined or not."""
-        return self._contents.runs.keys()
+        return self._contents.underway.runs.keys()
 
     def rollout(self, service: ServiceName) -> StoppedRollout | None:
         """Return what became of the last rollout of a service, if it did not end well."""
-        return self._contents.rollouts.get(service)
+        return self._contents.underway.rollouts.get(service)
 
     def is_held(self, service: ServiceName) -> bool:
         """Return whether the definition exists but never was readable, so that nothing may be concluded from it."""
@@ -206,7 +200,7 @@ class Cluster:
 
     def prepare(self, change: Change) -> None:
         """Read in advance what is going to be taken over: most of the work, which can be done entry by entry."""
-        if isinstance(change, Entry) and not change.omitted and self._is_news(change):
+        if isinstance(change, Entry) and not change.omitted and self.held.is_news(change):
             self._contents.prepare(self._name(change.key), change)
 
     def judge(self, listing: Listing) -> tuple[Entry, ...]:
@@ -215,14 +209,13 @@ class Cluster:
 
         :raises ForeignEtcd, BrokenHistory: the list must not be taken over.
         """
-        return self.history.judge(self._entries, listing, self.keys)
+        return self.history.judge(self.held.by_key, listing, self.keys)
 
     def replace(self, listing: Listing) -> Changes:
         """Take over a listing. :raises ForeignEtcd: see Note [Only evidence removes]; nothing is changed then."""
         try:
             self.history.check(listing, self.keys)
-            present = {entry.key for entry in listing.entries}
-            gone = [Deleted(key, listing.revision) for key in self._entries if key not in present]
+            gone = [Deleted(entry.key, listing.revision) for entry in self.held.absent_from(listing.entries)]
             self.history.continue_with(listing)
             changes = self._take((*gone, *listing.entries))
             self._pass(listing.revision)
@@ -232,13 +225,10 @@ class Cluster:
 
     def begin_anew(self, listing: Listing) -> Changes:
         """Take over a list of any etcd, with another history than the one known, because a person wants it."""
-        present = {entry.key for entry in listing.entries}
-        known = self._entries.values()
-        gone = [Deleted(e.key, max(e.mod_revision, listing.revision)) for e in known if e.key not in present]
+        absent = self.held.absent_from(listing.entries)
         self.history.begin_anew(listing)
-        self._deleted.clear()
-        ended = self._take(gone)
-        self._entries.clear()
+        ended = self._take(Deleted(e.key, max(e.mod_revision, listing.revision)) for e in absent)
+        self.held.clear()
         self.layout.freed.clear()
         begun = self._take(listing.entries)
         self._contents.discard_prepared()
@@ -258,20 +248,9 @@ class Cluster:
         self._pass(batch.revision)
         return changes
 
-    def written(self, key: str, value: bytes, before: int, revision: int) -> Entry:
-        """
-        Return what an own write of a key without a lease left in etcd, to be noted: a key that is written again keeps
-        its create revision.
-
-        :param before: the mod revision that the write compared; 0: the key did not exist.
-        :param revision: that of the write.
-        """
-        held = self._entries.get(key) if before else None
-        return Entry(key, value, revision if held is None else held.create_revision, revision)
-
     def note(self, *own: Change) -> Changes:
-        """Take over own writes before the watch reports them: Note [Own writes come twice]."""
-        self._deleted.update({change.key: change.mod_revision for change in own if isinstance(change, Deleted)})
+        """Take over own writes before the watch reports them: Note [Own writes come twice] in ``held``."""
+        self.held.note_deletions(own)
         return self._take(self._recent(own))
 
     def _recent(self, changes: Iterable[Change]) -> list[Change]:
@@ -279,7 +258,7 @@ class Cluster:
 
     def _pass(self, revision: int) -> None:
         self.history.revision = max(self.revision, revision)
-        self._deleted = {key: deleted for key, deleted in self._deleted.items() if deleted > self.revision}
+        self.held.forget_deletions(self.revision)
 
     def _take(self, changes: Iterable[Change]) -> Changes:
         services: set[ServiceName] = set()
@@ -288,12 +267,14 @@ class Cluster:
         for change in changes:
             if isinstance(change, Deleted) and change.key.startswith(self.keys.services):
                 self.history.note_end(change)
-            name = self._name(change.key) if self._is_news(change) else None
+            name = self._name(change.key) if self.held.is_news(change) else None
             if name is None or (isinstance(name, MarksKey) and not self.history.unbroken):
                 continue  # it is known; or the key belongs to another module, or to a newer agent
             before = self.broken.get(change.key)
             node = self.nodes.get(name.node) if isinstance(name, NodeKey) else None
-            self._hold(change)
+            self.generation += 1
+            self.broken.pop(change.key, None)
+            self.held.hold(change)
             self.history.note_write(name, change.mod_revision)
             latest = self._set_or_hold(name, change)
             if latest is not None and (before is None or before.reason != latest.reason):
@@ -322,22 +303,6 @@ class Cluster:
                 return (service,)
         return ()
 
-    def _is_news(self, change: Change) -> bool:
-        known = self._entries.get(change.key)
-        latest = max(known.mod_revision if known else 0, self._deleted.get(change.key, 0))
-        if isinstance(change, Deleted):
-            return known is not None and change.mod_revision >= latest
-        return change.mod_revision > latest
-
-    def _hold(self, change: Change) -> None:
-        """Keep what etcd reported, readable or not."""
-        self.generation += 1
-        self.broken.pop(change.key, None)
-        if isinstance(change, Entry):
-            self._entries[change.key] = change
-        else:
-            self._entries.pop(change.key, None)
-
     def _set_or_hold(self, name: Named | BadInput, change: Change) -> Broken | None:
         """Take over a value; return it as broken if it cannot be read, or does not count."""
         try:
@@ -348,7 +313,7 @@ class Cluster:
 
     def _hold_broken(self, entry: Entry, reason: str) -> Broken:
         if len(entry.value) > MAX_DOCUMENT:  # no value of ours is so long: only its key is of any use
-            self._entries[entry.key] = evolve(entry, value=b"", omitted=reason)
+            self.held.drop_value(entry, reason)
         ownerless = is_ownerless(self._name(entry.key), entry)
         self.broken[entry.key] = Broken(entry.key, reason, entry.mod_revision, ownerless)
         return self.broken[entry.key]

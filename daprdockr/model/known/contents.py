@@ -1,7 +1,8 @@
 # -*- test-case-name: tests.unit.model.known.test_cluster -*-
 """
-The values of the mirror's entries: definitions, claims, slots, ends of rollouts, nodes, cordons, pauses, and the
-records of secrets, files and certificates, each in its last readable form.
+The values of the mirror's entries, each in its last readable form: definitions, claims, nodes, cordons, pauses, what
+keeps the data of instances, and certificates. ``underway`` keeps slots, runs and the ends of rollouts, and ``values``
+the records of secrets and files.
 
 Refuses to know where an entry came from, and whether it is news: ``cluster`` decides that.
 
@@ -26,6 +27,7 @@ from attrs import define, evolve, field
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.known.layout import Layout
+from daprdockr.model.known.underway import Underway
 from daprdockr.model.known.values import ValueKey, Values
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.certificate import CertificateRecord
@@ -48,8 +50,7 @@ from daprdockr.model.stored.mirrored_keys import (
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.renewal import ChallengeRecord
-from daprdockr.model.stored.revisioned import Claim, KnownRun, Node, Service, Slot, StoppedRollout, StoredVolumes
-from daprdockr.model.stored.rollout import RolloutRecord
+from daprdockr.model.stored.revisioned import Claim, Node, Service, StoredVolumes
 from daprdockr.model.stored.run import RunRecord
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.stored.volume import UNREADABLE, VolumeKey, VolumeRecord
@@ -75,11 +76,7 @@ class Contents:
     successors: ClaimsByService = field(factory=dict)
     dependents: dict[ServiceName, set[ServiceName]] = field(factory=dict)
     """By the service that they name in ``After``; no set is empty."""
-    slots: dict[ServiceName, dict[int, Slot]] = field(factory=dict)
-    """By service and number; no inner dictionary is empty."""
-    rollouts: dict[ServiceName, StoppedRollout] = field(factory=dict)
-    runs: dict[ServiceName, dict[int, KnownRun]] = field(factory=dict)
-    """By service and number; no inner dictionary is empty."""
+    underway: Underway = field(factory=Underway)
     volumes: dict[ServiceName, dict[int, StoredVolumes]] = field(factory=dict)
     """By service and instance number; no inner dictionary is empty."""
     values: Values = field(factory=Values)
@@ -134,7 +131,7 @@ class Contents:
             case SuccessorKey(instance):
                 self._set_claim(self.successors, instance, change)
             case SlotKey() | RunKey() | RolloutKey():
-                self._set_way(name, change)
+                self.underway.set(name, change, self._read)
             case NodeKey():
                 self._set_node(name.node, change)
             case CordonKey():
@@ -221,44 +218,6 @@ class Contents:
             of_service[instance.number] = StoredVolumes(VolumeRecord.decode(change.value), change.mod_revision)
         elif not of_service:
             del self.volumes[instance.service]
-
-    def _set_way(self, name: SlotKey | RunKey | RolloutKey, change: Change) -> None:
-        """Take over how far a rollout, or a run, is on its way."""
-        match name:
-            case SlotKey():
-                self._set_slot(name, change)
-            case RunKey():
-                self._set_run(name, change)
-            case RolloutKey():
-                self._set_rollout(name.service, change)
-
-    def _set_slot(self, name: SlotKey, change: Change) -> None:
-        record = self._read(change, SlotRecord.decode) if isinstance(change, Entry) else None
-        if record is not None and record.instance.service != name.service:
-            raise BadInput(f"a slot of {name.service} is none for {record.instance}")
-        of_service = self.slots.setdefault(name.service, {})
-        of_service.pop(name.number, None)
-        if isinstance(change, Entry) and record is not None:
-            revisions = change.create_revision, change.mod_revision
-            of_service[name.number] = Slot(name.number, record, *revisions, change.lease)
-        if not of_service:
-            del self.slots[name.service]
-
-    def _set_run(self, name: RunKey, change: Change) -> None:
-        record = self._read(change, RunRecord.decode) if isinstance(change, Entry) else None
-        of_service = self.runs.setdefault(name.service, {})
-        of_service.pop(name.number, None)
-        if isinstance(change, Entry) and record is not None:
-            of_service[name.number] = KnownRun(name.number, record, change.create_revision, change.mod_revision)
-        if not of_service:
-            del self.runs[name.service]
-
-    def _set_rollout(self, service: ServiceName, change: Change) -> None:
-        if isinstance(change, Deleted):
-            self.rollouts.pop(service, None)
-        else:
-            record = RolloutRecord.decode(change.value)
-            self.rollouts[service] = StoppedRollout(record, change.mod_revision)
 
     def _set_node(self, name: str, change: Change) -> None:
         before = self.nodes.get(name)

@@ -39,7 +39,7 @@ class Pending:
     def add(self, batch: Batch) -> None:
         """Add the next batch of the watch."""
         for change in batch.changes:
-            # otherwise it comes again: Note [Own writes come twice] in ``cluster``
+            # otherwise it comes again: Note [Own writes come twice] in ``held``
             if change.mod_revision >= self.revision:
                 self._add(change)
         self.revision = max(self.revision, batch.revision)

@@ -61,11 +61,13 @@ class ListingTests(SynchronousTestCase):
         """A key that is written over keeps its create revision, and a new one has the revision of the write."""
         key, value = KEYS.service(WEB), definition(Instances=2)
         self.assertEqual(
-            self.cluster.written(key, value, before=3, revision=11), entry(key, 11, value, created=3, lease=0)
+            self.cluster.held.written(key, value, before=3, revision=11), entry(key, 11, value, created=3, lease=0)
         )
-        self.assertEqual(self.cluster.written(key, value, before=0, revision=11), entry(key, 11, value, lease=0))
+        self.assertEqual(self.cluster.held.written(key, value, before=0, revision=11), entry(key, 11, value, lease=0))
         absent = KEYS.service(API)
-        self.assertEqual(self.cluster.written(absent, value, before=0, revision=11), entry(absent, 11, value, lease=0))
+        self.assertEqual(
+            self.cluster.held.written(absent, value, before=0, revision=11), entry(absent, 11, value, lease=0)
+        )
 
     def test_absence_in_a_later_listing(self) -> None:
         """Entries that a later listing of the same etcd does not have are gone."""

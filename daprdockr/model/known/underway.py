@@ -1,0 +1,77 @@
+"""How far services are on their way: the slots of rollouts, what stopped them, and the runs of jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from attrs import define, field
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.entries import Change, Deleted, Entry
+from daprdockr.model.stored.mirrored_keys import RolloutKey, RunKey, SlotKey
+from daprdockr.model.stored.revisioned import KnownRun, Slot, StoppedRollout
+from daprdockr.model.stored.rollout import RolloutRecord
+from daprdockr.model.stored.run import RunRecord
+from daprdockr.model.stored.slot import SlotRecord
+
+T = TypeVar("T")
+
+
+class ReadEntry(Protocol):
+    """It parses the value of an entry. :raises BadInput: if it cannot be read."""
+
+    def __call__(self, entry: Entry, parse: Callable[[bytes], T]) -> T: ...
+
+
+@define(eq=False)
+class Underway:
+    """The values by service; no inner dictionary is empty."""
+
+    slots: dict[ServiceName, dict[int, Slot]] = field(factory=dict)
+    """By number within a service."""
+    runs: dict[ServiceName, dict[int, KnownRun]] = field(factory=dict)
+    """By number within a service."""
+    rollouts: dict[ServiceName, StoppedRollout] = field(factory=dict)
+
+    def set(self, name: SlotKey | RunKey | RolloutKey, change: Change, read: ReadEntry) -> None:
+        """
+        Take over a change.
+
+        :raises BadInput: if the value cannot be read, or does not count; the last readable one stays in place.
+        """
+        match name:
+            case SlotKey():
+                self._set_slot(name, change, read)
+            case RunKey():
+                self._set_run(name, change, read)
+            case RolloutKey():
+                self._set_rollout(name.service, change)
+
+    def _set_slot(self, name: SlotKey, change: Change, read: ReadEntry) -> None:
+        record = read(change, SlotRecord.decode) if isinstance(change, Entry) else None
+        if record is not None and record.instance.service != name.service:
+            raise BadInput(f"a slot of {name.service} is none for {record.instance}")
+        of_service = self.slots.setdefault(name.service, {})
+        of_service.pop(name.number, None)
+        if isinstance(change, Entry) and record is not None:
+            revisions = change.create_revision, change.mod_revision
+            of_service[name.number] = Slot(name.number, record, *revisions, change.lease)
+        if not of_service:
+            del self.slots[name.service]
+
+    def _set_run(self, name: RunKey, change: Change, read: ReadEntry) -> None:
+        record = read(change, RunRecord.decode) if isinstance(change, Entry) else None
+        of_service = self.runs.setdefault(name.service, {})
+        of_service.pop(name.number, None)
+        if isinstance(change, Entry) and record is not None:
+            of_service[name.number] = KnownRun(name.number, record, change.create_revision, change.mod_revision)
+        if not of_service:
+            del self.runs[name.service]
+
+    def _set_rollout(self, service: ServiceName, change: Change) -> None:
+        if isinstance(change, Deleted):
+            self.rollouts.pop(service, None)
+        else:
+            self.rollouts[service] = StoppedRollout(RolloutRecord.decode(change.value), change.mod_revision)
