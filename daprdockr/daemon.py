@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from twisted.scripts import twistd
 
 from daprdockr.arguments import goflags
-from daprdockr.arguments.options import FLAGS, PARAMETERS, Options
+from daprdockr.arguments.agent_parameters import FLAGS, PARAMETERS
+from daprdockr.arguments.options import Options
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
 

@@ -13,7 +13,8 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.arguments.address import default_address, short_host_name
-from daprdockr.arguments.options import FLAGS, PARAMETERS, Options
+from daprdockr.arguments.agent_parameters import FLAGS, PARAMETERS
+from daprdockr.arguments.options import Options
 from daprdockr.arguments.settings import Settings
 from daprdockr.etcd.address import EtcdEndpoint
 from daprdockr.model.errors import BadInput

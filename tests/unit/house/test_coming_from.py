@@ -5,7 +5,7 @@ from __future__ import annotations
 from docutils import nodes
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.arguments.options import FLAGS, PARAMETERS
+from daprdockr.arguments.agent_parameters import FLAGS, PARAMETERS
 from daprdockr.cli.command import ACTIONS, WORDS
 from daprdockr.cli.parse import read_request
 from daprdockr.model.wanted.engine_fields import CONFIG_FIELDS, HOST_FIELDS

@@ -12,7 +12,8 @@ from pathlib import Path
 from docutils import nodes
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.arguments.options import FLAGS, PARAMETERS, Options
+from daprdockr.arguments.agent_parameters import FLAGS, PARAMETERS
+from daprdockr.arguments.options import Options
 from daprdockr.cli import outcome, reference
 from daprdockr.cli.command import ACTIONS, WORDS
 from daprdockr.cli.flags import ALL
