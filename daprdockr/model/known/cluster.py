@@ -166,11 +166,11 @@ class Cluster:
 
     def slots(self, service: ServiceName) -> Mapping[int, Slot]:
         """Return the slots of the rollout of a service that are taken, by number."""
-        return self._contents.underway.slots.get(service, {})
+        return self._contents.activity.slots.get(service, {})
 
     def runs(self, service: ServiceName) -> Mapping[int, KnownRun]:
         """Return the runs of a job that are remembered, by number."""
-        return self._contents.underway.runs.get(service, {})
+        return self._contents.activity.runs.get(service, {})
 
     def volumes(self, service: ServiceName) -> Mapping[int, StoredVolumes]:
         """Return where the data of a service's instances is, by number, as far as any has named volumes."""
@@ -184,11 +184,11 @@ class Cluster:
     @property
     def with_runs(self) -> AbstractSet[ServiceName]:
         """The services of which a run is remembered, defined or not."""
-        return self._contents.underway.runs.keys()
+        return self._contents.activity.runs.keys()
 
     def rollout(self, service: ServiceName) -> StoppedRollout | None:
         """Return what became of the last rollout of a service, if it did not end well."""
-        return self._contents.underway.rollouts.get(service)
+        return self._contents.activity.rollouts.get(service)
 
     def is_held(self, service: ServiceName) -> bool:
         """Return whether the definition exists but never was readable, so that nothing may be concluded from it."""

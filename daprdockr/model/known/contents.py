@@ -1,7 +1,7 @@
 # -*- test-case-name: tests.unit.model.known.test_cluster -*-
 """
 The values of the mirror's entries, each in its last readable form: definitions, claims, nodes, cordons, pauses, what
-keeps the data of instances, and certificates. ``underway`` keeps slots, runs and the ends of rollouts, and ``values``
+keeps the data of instances, and certificates. ``activity`` keeps slots, runs and the ends of rollouts, and ``values``
 the records of secrets and files.
 
 Refuses to know where an entry came from, and whether it is news: ``cluster`` decides that.
@@ -26,8 +26,8 @@ from typing import Any, TypeVar, cast
 from attrs import define, evolve, field
 
 from daprdockr.model.errors import BadInput
+from daprdockr.model.known.activity import Activity
 from daprdockr.model.known.layout import Layout
-from daprdockr.model.known.underway import Underway
 from daprdockr.model.known.values import ValueKey, Values
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.certificate import CertificateRecord
@@ -76,7 +76,7 @@ class Contents:
     successors: ClaimsByService = field(factory=dict)
     dependents: dict[ServiceName, set[ServiceName]] = field(factory=dict)
     """By the service that they name in ``After``; no set is empty."""
-    underway: Underway = field(factory=Underway)
+    activity: Activity = field(factory=Activity)
     volumes: dict[ServiceName, dict[int, StoredVolumes]] = field(factory=dict)
     """By service and instance number; no inner dictionary is empty."""
     values: Values = field(factory=Values)
@@ -131,7 +131,7 @@ class Contents:
             case SuccessorKey(instance):
                 self._set_claim(self.successors, instance, change)
             case SlotKey() | RunKey() | RolloutKey():
-                self.underway.set(name, change, self._read)
+                self.activity.set(name, change, self._read)
             case NodeKey():
                 self._set_node(name.node, change)
             case CordonKey():

@@ -1,4 +1,4 @@
-"""How far services are on their way: the slots of rollouts, what stopped them, and the runs of jobs."""
+"""Rollouts and runs that the mirror knows: the slots of rollouts, how the last ones ended, and the runs of jobs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ReadEntry(Protocol):
 
 
 @define(eq=False)
-class Underway:
+class Activity:
     """The values by service; no inner dictionary is empty."""
 
     slots: dict[ServiceName, dict[int, Slot]] = field(factory=dict)
