@@ -49,7 +49,8 @@ class Command:
         of ``choices`` and words that the command reads itself, as it does with "FILE ...", "INSTANCE -- CMD ...",
         "IMAGE", "KIND ...", "SERVICE|GROUP ...", "LOCAL:INSTANCE:PORT", "TOKEN" and "[INSTANCE|SERVICE|NODE|IMAGE]".
     :ivar choices: the possible values of that word, where there are only a few.
-    :ivar kinds: by one of ``choices``, the kind of the name that stands behind it; the kinds are those of ``names``.
+    :ivar kinds: by one of ``choices``, the kind of the name that stands behind it, and the kind of that behind this
+        name; the kinds are those of ``names``.
     :ivar reference: the description of each form in the reference page, where the line of the help is too short for it.
     :ivar only_json: whether what it prints is JSON anyway.
     :ivar only_waiting: names of the flags that have a use only beside -wait.
@@ -64,7 +65,7 @@ class Command:
     flags: tuple[str, ...] = ()
     word: str = ""
     choices: tuple[str, ...] = ()
-    kinds: Mapping[str, str] = {}
+    kinds: Mapping[str, tuple[str, ...]] = {}
     reference: tuple[str, ...] = ()
     only_json: bool = False
     only_waiting: tuple[str, ...] = ()

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from daprdockr.cli.command import ACTIONS, WORDS
 from daprdockr.cli.completion_forms import (
     Form,
@@ -11,6 +13,7 @@ from daprdockr.cli.completion_forms import (
     flag_names,
     forms,
     names_behind,
+    names_behind_name,
     patterns,
     plain_flags,
 )
@@ -21,7 +24,8 @@ _daprdockrcmd_names() {
     [[ ! $* ]] || timeout @SECONDS@ daprdockrcmd names "$@" 2>/dev/null </dev/null
 }
 _daprdockrcmd() {
-    local current=${COMP_WORDS[COMP_CWORD]} command= flag= glued= given= more= flags= words= kinds= word name dash i
+    local current=${COMP_WORDS[COMP_CWORD]} command= flag= glued= last= flags= words= kinds= word name dash i
+    local typed= before= # the command and the words behind it, and the same without the last of them
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
@@ -32,14 +36,13 @@ _daprdockrcmd() {
         elif [[ $word == -* ]]; then
             name=${word#-} name=${name#-}
             case $name in
-                @ACTIONS@) command=-$name ;;
+                @ACTIONS@) command=-$name typed=-$name before= ;;
                 @VALUED@) flag=$name ;;
             esac
         elif [[ $command ]]; then
-            more=$given
-            given=${given:-$word}
+            before=$typed typed="$typed $word" last=$word
         else
-            command=$word
+            command=$word typed=$word
         fi
     done
     if [[ $current =~ ^[:=]+$ ]]; then
@@ -68,12 +71,15 @@ _daprdockrcmd() {
     if [[ $current == -* ]]; then
         [[ $current == --* ]] && dash=-- || dash=-
         COMPREPLY=($(compgen -P "$dash" -W "$flags" -- "${current#"$dash"}"))
-    elif [[ ! $given ]]; then
+    elif [[ ! $before ]]; then
         COMPREPLY=($(compgen -W "$words $(_daprdockrcmd_names $kinds)" -- "$current"))
-    elif [[ ! $more ]]; then
+    else
         kinds=
-        case "$command $given" in
+        case $typed in
 @BEHIND@
+        esac
+        case $before in
+@OF_NAME@
         esac
         COMPREPLY=($(compgen -W "$(_daprdockrcmd_names $kinds)" -- "$current"))
     fi
@@ -94,8 +100,13 @@ def bash_script() -> str:
         forms="\n".join(arms),
         all=" ".join((*ACTIONS, flag_names(plain_flags()))),
         commands=" ".join(WORDS),
-        behind="\n".join(f"            '{place}') kinds={kind} ;;" for place, kind in names_behind()),
+        behind=_bash_places(names_behind()),
+        of_name=_bash_places(names_behind_name("$last")),
     )
+
+
+def _bash_places(places: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"            '{words}') kinds={asked} ;;" for words, asked in places)
 
 
 def _bash_words(form: Form) -> str:

@@ -9,6 +9,8 @@ from daprdockr.cli.completion_forms import (
     choices_of,
     filled,
     forms,
+    names_behind,
+    names_behind_name,
     patterns,
     plain_flags,
     typed_actions,
@@ -49,6 +51,16 @@ function __daprdockrcmd_behind
     # Whether these words, and no more, were typed.
     test (string join ' ' -- (__daprdockrcmd_typed)) = "$argv"
 end
+function __daprdockrcmd_behind_name
+    # Whether these words, one more, and no others were typed.
+    set -l typed (__daprdockrcmd_typed)
+    test (count $typed) -gt (count $argv); and test (string join ' ' -- $typed[1..-2]) = "$argv"
+end
+function __daprdockrcmd_last
+    # Prints the last of the words that were typed.
+    set -l typed (__daprdockrcmd_typed)
+    echo $typed[-1]
+end
 function __daprdockrcmd_names
     timeout @SECONDS@ daprdockrcmd names $argv 2>/dev/null </dev/null
 end
@@ -66,10 +78,12 @@ def _fish_lines() -> Iterator[str]:
         yield _fish_line(["none"], f"-a {form.typed}", form.about)
         for word in form.words:
             yield _fish_line([form.typed], f"-a {word}", test="behind")
-        for word, kind in form.behind.items():
-            yield _fish_line([form.typed, word], f"-a '(__daprdockrcmd_names {kind})'", test="behind")
         if form.kinds:
-            yield _fish_line([form.typed], f"-a '(__daprdockrcmd_names {' '.join(form.kinds)})'", test="behind")
+            yield _fish_names(form.typed, " ".join(form.kinds))
+    for words, asked in names_behind():
+        yield _fish_names(words, asked)
+    for words, asked in names_behind_name("(__daprdockrcmd_last)"):
+        yield _fish_names(words, asked, test="behind_name")
     for form in typed_actions():
         takers = [taker.typed for taker in forms() if form.typed[1:] in {flag.name for flag in taker.flags}]
         yield _fish_line(["none", *takers], _fish_flag(form.typed[1:]), form.about)
@@ -79,6 +93,10 @@ def _fish_lines() -> Iterator[str]:
             flag.value, f" -x -a '{' '.join(choices_of(flag))}'"
         )
         yield _fish_line(["none", *takers], _fish_flag(flag.name) + value, about(flag))
+
+
+def _fish_names(words: str, asked: str, test: str = "behind") -> str:
+    return _fish_line([words], f"-a '(__daprdockrcmd_names {asked})'", test=test)
 
 
 def _fish_flag(name: str) -> str:

@@ -10,6 +10,7 @@ from functools import cache
 from attrs import frozen
 
 from daprdockr.cli.command import ACTIONS, WORDS, load, spoken
+from daprdockr.cli.commands.names import OWNERS
 from daprdockr.cli.flags import ALL, EVERYWHERE, REACH, Flag
 
 PATIENCE = 3.0
@@ -24,7 +25,8 @@ class Form:
     :ivar flags: the flags that may stand beside it.
     :ivar words: the words that may stand behind it.
     :ivar kinds: the kinds of things whose names may stand there.
-    :ivar behind: by one of ``words``, the kind of things whose names may stand behind it.
+    :ivar behind: by the words that were typed, the kind of things whose names may stand behind them.
+    :ivar of_name: the same where one more word was typed, a name: the kind of things whose names may stand behind it.
     """
 
     typed: str
@@ -33,6 +35,7 @@ class Form:
     words: tuple[str, ...]
     kinds: tuple[str, ...] = ()
     behind: Mapping[str, str] = {}
+    of_name: Mapping[str, str] = {}
 
 
 @cache
@@ -46,7 +49,12 @@ def _form(name: str) -> Form:
     typed = name if name in WORDS else f"-{name}"
     lines = [line for form, line in command.usage if typed in spoken(form)]
     taken = tuple(flag for flag in ALL if flag.name in command.flags and flag.name != name)
-    return Form(typed, lines[0], (*taken, *EVERYWHERE, *REACH), command.choices, _kinds(command.word), command.kinds)
+    behind = {f"{typed} {word}": kinds[0] for word, kinds in command.kinds.items()}
+    of_name = {f"{typed} {word}": kinds[1] for word, kinds in command.kinds.items() if len(kinds) > 1}
+    if "REVISION" in command.word:
+        of_name[typed] = "revisions"
+    flags = (*taken, *EVERYWHERE, *REACH)
+    return Form(typed, lines[0], flags, command.choices, _kinds(command.word), behind, of_name)
 
 
 def _kinds(word: str) -> tuple[str, ...]:
@@ -94,4 +102,15 @@ def patterns() -> dict[str, str]:
 
 def names_behind() -> Iterator[tuple[str, str]]:
     """Yield a command with its first word, and the kind of the names that may stand behind them."""
-    return ((f"{form.typed} {word}", kind) for form in forms() for word, kind in form.behind.items())
+    return (place for form in forms() for place in form.behind.items())
+
+
+def names_behind_name(name: str) -> Iterator[tuple[str, str]]:
+    """
+    Yield the words before a name, and what ``names`` is asked for behind it.
+
+    :param name: what a script writes in the place of the name.
+    """
+    for form in forms():
+        for words, kind in form.of_name.items():
+            yield words, f"{kind}:{name}" if kind in OWNERS else kind

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 
 from daprdockr.cli.completion_forms import (
     choices_of,
@@ -11,6 +12,7 @@ from daprdockr.cli.completion_forms import (
     flag_names,
     forms,
     names_behind,
+    names_behind_name,
     patterns,
     plain_flags,
     typed_actions,
@@ -25,7 +27,7 @@ _daprdockrcmd_names() {
     (( ! $# )) || timeout @SECONDS@ daprdockrcmd names "$@" 2>/dev/null </dev/null
 }
 _daprdockrcmd() {
-    local command flag given more word name dash i
+    local command flag last typed before word name dash i
     local -a flags arguments described kinds
     local -A about=(
 @ABOUT@
@@ -37,14 +39,13 @@ _daprdockrcmd() {
         elif [[ $word == -* ]]; then
             name=${${${word%%=*}#-}#-}
             case $name in
-                (@ACTIONS@) command=-$name ;;
+                (@ACTIONS@) command=-$name typed=-$name before= ;;
                 (@VALUED@) [[ $word == *=* ]] || flag=$name ;;
             esac
         elif [[ -n $command ]]; then
-            more=$given
-            given=${given:-$word}
+            before=$typed typed="$typed $word" last=$word
         else
-            command=$word
+            command=$word typed=$word
         fi
     done
     if [[ -z $flag && $PREFIX == -*=* ]]; then
@@ -70,12 +71,15 @@ _daprdockrcmd() {
         [[ $PREFIX == --* ]] && dash=-- || dash=-
         for name in $flags; do described+=("$dash$name:$about[$name]"); done
         _describe -o flag described
-    elif [[ -z $given ]]; then
+    elif [[ -z $before ]]; then
         arguments+=(${(f)"$(_daprdockrcmd_names $kinds)"})
         _describe argument arguments
-    elif [[ -z $more ]]; then
-        case "$command $given" in
+    else
+        case $typed in
 @BEHIND@
+        esac
+        case $before in
+@OF_NAME@
         esac
     fi
 }
@@ -103,9 +107,13 @@ def zsh_script() -> str:
         choices="\n".join(choices),
         forms="\n".join(arms),
         all=" ".join(lines),
-        behind="\n".join(
-            f"            ('{place}') compadd -- ${{(f)\"$(_daprdockrcmd_names {kind})\"}} ;;"
-            for place, kind in names_behind()
-        ),
+        behind=_zsh_places(names_behind()),
+        of_name=_zsh_places(names_behind_name("$last")),
         commands="\n".join(f"                {shlex.quote(f'{form.typed}:{form.about}')}" for form in typed_commands()),
+    )
+
+
+def _zsh_places(places: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(
+        f"            ('{words}') compadd -- ${{(f)\"$(_daprdockrcmd_names {asked})\"}} ;;" for words, asked in places
     )

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.names import InstanceName
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.run import RunState
 
 
 def known_names(cluster: Cluster) -> dict[str, list[str]]:
@@ -27,3 +28,16 @@ def known_names(cluster: Cluster) -> dict[str, list[str]]:
         "files": sorted({*cluster.values.files, *(use.name for one in definitions for use in one.files)}),
         "certificates": sorted(cluster.certificates),
     }
+
+
+def known_volumes(cluster: Cluster, instance: InstanceName) -> list[str]:
+    """Return the volumes of one instance: those of its definition, and those that a node has of it."""
+    wanted, stored = cluster.services.get(instance.service), cluster.volumes(instance.service).get(instance.number)
+    kept = () if wanted is None else wanted.definition.container.kept_volumes
+    return sorted({*kept, *(() if stored is None else stored.record.volumes)})
+
+
+def known_runs(cluster: Cluster, job: ServiceName) -> list[str]:
+    """Return the numbers of the runs of a job that are remembered, oldest first."""
+    runs = sorted(cluster.runs(job).items())
+    return [str(number) for number, run in runs if run.record.state is not RunState.SET]

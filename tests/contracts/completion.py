@@ -22,6 +22,9 @@ for kind; do
         instances) echo 1.db.myapp ;;
         secrets) echo db-password ;;
         jobs) echo nightly.myapp ;;
+        volumes:1.db.myapp) echo db-data ;;
+        runs:nightly.myapp) echo 17 ;;
+        revisions:web.myapp) echo 23 ;;
         nodes) sleep 5; echo host1 ;;
     esac
 done
@@ -84,6 +87,14 @@ class CompletionContract(SynchronousTestCase):
         self.assertEqual(self.completed("job -v run n"), "job -v run nightly.myapp")
         self.assertEqual(self.completed("secret rm x d"), "secret rm x d")
         self.assertEqual(self.completed("job ls n"), "job ls n")
+
+    def test_names_behind_a_name(self) -> None:
+        """Behind the name of an instance, a job or a service stand names of what belongs to it, once."""
+        self.assertEqual(self.completed("volume backup 1.db.myapp d"), "volume backup 1.db.myapp db-data")
+        self.assertEqual(self.completed("job -v logs nightly.myapp 1"), "job -v logs nightly.myapp 17")
+        self.assertEqual(self.completed("rollback web.myapp 2"), "rollback web.myapp 23")
+        self.assertEqual(self.completed("rollback web.myapp 23 2"), "rollback web.myapp 23 2")
+        self.assertEqual(self.completed("job run nightly.myapp 1"), "job run nightly.myapp 1")
 
     def test_command_behind_flags(self) -> None:
         """Words before the command do not hide it, not even a URL with colons in it."""

@@ -90,7 +90,7 @@ COMMAND = Command(
     flags=("o",),
     word="ACTION ...",
     choices=tuple(_WORDS),
-    kinds={"rm": "certificates"},
+    kinds={"rm": ("certificates",)},
     check=_check,
     reference=(
         "certificates by name: where each comes from (``file``, ``stored`` or ``acme``), how many days it is valid, for"

@@ -82,7 +82,7 @@ COMMAND = Command(
     flags=("yes", "o"),
     word="ACTION ...",
     choices=tuple(_WORDS),
-    kinds=dict.fromkeys(("set", "get", "rm"), "files"),
+    kinds=dict.fromkeys(("set", "get", "rm"), ("files",)),
     check=_check,
     reference=(
         "store the content of FILE, or of stdin, byte by byte as it is: at most 64 KiB, readable by everybody with"

@@ -110,7 +110,7 @@ COMMAND = Command(
     flags=("o",),
     word="ACTION ...",
     choices=tuple(_WORDS),
-    kinds=dict.fromkeys(("run", "history", "logs"), "jobs"),
+    kinds={**dict.fromkeys(("run", "history"), ("jobs",)), "logs": ("jobs", "runs")},
     check=_check,
     reference=(
         "the jobs: when each is due, the number, state and node of its last run, and why that did not end well",

@@ -112,7 +112,7 @@ COMMAND = Command(
     flags=("yes", "o"),
     word="ACTION ...",
     choices=tuple(_WORDS),
-    kinds=dict.fromkeys(("set", "rm"), "secrets"),
+    kinds=dict.fromkeys(("set", "rm"), ("secrets",)),
     check=_check,
     reference=(
         "make the cluster key in a new file that only its owner can read, and put the public half into etcd. If FILE is"

@@ -116,7 +116,7 @@ COMMAND = Command(
     flags=("yes", "o"),
     word="ACTION ...",
     choices=tuple(_WORDS),
-    kinds=dict.fromkeys(("backup", "restore", "move"), "instances"),
+    kinds={**dict.fromkeys(("backup", "restore"), ("instances", "volumes")), "move": ("instances", "nodes")},
     check=_check,
     reference=(
         "the named volumes of all instances: the node that has each, and how the instance is, or whether it waits for"

@@ -7,7 +7,7 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.cli.command import ACTIONS, WORDS
-from daprdockr.cli.commands.names import KINDS
+from daprdockr.cli.commands.names import KINDS, OWNERS
 from daprdockr.cli.completion import SHELLS, script
 from daprdockr.cli.completion_forms import forms
 from daprdockr.cli.flags import ALL, OF_COMMANDS, REACH
@@ -95,9 +95,16 @@ class FormTests(SynchronousTestCase):
     def test_behind(self) -> None:
         """Behind an action, as in ``secret rm``, the names of a known kind are asked for."""
         behind = {form.typed: dict(form.behind) for form in forms() if form.behind}
-        self.assertEqual(behind["secret"], {"set": "secrets", "rm": "secrets"})
+        self.assertEqual(behind["secret"], {"secret set": "secrets", "secret rm": "secrets"})
         self.assertEqual(set(behind), {"secret", "file", "job", "certificates", "volume"})
         self.assertEqual({kind for one in behind.values() for kind in one.values()} - set(KINDS), set())
+
+    def test_behind_a_name(self) -> None:
+        """Behind a name, as in ``volume backup 1.db.myapp``, the names of what belongs to it are asked for."""
+        found = {words: kind for form in forms() for words, kind in form.of_name.items()}
+        expected = {"volume backup": "volumes", "volume restore": "volumes", "volume move": "nodes"}
+        self.assertEqual(found, {**expected, "job logs": "runs", "rollback": "revisions"})
+        self.assertEqual(set(found.values()) - {*KINDS, *OWNERS}, set())
 
     def test_no_placeholder(self) -> None:
         """A flag of several commands names them, and not the place where their names are put."""

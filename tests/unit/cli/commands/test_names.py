@@ -8,7 +8,9 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.files import FileRecord
 from daprdockr.model.stored.node import NodeRecord
-from tests.build.jobs import job
+from daprdockr.model.stored.run import RunState
+from daprdockr.model.stored.volume import VolumeRecord
+from tests.build.jobs import REPORT, job, record
 from tests.build.values import KEYS, named
 from tests.fakes.command_line import LentStore, command_line
 
@@ -40,6 +42,20 @@ class NamesTests(SynchronousTestCase):
             {"jobs": ["report.myapp"], "secrets": ["token"], "files": ["app.ini", "conf"], "certificates": []},
         )
 
+    def test_owned(self) -> None:
+        """An instance has volumes, a job runs and a service revisions, whose names are asked for with a colon."""
+        db = named("db", Container={"Volumes": ["data:/data", "/srv:/srv"]})
+        self.store.put(KEYS.service(db.name), db.encode())
+        self.store.put(KEYS.volumes(InstanceName(db.name, 1)), VolumeRecord("n1", ("data", "old")).encode())
+        for number, state in ((8, RunState.SET), (9, RunState.DONE), (10, RunState.RUNNING)):
+            self.store.put(KEYS.run(REPORT, number), record(state, node="n1").encode())
+        self.assertEqual(command_line(self.store, "names", "volumes:1.db.myapp").stdout, "data\nold\n")
+        self.assertEqual(command_line(self.store, "names", "runs:report.myapp").stdout, "9\n10\n")
+        self.assertEqual(command_line(self.store, "scale", "web.myapp=3").status, 0)
+        found = command_line(self.store, "names", "revisions:web.myapp", "nodes", "-o", "json").json
+        self.assertEqual(found, {"revisions:web.myapp": ["1", "2"], "nodes": ["n1", "n2"]})
+        self.assertEqual(command_line(self.store, "names", "volumes:7.x.y", "runs:x.y").stdout, "")
+
     def test_json(self) -> None:
         """In JSON there is a list for each kind."""
         found = command_line(self.store, "names", "nodes", "services", "-o", "json").json
@@ -48,7 +64,9 @@ class NamesTests(SynchronousTestCase):
 
     def test_bad_input(self) -> None:
         """No kind, or an unknown one, is one line that says which there are."""
-        for words in ((), ("pods",), ("nodes", "pods")):
+        for words in ((), ("pods",), ("nodes", "pods"), ("pods:web.myapp",), ("volumes",)):
             done = command_line(self.store, "names", *words)
             self.assertEqual((done.status, done.stdout), (2, ""))
             self.assertIn("services, instances, nodes", done.stderr)
+        for word in ("runs:", "volumes:web.myapp", "revisions:nobody"):
+            self.assertEqual(command_line(self.store, "names", word).status, 2)
