@@ -17,7 +17,7 @@ from daprdockr.compose.fields import fields
 from daprdockr.compose.loading import Project
 from daprdockr.compose.merging import as_table, named
 from daprdockr.compose.mounting import mounting
-from daprdockr.compose.publishing import publishing
+from daprdockr.compose.publishing import PortOwner, publishing
 from daprdockr.compose.reaching import reaching
 from daprdockr.compose.service import ComposeService, label
 from daprdockr.compose.storing import storing
@@ -56,6 +56,7 @@ def definitions(project: Project, files: ReadFile) -> Imported:
         raise BadInput(f"{project.name}: there is no service: name one below services, or give its profile by -profile")
     group = check_label(label(project.name), "group")
     services = [_service(name, project, files, findings, group) for name in project.services]
+    _publish(services)
     _check_names(services)
     reaching(services)
     _networks(project, services, findings)
@@ -71,11 +72,17 @@ def _service(name: str, project: Project, files: ReadFile, findings: list[Findin
     for step in _STEPS:
         step(service)
     _image(service)
-    publishing(service, _http_ports(service))
     mode = service.read("network_mode", units.text)
     if mode not in (None, "bridge", "default"):
         service.find("network_mode", "ports are published, so containers run on a bridge: publish or expose ports")
     return service
+
+
+def _publish(services: Sequence[ComposeService]) -> None:
+    owners: dict[tuple[str, int], PortOwner] = {}
+    for service in services:
+        replaced = {"tcp", "udp"} & {key.lower() for key in _own(service)}
+        publishing(service, _http_ports(service), {} if replaced else owners)
 
 
 def _image(service: ComposeService) -> None:

@@ -47,9 +47,25 @@ class PublishedPort:
     host: bool = False
 
 
-def publishing(service: ComposeService, http: frozenset[int]) -> None:
+@frozen
+class PortOwner:
+    """
+    The service that has a port of the nodes, in one file.
+
+    :ivar host: whether it has the port on the nodes of its instances alone.
+    """
+
+    name: str
+    host: bool
+
+    def __str__(self) -> str:
+        return f"of {'a' if self.host else 'every'} node leads to {self.name}"
+
+
+def publishing(service: ComposeService, http: frozenset[int], owners: dict[tuple[str, int], PortOwner]) -> None:
     """
     :param http: the ports of the container that have a host name.
+    :param owners: by protocol and number, the services that have ports of the nodes so far.
     """
     for number, one in enumerate(service.read("ports", lambda value: list(units.tables(value))) or []):
         key = f"ports[{number}]"
@@ -59,7 +75,7 @@ def publishing(service: ComposeService, http: frozenset[int]) -> None:
                 expose(service, port.target, port.protocol)
             continue
         for port in service.taken(key, long, _all):
-            _publish(service, key, port, http)
+            _publish(service, key, port, http, owners)
 
 
 def add_route(service: ComposeService, protocol: str, port: int, target: int) -> None:
@@ -75,7 +91,13 @@ def expose(service: ComposeService, port: int, protocol: str) -> None:
     exposed += [text] if text not in exposed else []
 
 
-def _publish(service: ComposeService, key: str, port: PublishedPort, http: frozenset[int]) -> None:
+def _publish(
+    service: ComposeService,
+    key: str,
+    port: PublishedPort,
+    http: frozenset[int],
+    owners: dict[tuple[str, int], PortOwner],
+) -> None:
     if not port.published:
         expose(service, port.target, port.protocol)
     elif port.published in HTTP_PORTS and port.target in http:
@@ -88,10 +110,21 @@ def _publish(service: ComposeService, key: str, port: PublishedPort, http: froze
     elif port.protocol not in ("tcp", "udp"):
         expose(service, port.target, port.protocol)
         service.find(key, f"there are no routes of {port.protocol}: publish a port of TCP or UDP")
+    elif (other := _other_owner(service, port, owners)) is not None:
+        expose(service, port.target, port.protocol)
+        service.find(key, f"port {port.published} {other}: publish another one")
     elif port.host:
         _bind(service, key, port)
     else:
         add_route(service, port.protocol, port.published, port.target)
+
+
+def _other_owner(
+    service: ComposeService, port: PublishedPort, owners: dict[tuple[str, int], PortOwner]
+) -> PortOwner | None:
+    """Return the other service that has a port. Two may have it each on nodes of its own."""
+    owner = owners.setdefault((port.protocol, port.published), PortOwner(service.name, port.host))
+    return owner if owner.name != service.name and not (owner.host and port.host) else None
 
 
 def _bind(service: ComposeService, key: str, port: PublishedPort) -> None:

@@ -167,6 +167,28 @@ class ReachTests(ServiceCase):
         )
         self.assertEqual(["90/tcp"], found.definitions[1].container.fields["ExposedPorts"])
 
+    def test_published_twice(self) -> None:
+        """Of two services that publish one port of every node, the first one has it, and the other one is named."""
+        own: Any = {"image": "d", "ports": ["8080:80"], "x-daprdockr": {"tcp": []}}
+        host = {"target": 80, "published": 8080, "mode": "host"}
+        found = self.services(
+            a={"image": "a", "ports": ["8080:80"]},
+            b={"image": "b", "ports": ["53535:1/udp", "8080:81"]},
+            c={"image": "c", "ports": [host]},
+            d=own,
+        )
+        remedy = "port 8080 of every node leads to a: publish another one"
+        lines = [f"{one.path}: {one.text}" for one in found.weighty]
+        self.assertEqual([f"services.b.ports[1]: {remedy}", f"services.c.ports[0]: {remedy}"], lines)
+        _, b, c, _ = (one.write() for one in found.definitions)
+        self.assertEqual((["81/tcp"], False), (b["Container"]["ExposedPorts"], "Tcp" in b))
+        self.assertEqual((["80/tcp"], False), (c["Container"]["ExposedPorts"], "PortBindings" in c["Container"]))
+        found = self.services(a={"image": "a", "ports": [host]}, b={"image": "b", "ports": [host, "8080:1/udp"]})
+        self.assertEqual([], found.findings)
+        found = self.services(a={"image": "a", "ports": [host]}, b={"image": "b", "ports": ["8080:1"]})
+        expected = "services.b.ports[0]: port 8080 of a node leads to a: publish another one"
+        self.assertEqual([expected], [f"{one.path}: {one.text}" for one in found.weighty])
+
     def test_used(self) -> None:
         """A port that another service uses becomes a route, unless it leads there already."""
         found = self.services(
