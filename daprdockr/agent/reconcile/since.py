@@ -130,7 +130,8 @@ class Since:
         cluster = self._cluster
         if self._leavers[0] != cluster.generation:
             names = cluster.layout.placed.get(here.node, {}).keys()
-            claims, successors = ({name: of(name) for name in names} for of in (cluster.claims, cluster.successors))
+            claims = {name: cluster.claims(name) for name in names}
+            successors = {name: cluster.successors(name) for name in cluster.moving}
             found: dict[ServiceName, list[int]] = {}
             draining, candidates = cluster.draining, self._candidates()
             for one in leaving(here.node, draining, self._rebalance, cluster.services, claims, successors, candidates):

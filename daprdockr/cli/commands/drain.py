@@ -20,7 +20,8 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.planning.candidates import candidates
-from daprdockr.planning.placing.leaving import before_moves, why_not
+from daprdockr.planning.placing.leaving import why_not
+from daprdockr.planning.placing.moves import before_move, moves
 
 
 class CalledOff(DaprdockrError):
@@ -47,11 +48,13 @@ def drain(request: Request, store: Store, console: Console) -> None:
 def leave_or_stay(cluster: Cluster, node: str) -> dict[InstanceName, str]:
     """Return the wanted instances of a node that is drained, each with the reason why it cannot leave, or ""."""
     fit = candidates(cluster)
+    under_way = moves(cluster.services, {name: cluster.successors(name) for name in cluster.moving})
     found = {}
     for name in sorted(cluster.services.keys() & set(cluster.claimed_services)):
         definition, claims = cluster.services[name].definition, cluster.claims(name)
         own = sorted(n for n, c in claims.items() if c.node == node and n <= definition.instances)
-        there = before_moves(definition, own, cluster.successors(name), fit)
+        mine = [move for move in under_way if move.instance.service == name and move.instance.number in own]
+        there = before_move(fit, mine, under_way)
         reason = why_not(definition, Counter(claim.node for claim in claims.values()), node, there)
         found.update({InstanceName(name, number): reason for number in own})
     return found

@@ -139,6 +139,11 @@ class Cluster:
         """Return the successions of a service by instance number, in the form of claims by the next owner."""
         return self._contents.successors.get(service, {})
 
+    @property
+    def moving(self) -> AbstractSet[ServiceName]:
+        """The services that have successions."""
+        return self._contents.successors.keys()
+
     def dependents(self, service: ServiceName) -> AbstractSet[ServiceName]:
         """Return the services whose definitions name it in ``After``."""
         return self._contents.dependents.get(service, frozenset())

@@ -25,6 +25,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Candidate, able, failing, meets, no_port, room
+from daprdockr.planning.placing.moves import Move, counted, moves
 
 REBALANCE_AFTER = 5.0
 """Seconds that an imbalance must last: while a service is being placed, claim by claim, there is one for a moment."""
@@ -91,12 +92,14 @@ def leaving(
 
     :param draining: the nodes that hand over all of theirs.
     :param claims: those of the services it has a part in.
+    :param successors: those of all services.
     """
+    under_way = moves(services, successors)
     misplaced = services if node in draining else _misplaced(node, services, claims, candidates)
     if misplaced:
         others = [candidate for candidate in candidates if candidate.name != node]
         may = _may_leave(node, draining, misplaced, claims, others)
-        return frozenset(_movable(node, True, may, claims, successors, others))
+        return frozenset(_movable(node, True, may, claims, under_way, others))
     if not (rebalance and _has_most(node, candidates)):  # checked first: it is the answer of all nodes but one
         return frozenset()
     loads = _without_own_moves(node, claims, successors, candidates)
@@ -105,7 +108,7 @@ def leaving(
         held = sum(claim.node == node for claim in claims[instance.service].values())
         return instance.number not in successors.get(instance.service, {}), -held, instance
 
-    return frozenset(sorted(_movable(node, False, services, claims, successors, loads), key=order)[:1])
+    return frozenset(sorted(_movable(node, False, services, claims, under_way, loads), key=order)[:1])
 
 
 def forbidden(definition: Definition, node: str, candidates: Iterable[Candidate]) -> bool:
@@ -151,21 +154,26 @@ def _movable(
     must: bool,
     services: Mapping[ServiceName, Service],
     claims: Claims,
-    successors: Claims,
+    under_way: Sequence[Move],
     candidates: Sequence[Candidate],
 ) -> Iterator[InstanceName]:
     """
-    Yield one instance of each service that another node can take, preferably one that is on its way.
+    Yield one instance of each service that another node can take, preferably one that is on its way. For the room see
+    Note [First begun, first served] in ``moves``.
 
     :param must: whether they have to leave, and do not only even out the load; then this node is no candidate.
     """
     names = claims.keys() & services.keys()
-    moving = {name: successors.get(name, {}) for name in names}
     own = {name: _own(node, must, services[name].definition, claims[name]) for name in names}
-    left = candidates
-    for name in names:
-        left = before_moves(services[name].definition, own[name], moving[name], left)
-    for name in sorted(names, key=lambda name: (_begun(own[name], moving[name]), name)):
+    mine: dict[ServiceName, list[Move]] = {name: [] for name in names}
+    others: list[Move] = []
+    for move in under_way:
+        is_own = move.instance.number in own.get(move.instance.service, ())
+        (mine[move.instance.service] if is_own else others).append(move)
+    left = counted(candidates, under_way, -1)
+    for name in sorted(names, key=lambda name: (mine[name][0].begun if mine[name] else math.inf, name)):
+        before = [one for one in others if not mine[name] or one.precedence < mine[name][0].precedence]
+        left, others = counted(left, before), others[len(before) :]
         definition, of = services[name].definition, claims[name]
         if definition.at_most_one and not must:
             continue
@@ -173,54 +181,15 @@ def _movable(
         bad = () if must else failing(name, of.values(), candidates)
         there = takers(node, left, placed, failing=bad)
         if own[name] and not why_not(definition, placed, node, there):
-            yield InstanceName(name, min(own[name], key=lambda number: (number not in moving[name], number)))
-            left = _counted(definition, own[name], moving[name], left, 1)
+            begun = {move.instance.number for move in mine[name]}
+            yield InstanceName(name, min(own[name], key=lambda number: (number not in begun, number)))
+            left = counted(left, mine[name])
 
 
 def _own(node: str, must: bool, definition: Definition, claims: Mapping[int, Claim]) -> list[int]:
     """Return the wanted instances of a service that a node has; where none ``must`` leave, the healthy ones alone."""
     own = ((number, claim) for number, claim in claims.items() if claim.node == node)
     return [n for n, claim in own if n <= definition.instances and (must or claim.record.healthy)]
-
-
-def _begun(own: Iterable[int], successors: Mapping[int, Claim]) -> float:
-    """
-    Return at which revision the first of a service's moves began. Where there is room for some of those that began at
-    the same moment, these go on, and only the others end.
-    """
-    return min((successors[number].fence for number in own if number in successors), default=math.inf)
-
-
-def before_moves(
-    definition: Definition, own: Iterable[int], successors: Mapping[int, Claim], candidates: Sequence[Candidate]
-) -> Sequence[Candidate]:
-    """
-    Return the host ports and the room of nodes as if none of a node's ``own`` instances were on its way there.
-    Otherwise the only port that is free, or the last room, would be taken as soon as another node prepares for a move,
-    and the move be cancelled, and begin again.
-    """
-    return _counted(definition, own, successors, candidates, -1)
-
-
-def _counted(
-    definition: Definition,
-    own: Iterable[int],
-    successors: Mapping[int, Claim],
-    candidates: Sequence[Candidate],
-    sign: int,
-) -> Sequence[Candidate]:
-    """Return the candidates with the moves of these instances counted once more, or once less."""
-    moves = Counter(successors[number].node for number in own if number in successors)
-    if not moves:
-        return candidates
-    return [_with(one, definition, sign * moves[one.name]) if one.name in moves else one for one in candidates]
-
-
-def _with(candidate: Candidate, definition: Definition, more: int) -> Candidate:
-    container, ports = definition.container, Counter(candidate.ports)
-    ports.update({(port.protocol, port.host): more for port in container.host_ports})
-    memory, cpus = candidate.memory - more * container.memory, candidate.cpus - more * container.cpus
-    return evolve(candidate, ports=ports, memory=memory, cpus=cpus)
 
 
 def _may_leave(

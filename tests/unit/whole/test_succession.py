@@ -13,6 +13,7 @@ from daprdockr.model.stored.mirrored_keys import SuccessorKey
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import HTTP, KEYS, WEB, definition, named
 from tests.fakes.agents import STEP, MemoryAgent, MemoryCluster
+from tests.fakes.engine import MemoryEngine
 
 TTL, DRAIN = 6, 10
 ALL_CONTAINERS = [f"{number:064x}" for number in range(200)]
@@ -211,6 +212,23 @@ class DrainTests(HandOverCase):
         self.agents["b"].unhealthy.clear()
         self.pass_time(5 + DRAIN)
         self.assertEqual((self.shares(), self.running("a")), ({"b": 2}, []))
+
+    def test_last_room(self) -> None:
+        """Of moves that nodes begin together, as many as there is room for go on, and the others end once."""
+        memory = {"Image": "web:1", "Memory": 2 << 30}
+        self.run_services(definition(instances=2, Container=memory, Http=HTTP))
+        self.agents["c"] = self.cluster.add("c", MemoryEngine(node="c", memory=3 << 30), no_rebalance=True)
+        self.sicken("c")
+        self.drain("a")
+        self.drain("b")
+        self.pass_time(2)
+        begun, revision = self.successors(), self.cluster.store.revision
+        self.pass_time(20)
+        self.assertEqual((len(begun), self.successors()), (1, begun))
+        self.assertLess(self.cluster.store.revision - revision, 5)  # neither began again; health and a mark are written
+        self.agents["c"].unhealthy.clear()
+        self.pass_time(5)
+        self.assertEqual(self.shares()["c"], 1)
 
     def test_both_drained(self) -> None:
         """When every node is drained nothing moves, and nothing stops."""

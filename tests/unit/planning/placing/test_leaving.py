@@ -188,8 +188,18 @@ class DrainTests(SynchronousTestCase):
         found = {memory: self._leavers(placed, (Candidate("b", {}, 3, memory=memory),)) for memory in (0, -50, -150)}
         self.assertEqual(found, {0: ["api", "db", "web"], -50: ["db", "web"], -150: ["db"]})
 
-    def _leavers(self, placed: Placed, others: tuple[Candidate, ...]) -> list[str]:
-        found = leaving("a", "a", True, placed.services, placed.claims, placed.successors, others)
+    def test_room_for_one_of_two_nodes(self) -> None:
+        """Of moves that two nodes begin at one moment the first one goes on, whatever services they are of."""
+        for first, second, expected in ((51, 52, [["api"], []]), (52, 51, [[], ["db"]])):
+            placed = Placed(api="a", db="b")
+            for service, begun in (("api", first), ("db", second)):
+                placed.define(service, 1, Container={"Memory": 100})
+                placed.prepare(service, 1, "c", begun)
+            there = (Candidate("c", {}, 2, memory=-50),)
+            self.assertEqual([self._leavers(placed, there, node) for node in "ab"], expected)
+
+    def _leavers(self, placed: Placed, others: tuple[Candidate, ...], node: str = "a") -> list[str]:
+        found = leaving(node, node, True, placed.services, placed.claims, placed.successors, others)
         return sorted(instance.service.service for instance in found)
 
     def test_neither(self) -> None:
