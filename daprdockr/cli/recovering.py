@@ -6,7 +6,7 @@ The member of etcd that is left when the others are lost for good goes on alone,
 Note [Recovered by a restart]
     Only the agent starts etcd. So the command leaves a request beside the files of the host and ends etcd; the agent
     starts it again within seconds, and gives it the flag once: Note [Alone at one start] in ``etcd.cluster_files``. The
-    agent and all containers go on meanwhile, as in any outage of etcd.
+    agent and all containers go on meanwhile, as in any outage of etcd. A command that fails takes its request back.
 
 Note [What is lost may be missed]
     An agent that had seen a write of the lost members alone finds that it is missing, and freezes. It finds out when it
@@ -86,18 +86,32 @@ class Recovery:
         :raises DaprdockrError: it is not done, and can be run again.
         """
         self.files.write(self.files.recovery, b"")
+        try:
+            self._restart(agent, store)
+        except BaseException:
+            self._take_back()
+            raise
+        self.files.write_endpoints((self.url,))
+        self.say(f"etcd goes on with {self.part.node} alone")
+        self._say_doubts(agent, store)
+        self.say("the line for new hosts: daprdockrcmd invite. Those given up must not come back: wipe them")
+
+    def _restart(self, agent: OwnAgent, store: Store) -> None:
         self.end()
         self.say("etcd was ended; the agent starts it alone")
         if not agent.unit.runs:
             agent.unit.start()
         agent.awaited(store, self.part.node)
-        left = self.ask().members
-        if len(left) != 1:
+        if len(self.ask().members) != 1:
             raise EtcdRefused("etcd has all its members still: run the same again")
-        self.files.write_endpoints((self.url,))
-        self.say(f"etcd goes on with {self.part.node} alone")
-        self._say_doubts(agent, store)
-        self.say("the line for new hosts: daprdockrcmd invite. Those given up must not come back: wipe them")
+
+    def _take_back(self) -> None:
+        """Remove a request that no agent took: a start next week, when the others are back, must not give them up."""
+        try:
+            if self.files.take_recovery():
+                self.say("no member is given up: at its next start etcd goes on with all of them")
+        except BadInput as error:
+            self.say(f"{error}: remove it, or the next start of etcd gives the others up")
 
     def _say_doubts(self, agent: OwnAgent, store: Store) -> None:
         """See Note [What is lost may be missed]."""

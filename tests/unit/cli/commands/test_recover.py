@@ -36,6 +36,13 @@ class Answered(io.BytesIO):
         return True
 
 
+class FailingUnit(AgentUnit):
+    """Systemd cannot start the agent."""
+
+    def start(self) -> None:
+        raise BadInput("systemctl enable --now daprdockr.service failed: x")
+
+
 class RecoverTests(SynchronousTestCase):
     """``c`` is left of three."""
 
@@ -50,7 +57,8 @@ class RecoverTests(SynchronousTestCase):
         self.known: tuple[EtcdMember, ...] = ALL
         self.listening: set[str] = set()
         self.ended = 0
-        self.obeys = True
+        self.obeys: bool | None = True
+        self.unit = AgentUnit
         self.silent = False
         self.doubt: DoubtRecord | None = None
 
@@ -60,10 +68,10 @@ class RecoverTests(SynchronousTestCase):
         return OwnKnowledge(self.known, 42)
 
     def end(self) -> None:
-        """Etcd is started again by the agent, with what it is asked for."""
+        """Etcd is started again by the agent, if there is one, with what it is asked for."""
         self.ended += 1
         self.silent = False
-        if self.files.take_recovery() and self.obeys:
+        if self.obeys is not None and self.files.take_recovery() and self.obeys:
             self.known = ALL[2:]
             self.store.put(KEYS.node("c"), NodeRecord().encode(), self.store.lease)
             if self.doubt is not None:
@@ -80,7 +88,7 @@ class RecoverTests(SynchronousTestCase):
             say=console.say,
         )
         clock = Clock()
-        unit = AgentUnit(self.files.state, console.say)
+        unit = self.unit(self.files.state, console.say)
         agent = OwnAgent(
             Request("recover", yes=yes, timeout=5), unit, lambda access: self.store, clock.seconds, clock.advance
         )
@@ -137,6 +145,28 @@ class RecoverTests(SynchronousTestCase):
         self.assertIn("run the same again", str(self.assertRaises(EtcdRefused, self.recover)))
         self.obeys = True
         self.recover()
+
+    def test_not_started(self) -> None:
+        """Where the agent cannot be started, the request is taken back: a later start goes on with all members."""
+        self.obeys = None
+        self.unit = FailingUnit
+        self.assertIn("systemctl", str(self.assertRaises(BadInput, self.recover)))
+        self.assertFalse(self.files.recovery.exists())
+        self.assertIn("no member is given up", self.out.getvalue())
+
+    def test_not_awaited(self) -> None:
+        """A request that no agent took in time is taken back too; one that stays is named."""
+        self.obeys = None
+        self.assertRaises(TimedOut, self.recover)
+        self.assertFalse(self.files.recovery.exists())
+
+        def spoil() -> None:
+            self.files.recovery.unlink()
+            self.files.recovery.mkdir()
+
+        self.end = spoil  # type: ignore[method-assign]
+        self.assertRaises(TimedOut, self.recover)
+        self.assertIn("or the next start of etcd gives the others up", self.out.getvalue())
 
     def test_not_root(self) -> None:
         """Files that cannot be read are named."""
