@@ -74,6 +74,7 @@ class EtcdKeeping(Periodic):
         try:
             if await self._is_ours():
                 await self._turn_over()
+                self._refused.found("")
         except EtcdRefused as error:
             self._refused.found(str(error))
         except EtcdError as error:

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.membership.upkeep import INTERVAL, POLL, EtcdKeeping
 from daprdockr.agent.office import Office
 from daprdockr.model.stored.entries import Delete, Put
+from daprdockr.planning.etcd_upkeep import PAUSE
 from tests.build.values import KEYS
 from tests.fakes.etcd_upkeep import MIB, MemoryUpkeep, looked, status
 from tests.fakes.log_lines import LogLines
@@ -85,6 +86,13 @@ class UpkeepTests(SynchronousTestCase):
         self.etcd.forbidden = True
         self.turns(3 * INTERVAL)
         self.assertEqual((len(self.etcd.done), len(self.lines("may not keep etcd in order"))), (3, 1))
+
+    def test_forbidden_again(self) -> None:
+        """A right that is lost again after it was granted is said again."""
+        for forbidden in (True, False, True):
+            self.etcd.look_next, self.etcd.forbidden = WASTEFUL, forbidden
+            self.turns(PAUSE + INTERVAL)
+        self.assertEqual(len(self.lines("may not keep etcd in order")), 2)
 
     def test_away(self) -> None:
         """An etcd that does not answer is asked again a minute later."""
