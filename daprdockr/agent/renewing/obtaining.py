@@ -11,6 +11,7 @@ Note [One order]
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from attrs import evolve, frozen
@@ -21,8 +22,8 @@ from daprdockr.acme.keys import SigningKey, renewal_id
 from daprdockr.acme.orders import DNS, Ordering
 from daprdockr.agent.office import Term
 from daprdockr.agent.renewing.texts import Texts
-from daprdockr.agent.renewing.vault import Vault
-from daprdockr.model.errors import AcmeUnavailable, BadInput, OrderLost
+from daprdockr.agent.renewing.vault import TermEnded, Vault
+from daprdockr.model.errors import AcmeUnavailable, BadInput, EtcdError, OrderLost
 from daprdockr.model.stored.certificate import ACME, CertificateRecord, certificate_puts
 from daprdockr.model.stored.entries import Put, Unchanged
 from daprdockr.model.stored.renewal import OrderRecord, RenewalRecord
@@ -105,20 +106,24 @@ class Obtaining:
 
         :raises AcmeError, BadInput, NotFound: the attempt failed. :raises EtcdError, TermEnded: it may go on later.
         """
-        is_over = True
         try:
             order = await self._order(host_name)
             await self._fulfil(self.servers.usual, order.url)
-        except CancelledError:
-            is_over = False  # the agent stops, and the server may be looking at this moment
+        except CancelledError:  # the agent stops, and the server may be looking at this moment
             raise
-        finally:
-            if is_over and host_name.startswith("*."):  # an attempt for the bare name may run beside it, without text
-                await self.texts.hide(host_name.removeprefix("*."))
+        except Exception:
+            with suppress(EtcdError, TermEnded):  # why the attempt failed counts, not that its text stays a while
+                await self._hide(host_name)
+            raise
+        await self._hide(host_name)
         key = SigningKey(order.key.encode())
         request = key.request(host_name)
         chain = await self.servers.ask(self.servers.usual.finish, order.url, request, WITHIN)
         await self._store(host_name, chain, key)
+
+    async def _hide(self, host_name: str) -> None:
+        if host_name.startswith("*."):  # an attempt for the bare name may run beside it, without text
+            await self.texts.hide(host_name.removeprefix("*."))
 
     async def _order(self, host_name: str) -> OrderRecord:
         """Return the order to go on with, or a new one. See Note [One order]."""

@@ -58,6 +58,24 @@ class RenewerTests(RenewerCase):
         self.pass_time(61)
         self.assertEqual([order[2] for order in self.usual.orders.values()], ["valid"])
 
+    def test_text_not_removed(self) -> None:
+        """A reason of the server counts, also if etcd is away when the text is to be removed."""
+        self.define("*.a.test")
+        self.usual.failing, self.usual.fails_at = REFUSED, "answer"
+
+        def away() -> None:
+            self.store.unavailable = True
+
+        self.usual.meanwhile = away
+        Node(self, "a")
+        self.pass_time(0)
+        self.clock.pump([1.0] * 5)
+        self.assertEqual([line.partition(";")[0] for line in self.events], [f"*.a.test: no certificate: {REFUSED}"])
+        self.store.unavailable, self.usual.failing, self.usual.meanwhile = False, None, lambda: None
+        self.pass_time(61)
+        self.assertIsNotNone(self.certificate("*.a.test"))
+        self.assertEqual(dict(self.challenge().texts), {})
+
     def test_texts_of_a_dead_renewer(self) -> None:
         """The texts that a renewer left are removed by the next one; one of an order under way stays until it ends."""
         self.define("*.a.test")
