@@ -11,12 +11,27 @@ local seed = require "door.seed"
 local in_force = require "door.version"
 
 local LONGEST_NAME = 253
+local LEAST = 1000 -- names of a kind that a worker keeps before it looks for those that are gone
 
 local dict = ngx.shared.routes
 
--- How the entries of one kind are kept in the dictionary, and in this worker.
+-- How the entries of one kind are kept in the dictionary, and in this worker: of those that exist alone, so that no
+-- client fills its memory with names that nobody has.
 local function kept(prefix, made)
-    return { prefix = prefix, made = made, known = {} }
+    return { prefix = prefix, made = made, known = {}, count = 0, most = LEAST }
+end
+
+-- Forget the names that are gone. Nobody asks for most of them again, and a worker may live for months.
+local function forget_gone(entries)
+    local left = 0
+    for name in pairs(entries.known) do
+        if dict:get("v" .. entries.prefix .. name) then
+            left = left + 1
+        else
+            entries.known[name] = nil
+        end
+    end
+    entries.count, entries.most = left, math.max(LEAST, 2 * left)
 end
 
 local function unchanged(value)
@@ -33,11 +48,18 @@ local M = {}
 local function compared(entries, name, whole)
     local key = entries.prefix .. name
     local version = dict:get("v" .. key)
+    local known = entries.known[name]
     if not version then
+        entries.count = known and entries.count - 1 or entries.count
         entries.known[name] = nil
         return nil
     end
-    local known = entries.known[name]
+    if not known then
+        entries.count = entries.count + 1
+        if entries.count > entries.most then
+            forget_gone(entries)
+        end
+    end
     if not known or known.version ~= version then
         known = { version = version, value = entries.made(cjson.decode(dict:get(key) or "null")) }
         entries.known[name] = known
