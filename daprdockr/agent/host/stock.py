@@ -4,11 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from attrs import evolve
 
 from daprdockr.model.host import Image, Inventory
 from daprdockr.planning.pruning import as_listed
+
+T = TypeVar("T")
+
+
+MOST = 1024
+"""References of which something is kept; of more, those of which nothing came for longest are forgotten."""
 
 
 class Stock:
@@ -38,15 +45,16 @@ class Stock:
         digest to which that ``resolved`` the reference, and the digest that it had ``before``.
         """
         if restarted:
-            self.pulled_for[reference], self.resolved[reference] = restarted, resolved
-            self.before[reference] = before if before != resolved else ""
+            _keep(self.pulled_for, reference, restarted)
+            _keep(self.resolved, reference, resolved)
+            _keep(self.before, reference, before if before != resolved else "")
         self.holds(reference)
-        self.images[reference] = image
+        _keep(self.images, reference, image)
         self._on_image(reference)
 
     def handed(self, reference: str, image: Image, digest: str) -> None:
         """Take note of the digest of an image that another node handed: an Engine keeps none of an archive."""
-        self._handed[reference] = image.id, digest
+        _keep(self._handed, reference, (image.id, digest))
 
     def digest(self, reference: str, image: Image | None) -> str:
         """Return the digest under which a registry knows an image that is here; "" if none does, as far as known."""
@@ -76,3 +84,10 @@ class Stock:
         """
         there = tuple(one for one in self.inventory.networks if network not in (one.name, one.id))
         self.inventory = evolve(self.inventory, networks=there)
+
+
+def _keep(table: dict[str, T], reference: str, value: T) -> None:
+    table.pop(reference, None)
+    table[reference] = value
+    if len(table) > MOST:
+        del table[next(iter(table))]

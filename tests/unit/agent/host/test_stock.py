@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.host.stock import Stock
+from daprdockr.agent.host.stock import MOST, Stock
 from daprdockr.model.host import Image, Inventory
 
 
@@ -19,3 +19,17 @@ class LacksTests(SynchronousTestCase):
         stock.pulled("web:2", Image("sha256:2"))
         self.assertFalse(stock.lacks("web:2"))
         self.assertTrue(stock.lacks("not A name"))
+
+
+class BoundTests(SynchronousTestCase):
+    def test_many(self) -> None:
+        """Of references that come and go, as with a tag for each build, the latest are known."""
+        stock = Stock(lambda reference: None)
+        for number in range(MOST + 10):
+            stock.handed(f"web:{number}", Image("sha256:1"), "d")
+            stock.pulled(f"web:{number}", Image("sha256:1"), "restart", "new", "old")
+            stock.pulled("db", Image("sha256:2"), "restart", "new", "old")
+        tables = (stock.images, stock.pulled_for, stock.resolved, stock.before)
+        self.assertEqual([len(one) for one in tables], [MOST] * len(tables))
+        self.assertEqual([("web:9" in one, "web:12" in one, "db" in one) for one in tables], [(False, True, True)] * 4)
+        self.assertEqual([stock.digest(f"web:{number}", Image("sha256:1")) for number in (9, 10)], ["", "d"])
