@@ -17,10 +17,17 @@ Note [Open files]
     the garbage collector runs: with a hundred commands a minute there were some hundred more. So a client ends its
     streams when the call is over, in the thread that read them, because a stream can only be closed while nobody reads
     it.
+
+Note [A cut network]
+    An Engine at an address may be behind a network that is cut, or a firewall that forgets a connection on which
+    nothing comes. Pings and calls notice, because they have a timeout, but the stream of events would wait without end
+    at a connection whose other end is gone; and the agent would learn what happens from its slow lists alone, also when
+    the network is back. So the kernel probes such a connection, and ends it within half a minute.
 """
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,13 +38,22 @@ from weakref import WeakSet
 from docker import APIClient
 from docker.transport.unixconn import UnixHTTPAdapter
 from requests import PreparedRequest, Response
-from requests.adapters import BaseAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 
 from daprdockr.engine.documents import read_whole
 from daprdockr.engine.failures import FOREIGN, asking
 from daprdockr.model.errors import EngineUnavailable
 
 MOST_IDLE = 8
+
+SOCKET_OPTIONS = (
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),  # as usual
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
+"""Three probes after 15 seconds of silence, in 5 seconds each: Note [A cut network]."""
 
 
 class _OneConnection(UnixHTTPAdapter):
@@ -66,6 +82,8 @@ class EngineClient(APIClient):
             self.trust_env = (
                 False  # No proxy and no ~/.netrc is meant for a socket; looking for them each time is slow.
             )
+        elif isinstance(adapter, HTTPAdapter):
+            adapter.poolmanager.connection_pool_kw["socket_options"] = SOCKET_OPTIONS
         super().mount(prefix, adapter)
 
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:

@@ -224,6 +224,7 @@ class EngineStreams:
     def __init__(self, reactor: Any, url: str) -> None:
         self._reactor = reactor
         scheme, _, place = url.partition("://")
+        self._is_elsewhere = scheme != "unix"
         if scheme == "unix":
             self._endpoint: Any = UNIXClientEndpoint(reactor, place, timeout=CONNECT_TIMEOUT)
         else:
@@ -255,6 +256,8 @@ class EngineStreams:
         except (ConnectError, OSError) as error:
             text = f"the Docker Engine did not answer when asked to {doing}: {one_line(str(error))}"
             raise EngineUnavailable(text) from None
+        if self._is_elsewhere:
+            answer.transport.setTcpKeepAlive(1)  # Note [A cut network] in ``engine.clients``
 
     async def _begun(self, doing: str, request: bytes) -> EngineAnswer:
         answer = EngineAnswer(request, doing)

@@ -33,7 +33,9 @@ class AdapterCase(SynchronousTestCase):
         return self.now
 
     def serve(self) -> ScriptedEngine:
-        server = ScriptedEngine(f"{self.directory}/s")
+        return self.served(ScriptedEngine(f"{self.directory}/s"))
+
+    def served(self, server: ScriptedEngine) -> ScriptedEngine:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         self.addCleanup(thread.join)

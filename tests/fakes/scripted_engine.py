@@ -33,8 +33,8 @@ class ScriptedEngine(ThreadingMixIn, UnixStreamServer):
 
     daemon_threads = True
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path, _Exchange)
+    def __init__(self, place: str | tuple[str, int]) -> None:
+        super().__init__(place, _Exchange)  # type: ignore[arg-type]  # typeshed has an unnamed socket as a path alone
         self.answers: dict[str, tuple[int, object]] = {"/version": (200, {"ApiVersion": "1.41"})}
         self.asked: list[Asked] = []
         self.silent: set[str] = set()
@@ -56,6 +56,21 @@ class ScriptedEngine(ThreadingMixIn, UnixStreamServer):
 
     def paths(self) -> list[str]:
         return [asked.path for asked in self.asked]
+
+
+class TcpScriptedEngine(ScriptedEngine):
+    """The same at an address of this machine."""
+
+    address_family = socket.AF_INET
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0))
+
+    @property
+    def url(self) -> str:
+        """As in DOCKER_HOST."""
+        host, port = self.socket.getsockname()
+        return f"tcp://{host}:{port}"
 
 
 class _Exchange(BaseHTTPRequestHandler):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from contextlib import ExitStack
 from pathlib import Path
 
-from daprdockr.engine.clients import MOST_IDLE
+from daprdockr.agent.host.host import LIST_INTERVAL
+from daprdockr.engine.clients import MOST_IDLE, EngineClient
 from daprdockr.model.errors import EngineUnavailable
 from tests.build.adapter import AdapterCase
+from tests.fakes.scripted_engine import TcpScriptedEngine
 
 
 class LossTests(AdapterCase):
@@ -66,6 +69,20 @@ class LossTests(AdapterCase):
             self.engine.containers()
         with self.assertRaises(EngineUnavailable):
             list(self.engine.events())
+
+    def test_cut_network(self) -> None:
+        """A connection to an Engine elsewhere is probed while nothing comes, so that a cut network is noticed."""
+        engine = TcpScriptedEngine()
+        self.served(engine)
+        client = EngineClient(engine.url, 20)
+        self.addCleanup(client.close)
+        pools = client.get_adapter("http://").poolmanager.pools  # type: ignore[attr-defined]
+        (key,) = pools.keys()
+        connection = pools[key].pool.get().sock
+        self.assertEqual(connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1)
+        options = socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT
+        idle, interval, count = (connection.getsockopt(socket.IPPROTO_TCP, option) for option in options)
+        self.assertLessEqual(idle + interval * count, LIST_INTERVAL)
 
     def test_netrc(self) -> None:
         """Credentials in ~/.netrc, which are for other hosts, are not sent to an Engine at a socket."""

@@ -71,6 +71,15 @@ class StreamsTests(SynchronousTestCase):
         self.close()
         self.assertEqual(self.successResultOf(asked), {"B": 2})
 
+    def test_cut_network(self) -> None:
+        """A connection to an Engine elsewhere is probed while nothing comes; at a socket of this machine none is."""
+        self.answered(self.streams.read("dance", "/x"))
+        self.assertFalse(self.wire.kept_alive)
+        Deferred.fromCoroutine(EngineStreams(self.reactor, "tcp://192.0.2.1:2375").read("dance", "/x"))
+        _, _, factory, *_ = self.reactor.tcpClients.pop()
+        factory.buildProtocol(None).makeConnection(self.wire)
+        self.assertTrue(self.wire.kept_alive)
+
     def test_refused(self) -> None:
         """A refusal has the Engine's own text; a container that is gone is said to be that."""
         for status, text, kind in (
