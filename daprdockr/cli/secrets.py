@@ -19,8 +19,9 @@ from daprdockr.cli.request import Request
 from daprdockr.cli.stored import Transaction, change, unchanged
 from daprdockr.cli.users import delete_value, users
 from daprdockr.model.errors import BadInput, DaprdockrError
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Absent, Entry, Put
+from daprdockr.model.stored.entries import Entry, Put
 from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to, public_key
 from daprdockr.sealing.boxes import PrivateKey, seal
 from daprdockr.sealing.key_file import create_keys, read_keys
@@ -35,6 +36,18 @@ class OtherClusterKey(DaprdockrError):
 
 
 @frozen
+class MadeKey:
+    """
+    :ivar made: whether the file is new.
+    :ivar former: the id of the key that was lost, and that this one replaces; "" for none.
+    """
+
+    public: PublicKey
+    made: bool
+    former: str = ""
+
+
+@frozen
 class Secrets:
     """:ivar clock: wall-clock seconds."""
 
@@ -42,32 +55,45 @@ class Secrets:
     store: Store
     clock: Callable[[], float]
 
-    def make_key(self, path: Path) -> tuple[PublicKey, bool]:
+    def make_key(self, path: Path) -> MadeKey:
         """
-        Make the file with the cluster's key, and put the public one into etcd; return that, and whether the file is
-        new. A file that is there already is used if the cluster has no key, or just this one: so a command that failed
-        half way can be repeated.
+        Make the file with the cluster's key, and put the public one into etcd. A file that is there already is used if
+        the cluster has no key, or just this one: so a command that failed half way can be repeated.
 
-        :raises OtherClusterKey: the cluster has another key.
+        :raises OtherClusterKey: the cluster has another key, which is not lost, or nobody said that it is.
         """
-        present, made = self._stored_key(), False
+        entry, made = self.store.get(self.request.keys.public_key), False
+        before = None if entry is None else public_key(entry)
         if not os.path.lexists(path):
-            if present is not None:
-                raise OtherClusterKey(
-                    f"the cluster has key {present.id} already: copy its file from a node that has it"
-                )
+            if before is not None:
+                self._check_lost(before, f"the cluster has key {before.id} already")
             create_keys(path, (PrivateKey.generate(),))
             made = True
         keys = [key.public for key in read_keys(path)]
-        if present is None:
-            place = self.request.keys.public_key
-            self.store.commit([Absent(place)], [Put(place, keys[0].encode())])  # another may have been quicker
-            present = self._stored_key()
+        if before in keys:
+            return MadeKey(keys[0], made)
+        if before is not None:
+            self._check_lost(before, f"{path} is not the key of this cluster, which has {before.id}")
+        place = self.request.keys.public_key
+        self.store.commit([unchanged(place, entry)], [Put(place, keys[0].encode())])  # another may have been quicker
+        present = self._stored_key()
         if present not in keys:
             raise OtherClusterKey(
                 f"{path} is not the key of this cluster, which has {present.id if present else 'none'}"
             )
-        return keys[0], made
+        return MadeKey(keys[0], made, former=before.id if before is not None else "")
+
+    def _check_lost(self, key: PublicKey, why: str) -> None:
+        """:raises OtherClusterKey: a node has the key, or nobody said that it is lost."""
+        cluster = Cluster(self.request.keys)
+        cluster.replace(self.store.list(self.request.keys.mirrored))
+        nodes = sorted(name for name, node in cluster.nodes.items() if key.id in node.record.keys)
+        if nodes:
+            kept = "an agent has it until its next start"
+            raise OtherClusterKey(f"{why}: copy its file from a node that has it: {', '.join(nodes)}; {kept}")
+        if not self.request.yes:
+            lost = "if every copy is lost, and each secret is to be set again, add -yes"
+            raise OtherClusterKey(f"{why}: copy its file from where it is kept; {lost}")
 
     def put(self, name: str, value: bytes) -> SecretRecord:
         """Seal the value and store it. :raises NoClusterKey: there is no key to seal it to."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _NAME, _FILE = "the name of a secret", "the name of a file"
 _WORDS = {
-    "key": ActionWords(_FILE, 1, 1),
+    "key": ActionWords(_FILE, 1, 1, sure=True),
     "set": ActionWords(_NAME, 1, 2, "give the value on stdin, or in a file"),
     "ls": ActionWords(),
     "rm": ActionWords(_NAME, 1, 1, sure=True),
@@ -42,7 +42,7 @@ def secret(request: Request, store: Store, console: Console) -> None:
 
     secrets, (action, *words) = Secrets(request, store, time.time), request.words
     if action == "key":
-        _key(secrets, Path(words[0]), request, console)
+        _key(secrets, Path(words[0]), request, store, console)
     elif action == "rotate-key":
         _rotate(Path(words[0]), request, store, console)
     elif action == "set":
@@ -61,12 +61,16 @@ def secret(request: Request, store: Store, console: Console) -> None:
         show(request, console, secret_table(secrets.known(), secrets.users()))
 
 
-def _key(secrets: Secrets, path: Path, request: Request, console: Console) -> None:
-    public, made = secrets.make_key(path)
+def _key(secrets: Secrets, path: Path, request: Request, store: Store, console: Console) -> None:
+    done = secrets.make_key(path)
+    if done.former:
+        announce(request, store, f"{done.former} was lost, and is replaced by {author(request)}", "cluster key")
     if request.json:
-        console.print_json({"Key": public.id, "File": str(path), "New": made})
+        console.print_json({"Key": done.public.id, "File": str(path), "New": done.made, "Former": done.former})
         return
-    console.say(f"{path} {'now is' if made else 'is'} the key of this cluster, {public.id}")
+    console.say(f"{path} {'now is' if done.made else 'is'} the key of this cluster, {done.public.id}")
+    if done.former:
+        console.say("nothing opens what was stored before: set each secret, and each certificate that you added, again")
     console.say("copy it to each node as cluster.key in the agent's state directory, or to where --cluster-key says")
     console.say("keep a copy elsewhere: without it nobody can read the secrets, and each has to be set again")
 
@@ -116,7 +120,8 @@ COMMAND = Command(
     check=_check,
     reference=(
         "make the cluster key in a new file that only its owner can read, and put the public half into etcd. If FILE is"
-        " there already, it becomes the cluster's key unless there is another. ``docs/design/secrets.rst`` has more",
+        " there already, it becomes the cluster's key unless there is another. With ``-yes`` it replaces one that no"
+        " node has any more; each secret has to be set again then. ``docs/design/secrets.rst`` has more",
         "seal the content of FILE, or of stdin, with the cluster key and store it, byte by byte as it is: at most"
         " 64 KiB. What was set before is replaced",
         "secrets: how often each was set, when and by whom, the size of the value, the key that it is sealed to, and"

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 
 from daprdockr.cli.main import main
+from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.sealed import MAX_VALUE, PublicKey, SealedValue, SecretRecord, bound_to
 from daprdockr.sealing.boxes import PrivateKey
 from daprdockr.sealing.key_file import create_keys, read_keys
@@ -73,6 +75,7 @@ class KeyTests(SecretCase):
     def test_another(self) -> None:
         """A cluster that has a key gets no second one: neither a new file nor one of another cluster."""
         self.run_line("secret", "key", str(self.file))
+        self.store.put(KEYS.node("a"), NodeRecord(keys=(self.present().id,)).encode(), self.store.lease)
         other = self.file.with_name("other.key")
         done = self.run_line("secret", "key", str(other))
         self.assertEqual((done.status, other.exists()), (1, False))
@@ -81,6 +84,45 @@ class KeyTests(SecretCase):
         done = self.run_line("secret", "key", str(other))
         self.assertEqual(done.status, 1)
         self.assertIn("is not the key of this cluster", done.stderr)
+
+    def test_lost(self) -> None:
+        """A key that no node has is replaced by a new one, or by that of another file, if the person insists."""
+        self.run_line("secret", "key", str(self.file))
+        former, other = self.present(), self.file.with_name("other.key")
+        done = self.run_line("secret", "key", str(other))
+        self.assertEqual((done.status, done.stderr.count("\n"), other.exists()), (1, 1, False))
+        self.assertIn("add -yes", done.stderr)
+        done = self.run_line("secret", "key", str(other), "-yes")
+        self.assertEqual((done.status, done.stderr), (0, ""))
+        self.assertIn("set each secret", done.stdout)
+        (key,) = read_keys(other)
+        self.assertEqual(self.present(), key.public)
+        done = self.run_line("secret", "key", str(self.file), "-yes", "-o", "json").json
+        self.assertEqual((done["Key"], done["Former"], self.present()), (former.id, key.public.id, former))
+        done = self.run_line("secret", "key", str(self.file), "-yes")
+        self.assertNotIn("set each secret", done.stdout)
+        events = [Event.decode(entry.value) for entry in self.store.list(KEYS.events).entries]
+        lost = sorted(event.text.partition(",")[0] for event in events if event.subject == "cluster key")
+        self.assertEqual(lost, sorted(f"{one.id} was lost" for one in (former, key.public)))
+
+    def test_not_lost(self) -> None:
+        """A key that a node has is not replaced: it can be copied from there."""
+        self.run_line("secret", "key", str(self.file))
+        before, other = self.present(), self.file.with_name("other.key")
+        for node in ("a", "b"):
+            record = NodeRecord(keys=(before.id,)).encode()
+            self.store.put(KEYS.node(node), record, self.store.lease)
+        for _ in range(2):
+            done = self.run_line("secret", "key", str(other), "-yes")
+            self.assertEqual((done.status, self.present()), (1, before))
+            self.assertIn("copy its file from a node that has it: a, b", done.stderr)
+            if not other.exists():
+                create_keys(other, (PrivateKey.generate(),))
+
+    def present(self) -> PublicKey:
+        entry = self.store.get(KEYS.public_key)
+        assert entry is not None
+        return PublicKey.decode(entry.value)
 
     def test_race(self) -> None:
         """Of two operators who make a key at the same time one is refused."""
