@@ -88,8 +88,10 @@ STEP_DURATION = _metric(
 NODES = _metric(_GAUGE, "nodes", "Nodes that hold a lease: ready, cordoned or draining, or not ready", "state")
 INSTANCES = _metric(_GAUGE, "instances", "Instances that this node has claimed, by the state of the claim", "state")
 WANTED = _metric(_GAUGE, "service_instances_wanted", "Instances that a service wants", "service")
-RUNNING = _metric(_GAUGE, "service_instances_running", "Instances of a service that run", "service")
-SERVICE_HEALTHY = _metric(_GAUGE, "service_instances_healthy", "Instances of a service that are healthy", "service")
+RUNNING = _metric(_GAUGE, "service_instances_running", "Wanted instances of a service that run", "service")
+SERVICE_HEALTHY = _metric(
+    _GAUGE, "service_instances_healthy", "Wanted instances of a service that are healthy", "service"
+)
 UNUSABLE = _metric(_GAUGE, "unusable_values", "Values in etcd that cannot be read, or do not count: status lists them")
 ROLLOUTS = _metric(
     _GAUGE,

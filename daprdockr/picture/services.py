@@ -12,7 +12,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Service, newest_of
 from daprdockr.model.stored.rollout import RolloutRecord
-from daprdockr.picture.instances import is_current, waiting_for_volumes
+from daprdockr.picture.instances import is_current, stopping, waiting_for_volumes
 from daprdockr.picture.table import Column, Row, Table
 from daprdockr.planning.candidates import Candidate, candidates, why_nowhere
 
@@ -50,14 +50,15 @@ def _row(
     lost: Sequence[Taken],
 ) -> Row:
     service = cluster.services[name]
-    claims = [claim for _, claim in sorted(cluster.claims(name).items())]
+    wanted = service.definition.instances
+    claims = [claim for number, claim in sorted(cluster.claims(name).items()) if number <= wanted]
     running = [claim for claim in claims if claim.record.state in (State.RUNNING, State.UNHEALTHY)]
     paused = cluster.pauses.get(name)
     reason = str(stopped or next((claim.record.reason for claim in claims if claim.record.reason), ""))
     waiting = _waiting(cluster, service, nodes) if stopped is None else ""
     return {
         "Service": str(name),
-        "Wanted": service.definition.instances,
+        "Wanted": wanted,
         "Schedule": service.definition.schedule.text if service.definition.schedule is not None else None,
         "Running": len(running),
         "Healthy": sum(claim.record.healthy for claim in running),
@@ -71,9 +72,18 @@ def _row(
         "Paused": paused.shown() if paused is not None else None,
         "Taken": [str(one) for one in lost],
         "Reason": "; ".join(
-            filter(None, (str(paused or ""), reason, waiting, _last_run(cluster, name), in_short(lost)))
+            filter(
+                None,
+                (str(paused or ""), reason, waiting, _surplus(cluster, name), _last_run(cluster, name), in_short(lost)),
+            )
         ),
     }
+
+
+def _surplus(cluster: Cluster, name: ServiceName) -> str:
+    """Return how many instances beyond the wanted number still have a node; "" if none has."""
+    left = len(stopping(cluster, name))
+    return f"{left} more {'is' if left == 1 else 'are'} still stopping" if left else ""
 
 
 def _last_run(cluster: Cluster, name: ServiceName) -> str:

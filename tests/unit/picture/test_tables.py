@@ -114,6 +114,21 @@ class ServiceTests(SynchronousTestCase):
         whole = cluster(defined(definition(instances=1), 5), claimed(instance(1), RUNNING, 6))
         self.assertEqual([row["Reason"] for row in service_table(whole).rows], [""])
 
+    def test_surplus(self) -> None:
+        """Instances beyond the wanted number stop: they count as none of the wanted ones, and hide none that lack."""
+        beyond = [claimed(instance(number), RUNNING, 6) for number in (2, 3)]
+        for entries, counted, reason in (
+            ([defined(WEB, 5), claimed(instance(1), RUNNING, 6), *beyond], (1, 1, 1), "2 more are still stopping"),
+            (
+                [defined(WEB, 5), beyond[0]],
+                (0, 0, 0),
+                "1 of 1 waits for a node: no node is ready; 1 more is still stopping",
+            ),
+        ):
+            (row,) = service_table(cluster(*entries)).rows
+            self.assertEqual((row["Running"], row["Healthy"], row["Current"]), counted)
+            self.assertEqual(row["Reason"], reason)
+
 
 class OverviewTests(SynchronousTestCase):
     """The whole on one page."""
