@@ -11,6 +11,7 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.api.readers import MOST_READERS
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.events import Event
@@ -102,6 +103,34 @@ class PageTests(SynchronousTestCase):
         self.browser.until("tbody", "2.web.myapp ! waiting for a node")
         self.browser.until(FOLLOWS, "Live")
         self.assertEqual(self.browser.said(), [])
+
+    def test_deleted(self) -> None:
+        """The page of a service that is deleted says so, and not that the agent is silent; it goes on if it is back."""
+        self.browser.open(f"{self.url}page/service/web.myapp")
+        self.browser.until(FOLLOWS, "Live")
+        self.seeded.store.commit([], [Delete(self.seeded.keys.service(WEB.name))])
+        self.browser.until("#state.lost", "Not live: there is no such service now")
+        self.assertEqual(self.browser.words("#headline"), ["web.myapp"])
+        self.seeded.define(WEB)
+        self.browser.until(FOLLOWS, "Live")
+
+    def test_refused(self) -> None:
+        """A page for which the agent has no place says so; it follows when another one has gone."""
+        self.browser.open("about:blank")
+        others: list[socket.socket] = []
+        until(lambda: self.follow(others) == MOST_READERS)
+        self.browser.open(self.url)
+        self.browser.until("#state.lost", "Not live: the agent refuses to be followed now")
+        others[0].close()
+        self.browser.until(FOLLOWS, "Live")
+
+    def follow(self, others: list[socket.socket]) -> int:
+        """Follow the page beside others, if there is a place; return how many do."""
+        found = socket.create_connection(("127.0.0.1", self.agent.api_port), timeout=10)
+        self.addCleanup(found.close)
+        found.sendall(b"GET /page/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        others += [found] if b" 200 OK" in found.recv(100) else []
+        return len(others)
 
     def test_without_scripts(self) -> None:
         """A browser that runs no scripts shows the same, as it was when it asked."""

@@ -12,6 +12,11 @@
     state.className = kind;
   };
 
+  const lost = (why) => say("lost", `Not live: ${why}; as it was`);
+  const SILENCE = "the agent does not answer";
+  const refusal = (status) =>
+    status === 404 ? "there is no such service now, or its definition cannot be used" : `the agent answers with status ${status}`;
+
   const wellKnown = (time) => {
     heard = Date.now();
     byId("time").textContent = time;
@@ -73,13 +78,15 @@
     stream.addEventListener("update", (event) => { at = event.lastEventId; take(JSON.parse(event.data)); });
     stream.addEventListener("beat", (event) => wellKnown(JSON.parse(event.data).time));
     stream.addEventListener("error", () => {
-      say("lost", "Not live: the agent does not answer; as it was");
-      if (stream && stream.readyState === EventSource.CLOSED) { close(); setTimeout(follow, AGAIN); }
+      // A browser gives up by itself only on an answer that is no stream; it tries again where none comes.
+      const refused = stream && stream.readyState === EventSource.CLOSED;
+      lost(refused ? "the agent refuses to be followed now" : SILENCE);
+      if (refused) { close(); setTimeout(follow, AGAIN); }
     });
   };
 
   const watch = () => {
-    if (stream && heard && Date.now() - heard > SILENT) { say("lost", "Not live: nothing comes; as it was"); close(); follow(); }
+    if (stream && heard && Date.now() - heard > SILENT) { lost("nothing comes"); close(); follow(); }
   };
   // A tab that nobody sees for a while gives its place to somebody else.
   const see = () => {
@@ -93,7 +100,7 @@
     if (document.hidden) return;
     try {
       const answer = await fetch(location.href);
-      if (!answer.ok) throw new Error(answer.status);
+      if (!answer.ok) { lost(refusal(answer.status)); return; }
       template.innerHTML = await answer.text();
       const fresh = template.content.querySelector("main"), old = byId("main");
       const text = fresh.innerHTML;
@@ -101,7 +108,7 @@
       last = text;
       wellKnown(template.content.querySelector("#time").textContent);
     } catch {
-      say("lost", "Not live: the agent does not answer; as it was");
+      lost(SILENCE);
     }
   };
 
