@@ -26,6 +26,8 @@ from tests.rig.seeded import ONLY_SEEDED, Seeded
 FOLLOWS = "#state.live"
 WEB = named("web", 2, Placement=ONLY_SEEDED)
 
+SOONER = "line => line.textContent.includes('sooner')"
+
 
 @functools.cache
 def stage() -> tuple[AgentProcess, Seeded]:
@@ -103,6 +105,33 @@ class PageTests(SynchronousTestCase):
         self.browser.until("tbody", "2.web.myapp ! waiting for a node")
         self.browser.until(FOLLOWS, "Live")
         self.assertEqual(self.browser.said(), [])
+
+    def test_focus(self) -> None:
+        """The focus stays with its link when others come above it, and in the page when its row goes."""
+        self.browser.open(self.url)
+        self.browser.until(FOLLOWS, "Live")
+        self.happen(5.0, "sooner")
+        self.browser.until("#timeline", "sooner")
+        self.browser.run(f"[...document.querySelectorAll('#timeline li')].find({SOONER}).querySelector('a').focus()")
+        self.happen(6.0, "later")
+        self.browser.until("#timeline", "later")
+        self.assertIn("sooner", self.browser.run("document.activeElement.closest('li').textContent"))
+        self.browser.run("document.querySelector(\"[id='service-web.myapp'] a\").focus()")
+        self.seeded.store.commit([], [Delete(self.seeded.keys.service(WEB.name))])
+        until(lambda: not self.browser.words("[id='service-web.myapp']"))
+        self.assertEqual(self.browser.run("document.activeElement.id"), "main")
+
+    def test_focus_of_service(self) -> None:
+        """A person who has skipped to the page of a service stays there when it is read again."""
+        self.browser.open(f"{self.url}page/service/web.myapp")
+        self.browser.run("window.first = document.querySelector('main'); window.first.focus()")
+        until(lambda: not self.browser.run("window.first.isConnected"))
+        self.assertEqual(self.browser.run("document.activeElement.id"), "main")
+
+    def happen(self, time: float, text: str) -> None:
+        event = Event(time, "one", "1.web.myapp", text)
+        lease = self.seeded.store.grant(60).id
+        self.seeded.store.put(self.seeded.keys.event("one", event.number), event.encode(), lease)
 
     def test_deleted(self) -> None:
         """The page of a service that is deleted says so, and not that the agent is silent; it goes on if it is back."""

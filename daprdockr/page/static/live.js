@@ -23,16 +23,27 @@
     say("live", "Live");
   };
 
-  // What a person does with an element outlives its replacement: the focus, and details that are open.
-  const targets = (element) => [...element.querySelectorAll("a, summary")];
-  const nameOf = (details) => details.parentElement.querySelector(".when").textContent + details.previousElementSibling.textContent;
+  // What a person does with an element outlives its replacement: details that are open, and the focus. Lines of the
+  // timeline have no ids and change their places, so one is known by its words.
+  const lineOf = (element) => {
+    const line = element.closest("#timeline li");
+    return line ? [".when", ".who", ".what"].map((part) => line.querySelector(part).textContent).join(" ") : "";
+  };
+  const nameOf = (target) => `${lineOf(target)} ${target.getAttribute("href")} ${target.textContent}`;
 
   const replace = (old, fresh) => {
-    const focus = targets(old).indexOf(document.activeElement);
-    const open = new Set([...old.querySelectorAll("details[open]")].map(nameOf));
-    for (const one of open.size ? fresh.querySelectorAll("details") : []) one.open = open.has(nameOf(one));
+    const open = new Set([...old.querySelectorAll("details[open]")].map(lineOf));
     old.replaceWith(fresh);
-    if (focus >= 0) (targets(fresh)[focus] || byId("main")).focus({ preventScroll: true });
+    for (const one of open.size ? fresh.querySelectorAll("details") : []) one.open = open.has(lineOf(one));
+  };
+
+  // The focus stays with its link, and goes to the whole if that is gone.
+  const keepingFocus = (change) => {
+    const held = document.activeElement, part = held && held.closest("main [id], main"), name = part && nameOf(held);
+    change();
+    if (!part || byId("main").contains(document.activeElement)) return;
+    const targets = byId(part.id)?.querySelectorAll("a, summary") || [];
+    ([...targets].find((one) => nameOf(one) === name) || byId("main")).focus({ preventScroll: true });
   };
 
   const arrange = (list, keys, added) => {
@@ -75,7 +86,7 @@
     if (stream) return;
     stream = new EventSource(`${document.body.dataset.stream}?at=${encodeURIComponent(at)}`);
     stream.addEventListener("open", () => { heard = Date.now(); say("live", "Live"); });
-    stream.addEventListener("update", (event) => { at = event.lastEventId; take(JSON.parse(event.data)); });
+    stream.addEventListener("update", (event) => { at = event.lastEventId; keepingFocus(() => take(JSON.parse(event.data))); });
     stream.addEventListener("beat", (event) => wellKnown(JSON.parse(event.data).time));
     stream.addEventListener("error", () => {
       // A browser gives up by itself only on an answer that is no stream; it tries again where none comes.
@@ -104,7 +115,7 @@
       template.innerHTML = await answer.text();
       const fresh = template.content.querySelector("main"), old = byId("main");
       const text = fresh.innerHTML;
-      if (text !== last) replace(old, fresh);
+      if (text !== last) keepingFocus(() => replace(old, fresh));
       last = text;
       wellKnown(template.content.querySelector("#time").textContent);
     } catch {
