@@ -28,6 +28,17 @@ WEB = named("web", 2, Placement=ONLY_SEEDED)
 
 SOONER = "line => line.textContent.includes('sooner')"
 
+HASTY = """
+const later = window.setTimeout;
+window.setTimeout = (call, wait) => later(call, wait / 20);
+window.see = (hidden) => {
+  Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+  document.dispatchEvent(new Event("visibilitychange"));
+};
+see(true);
+"""
+"""A tab that nobody sees, and in which the script of the page waits for a twentieth of the time."""
+
 
 @functools.cache
 def stage() -> tuple[AgentProcess, Seeded]:
@@ -151,6 +162,24 @@ class PageTests(SynchronousTestCase):
         self.browser.open(self.url)
         self.browser.until("#state.lost", "Not live: the agent refuses to be followed now")
         others[0].close()
+        self.browser.until(FOLLOWS, "Live")
+
+    def test_hidden(self) -> None:
+        """A tab that nobody sees gives its place away, also if it was never seen, and takes none until it is seen."""
+        self.browser.open("about:blank")
+        with self.browser.beginning(HASTY):
+            self.browser.open(self.url)
+        self.browser.until("#state", "Live")
+        others: list[socket.socket] = []
+        until(lambda: self.follow(others) == MOST_READERS)
+        self.assertEqual(self.browser.words("#state"), ["As it was"])
+        self.browser.run("see(false)")
+        self.browser.until("#state.lost", "refuses")
+        self.browser.run("see(true)")
+        self.browser.until("#state", "As it was")
+        others.pop().close()
+        self.assertRaises(AssertionError, self.browser.until, FOLLOWS, "Live", 2)
+        self.browser.run("see(false)")
         self.browser.until(FOLLOWS, "Live")
 
     def follow(self, others: list[socket.socket]) -> int:

@@ -13,6 +13,8 @@ import functools
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,13 @@ class Browser:
         self.command("Emulation.setDeviceMetricsOverride", **screen)
         self.said()
         self._driver.get(url)
+
+    @contextmanager
+    def beginning(self, script: str) -> Iterator[None]:
+        """Run a script in each page that is opened meanwhile, before its own."""
+        known = self.command("Page.addScriptToEvaluateOnNewDocument", source=script)
+        yield
+        self.command("Page.removeScriptToEvaluateOnNewDocument", **known)
 
     def command(self, name: str, **parameters: Any) -> dict[str, Any]:
         """Ask by the protocol of the developer tools."""

@@ -4,7 +4,7 @@
   const byId = (id) => document.getElementById(id);
   const SILENT = 30000, HIDDEN = 60000, AGAIN = 10000;
   const template = document.createElement("template");
-  let stream = null, at = document.body.dataset.at, heard = 0, hiding = 0, last = "";
+  let stream = null, at = document.body.dataset.at, heard = 0, hiding = 0, away = false, last = "";
 
   const say = (kind, words) => {
     const state = byId("state");
@@ -83,7 +83,8 @@
   };
 
   const follow = () => {
-    if (stream) return;
+    if (stream || away) return;
+    heard = Date.now();
     stream = new EventSource(`${document.body.dataset.stream}?at=${encodeURIComponent(at)}`);
     stream.addEventListener("open", () => { heard = Date.now(); say("live", "Live"); });
     stream.addEventListener("update", (event) => { at = event.lastEventId; keepingFocus(() => take(JSON.parse(event.data))); });
@@ -97,12 +98,14 @@
   };
 
   const watch = () => {
-    if (stream && heard && Date.now() - heard > SILENT) { lost("nothing comes"); close(); follow(); }
+    if (stream && Date.now() - heard > SILENT) { lost("nothing comes"); close(); follow(); }
   };
-  // A tab that nobody sees for a while gives its place to somebody else.
+  // A tab that nobody sees for a while gives its place to somebody else, also if it was never seen or had none yet.
+  const give = () => { away = true; close(); say("", "As it was"); };
   const see = () => {
     clearTimeout(hiding);
-    if (document.hidden) hiding = setTimeout(close, HIDDEN);
+    away = false;
+    if (document.hidden) hiding = setTimeout(give, HIDDEN);
     else follow();
   };
 
@@ -128,6 +131,7 @@
     document.addEventListener("visibilitychange", see);
     headline();
     follow();
+    see();
   } else {
     setInterval(again, document.body.dataset.again * 1000);
   }
