@@ -15,6 +15,10 @@ MOST_EVENTS = 500
 """Events of one answer, the latest ones."""
 
 
+LEFT_OUT = b"daprdockr-left-out"
+"""The header that says how many earlier events an answer lacks, and of how many services the changes."""
+
+
 class EventsDocument(AwaitedDocument):
     """
     :param recent: read again for a request, unless that was done just now; the pages share it.
@@ -38,7 +42,13 @@ class EventsDocument(AwaitedDocument):
             request.setHeader(b"content-type", b"text/plain; charset=utf-8")
             request.write(b"the events are not known: etcd has not answered yet\n")
         else:
-            rows = [event.write() for event in self._recent.listed(begins(0.0, self._wall()))[-MOST_EVENTS:]]
             request.setHeader(b"content-type", b"application/json")
-            request.write(written(rows))
+            request.write(self._rows(request, begins(0.0, self._wall())))
         request.finish()
+
+    def _rows(self, request: Request, since: float) -> bytes:
+        found, services = self._recent.listed(since), self._recent.left_out(since)
+        earlier = max(0, len(found) - MOST_EVENTS)
+        if earlier or services:
+            request.setHeader(LEFT_OUT, b"events=%d, services=%d" % (earlier, services))
+        return written([event.write() for event in found[-MOST_EVENTS:]])

@@ -56,6 +56,7 @@ class Recent:
         """Whether the reading that is under way lacks a history that was asked for since it began."""
         self._histories: dict[ServiceName, tuple[int, Revisions]] = {}
         self._latest: list[ServiceName] = []
+        self._others = 0
         self._asked: dict[ServiceName, None] = {}
         self.events: list[Event] = []
         self.happened: tuple[Happening, ...] = ()
@@ -93,6 +94,14 @@ class Recent:
         changes = (event for history in map(self.history, self._latest) for _, event in stored(history))
         return sorted([*self.events, *(event for event in changes if event.time >= since)])
 
+    def left_out(self, since: float) -> int:
+        """
+        Return how many services ``listed`` has no changes of though there may be some: unless the last one of those
+        that it has, which are the ones stored last, was stored before that time.
+        """
+        times = [event.time for name in self._latest[-1:] for _, event in stored(self.history(name))]
+        return 0 if times and max(times) < since else self._others
+
     def about(self, service: ServiceName) -> tuple[Happening, ...]:
         """Return what happened to a service that was asked for, and to its instances."""
         name = str(service)
@@ -125,7 +134,6 @@ class Recent:
     async def _read(self) -> None:
         services = self._cluster.services
         latest = sorted(services.items(), key=lambda item: -item[1].revision)[:MOST_SERVICES]
-        self._latest = [name for name, _ in latest]
         wanted = {name: service.revision for name, service in latest}
         wanted |= {name: services[name].revision for name in self._asked if name in services}
         changed = [name for name, revision in wanted.items() if self._histories.get(name, (0,))[0] != revision]
@@ -139,6 +147,7 @@ class Recent:
         known = {name: self._histories[name] for name in wanted if name not in changed}
         read = {name: (wanted[name], Revisions.read(keys, name, entries)) for name in changed}
         self._histories = known | read
+        self._latest, self._others = [name for name, _ in latest], len(services) - len(latest)
         self._take(entries)
 
     def _take(self, entries: Iterable[Entry]) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.test.requesthelper import DummyRequest
 
-from daprdockr.api.events import MOST_EVENTS, EventsDocument
-from daprdockr.api.recent import REST, Recent
+from daprdockr.api.events import LEFT_OUT, MOST_EVENTS, EventsDocument
+from daprdockr.api.recent import MOST_SERVICES, REST, Recent
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.events import LIFE, Event
 from daprdockr.model.stored.history import RevisionRecord
-from tests.build.values import KEYS, WEB, definition
+from tests.build.values import KEYS, WEB, definition, named
 from tests.fakes.run import run_at_once
 from tests.fakes.store import MemoryStore
 
@@ -61,6 +62,33 @@ class EventsTests(SynchronousTestCase):
         self.assertEqual([row["Text"][-12:] for row in rows], ["(revision 2)", "(revision 3)"])
         last = {"Time": 3.0, "Node": "desk", "Subject": str(WEB), "By": "apply by anna@desk"}
         self.assertEqual(rows[1], last | {"Text": "Instances 2 -> 3 (revision 3)"})
+
+    def left_out(self) -> Sequence[bytes] | None:
+        self.clock.advance(REST)
+        return self.asked().responseHeaders.getRawHeaders(LEFT_OUT)
+
+    def test_left_out(self) -> None:
+        """The answer says how many earlier events it lacks, and of how many services the changes, if any."""
+        self.happen(*range(1, MOST_EVENTS - MOST_SERVICES + 1))
+        for number in range(MOST_SERVICES):
+            self.store_service(number, time=3.0)
+        self.assertEqual(self.left_out(), None)
+        for number in range(MOST_SERVICES, MOST_SERVICES + 5):
+            self.store_service(number, time=3.0)
+        self.assertEqual(self.left_out(), [b"events=0, services=5"])
+        self.happen(1000, 1001)
+        self.assertEqual(self.left_out(), [b"events=2, services=5"])
+        self.store_service(5, time=1.0)
+        for number in range(6, MOST_SERVICES + 5):
+            self.store_service(number, time=3.0)
+        self.assertEqual(self.left_out(), [b"events=1, services=0"])
+
+    def store_service(self, number: int, time: float) -> None:
+        wanted = named(f"s{number}")
+        record = RevisionRecord(wanted, time, "apply by anna@desk")
+        self.store.put(KEYS.revision(wanted.name, 1), record.encode())
+        self.store.put(KEYS.service(wanted.name), wanted.encode())
+        self.cluster.replace(self.store.list(KEYS.services))
 
     def test_away(self) -> None:
         """While etcd is away the last known events stay; without any there is no answer, which is not an empty list."""
