@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
+from daprdockr.model.stored.rollout import RolloutState
 from daprdockr.page.seen import Seen
 from daprdockr.page.signs import Badge, Sign, of_certificate, of_gone, of_node, of_service, why_not
-from daprdockr.page.views import lease_ended, service_href
+from daprdockr.page.views import days, lease_ended, service_href
 from daprdockr.picture.etcd_room import room_line
+from daprdockr.picture.table import Row
 
 MOST_WORRIES = 12
 """Worries that are written out; the others are counted."""
@@ -105,11 +107,17 @@ def _figures(seen: Seen) -> Iterator[Figure]:
     well = sum(of_service(row).sign.rank < Sign.WARN.rank for row in rows)
     yield _share("Services", well, len(rows), "well")
     yield _share("Instances", sum(row["Healthy"] for row in rows), sum(row["Wanted"] for row in rows), "healthy")
-    rolling = sum(row["Current"] < row["Running"] for row in rows)
+    rolling = sum(_is_under_way(row) for row in rows)
     stopped = sum(row["Rollout"] is not None for row in rows)
     sign = Sign.BAD if stopped else Sign.BUSY if rolling else Sign.OK
     yield Figure("Rollouts", sign, str(rolling), f"under way{f', {stopped} stopped' if stopped else ''}")
     yield _certificates(seen)
+
+
+def _is_under_way(row: Row) -> bool:
+    """Return whether containers of a service are replaced: also those of a rollout that is reverted."""
+    stays = row["Rollout"] is not None and row["Rollout"]["State"] != RolloutState.REVERTED.value
+    return bool(row["Current"] < row["Running"]) and not stays
 
 
 def _share(name: str, some: int, of: int, word: str) -> Figure:
@@ -118,8 +126,11 @@ def _share(name: str, some: int, of: int, word: str) -> Figure:
 
 
 def _certificates(seen: Seen) -> Figure:
+    if not seen.certificates:
+        return Figure("Certificates", Sign.IDLE, "0", "valid")
+    worst = max((of_certificate(row).sign for row in seen.certificates), key=lambda sign: sign.rank)
     left = [row["DaysLeft"] for row in seen.certificates if row["DaysLeft"] is not None]
     if not left:
-        return Figure("Certificates", Sign.IDLE, str(len(seen.certificates)), "valid")
-    worst = max((of_certificate(row).sign for row in seen.certificates), key=lambda sign: sign.rank)
-    return Figure("Certificates", worst, str(max(0, min(left))), f"days until one of {len(left)} ends")
+        return Figure("Certificates", worst, "0", f"of {len(seen.certificates)} valid")
+    value, _, unit = days(max(0, min(left))).partition(" ")
+    return Figure("Certificates", worst, value, f"{unit} until one of {len(left)} ends")

@@ -176,9 +176,13 @@ def certificates(seen: Seen) -> tuple[CertificateShown, ...]:
 
 
 def _certificate(row: Row) -> CertificateShown:
-    left = "" if row["DaysLeft"] is None else f"{row['DaysLeft']} days"
+    left = "" if row["DaysLeft"] is None or row["DaysLeft"] < 0 else days(row["DaysLeft"])
     names, nodes = tuple(row["Names"]), tuple(row["Nodes"])
     return CertificateShown(row["Name"], of_certificate(row), left, row["Source"], names, nodes, row["LastError"])
+
+
+def days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"
 
 
 def instances(rows: Iterable[Row]) -> tuple[InstanceShown, ...]:

@@ -12,6 +12,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.doubts import DoubtRecord
 from daprdockr.model.stored.entries import Entry
+from daprdockr.picture.extent import number_of_instances
 from daprdockr.picture.table import Row
 
 
@@ -70,7 +71,7 @@ def _why_removed(cluster: Cluster, node: str, instance: InstanceName) -> str:
     if service is None:
         return "" if cluster.is_held(instance.service) else f"{instance.service} is not defined"
     if instance.number > service.definition.instances:
-        return f"{instance.service} has {service.definition.instances} instances"
+        return f"{instance.service} has {number_of_instances(service.definition.instances)}"
     claim = cluster.claims(instance.service).get(instance.number)
     other = claim is not None and claim.node != node and claim.record.healthy
     return f"it runs on {claim.node}" if claim is not None and other else ""

@@ -94,6 +94,29 @@ class GlanceTests(SynchronousTestCase):
         found = glance(seen(*nodes(), *(defined(named(f"s{n}"), 9) for n in range(100))))
         self.assertEqual((len(found.worries), found.unsaid), (MOST_WORRIES, 100 - MOST_WORRIES))
 
+    def test_certificates(self) -> None:
+        """The figure counts no certificate that is not there as valid, and says one day as one."""
+        row = {"Name": "a", "LastError": "", "Names": [], "Nodes": [], "Source": "acme", "NotAfter": 0}
+        for left, error, sign, words in (
+            ((None, None), "", Sign.BUSY, "0 of 2 valid"),
+            ((None, None), "refused", Sign.BAD, "0 of 2 valid"),
+            ((1, 60), "", Sign.WARN, "1 day until one of 2 ends"),
+            ((None, 60), "", Sign.BUSY, "60 days until one of 1 ends"),
+        ):
+            rows = [{**row, "DaysLeft": days, "LastError": error} for days in left]
+            figure = glance(seen(*well(), certificates=rows)).figures[-1]
+            self.assertEqual((figure.sign, f"{figure.value} {figure.unit}"), (sign, words))
+
+    def test_stopped_rollout(self) -> None:
+        """A rollout that stopped half way is none that is under way; while it is reverted, containers are replaced."""
+        here = seen(*well())
+        (row,) = here.overview.services.rows
+        for state, words in (("paused", "0 under way, 1 stopped"), ("reverted", "1 under way, 1 stopped")):
+            stopped = {**row, "Current": 1, "Rollout": {"State": state}}
+            table = evolve(here.overview.services, rows=[stopped])
+            figure = glance(evolve(here, overview=evolve(here.overview, services=table))).figures[3]
+            self.assertEqual(f"{figure.value} {figure.unit}", words)
+
     def test_unreadable(self) -> None:
         """A value that cannot be read, a rollout that stopped, and a certificate that ended are worries."""
         found = seen(*well(), entry(KEYS.service(WEB), 30, b"{"))

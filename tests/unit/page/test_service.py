@@ -35,13 +35,20 @@ class ServicePageTests(SynchronousTestCase):
         """A service that is well has its instances, and no advice."""
         text = service_page(seen(*nodes(), *running(definition(instances=3))))
         for words in (
-            "3 of 3 instances are healthy",
+            "3 of 3 instances healthy",
             "27100-&gt;8080/tcp",
             "logs -f web.myapp",
             "Nothing was reported",
         ):
             self.assertIn(words, text)
         self.assertNotIn("What a person can do", text)
+
+    def test_one(self) -> None:
+        """One instance and one line are no instances and lines."""
+        happened = (Happening(NOW, "a", "1.web.myapp", "exited", ("fatal",)),)
+        text = service_page(seen(*nodes(), *running(definition(instances=1)), happened=happened))
+        for words in ("1 of 1 instance healthy", "<summary>its last line</summary>"):
+            self.assertIn(words, text)
 
     def test_unwell(self) -> None:
         """One that is not says why, for each node too, and what a person can do."""
@@ -58,7 +65,7 @@ class ServicePageTests(SynchronousTestCase):
     def test_rolling_out(self) -> None:
         """While it is rolled out it is said how far that is."""
         text = service_page(seen(*nodes(), *running(definition(instances=2), digest="0" * 12)))
-        self.assertIn("0 of 2 are replaced", text)
+        self.assertIn("0 of 2 replaced", text)
 
     def test_hostile(self) -> None:
         """Markup in whatever others wrote is text."""

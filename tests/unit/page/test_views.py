@@ -87,3 +87,6 @@ class CertificateViewTests(SynchronousTestCase):
         row = {"Name": "a", "DaysLeft": None, "LastError": "refused", "Names": [], "Nodes": ["n"], "Source": "acme"}
         (none,) = views.certificates(seen(certificates=[row]))
         self.assertEqual((none.left, none.nodes, none.badge.sign), ("", ("n",), Sign.BAD))
+        for left, words in ((1, "1 day"), (0, "0 days"), (-3, "")):
+            (one,) = views.certificates(seen(certificates=[{**row, "DaysLeft": left}]))
+            self.assertEqual(one.left, words)

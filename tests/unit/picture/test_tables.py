@@ -183,7 +183,7 @@ class DoubtTests(SynchronousTestCase):
         name = str(InstanceName(WEB.name, 1))
         mine = DoubtRecord(7, "r", 10, 9, {name: WEB.digest, f"2.{WEB.name}": WEB.digest, "1.db.other": "d"})
         found = outcome(cluster(IDENTITY, defined(WEB, 5)), "n1", mine)
-        self.assertEqual(dict(found.removed), {f"2.{WEB.name}": f"{WEB.name} has 1 instances", **GONE})
+        self.assertEqual(dict(found.removed), {f"2.{WEB.name}": f"{WEB.name} has 1 instance", **GONE})
         self.assertEqual(found.kept, (name,))
         self.assertEqual(doubt_row("n1", mine, found)["Removed"], dict(found.removed))
 

@@ -71,7 +71,7 @@ class PagingTests(WholeCase):
         self.cluster.advance(3)
         parts = paging(self.measured)
         text = self.successResultOf(Deferred.fromCoroutine(parts.write_service(WEB)))
-        self.assertIn("2 of 2 instances are healthy", str(text))
+        self.assertIn("2 of 2 instances healthy", str(text))
         self.assertIsNone(self.successResultOf(Deferred.fromCoroutine(parts.write_service(API))))
 
     def test_deleted_meanwhile(self) -> None:
