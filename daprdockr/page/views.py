@@ -89,7 +89,7 @@ class InstanceShown:
     name: str
     badge: Badge
     node: str
-    ports: str
+    ports: tuple[str, ...]
     started: str
     reason: str
 
@@ -191,7 +191,7 @@ def instances(rows: Iterable[Row]) -> tuple[InstanceShown, ...]:
             row["Instance"],
             of_instance(row),
             row["Node"],
-            ", ".join(map(published, row["Ports"])),
+            tuple(map(published, row["Ports"])),
             moment(row["Started"]),
             row["Reason"],
         )

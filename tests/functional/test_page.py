@@ -13,11 +13,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.api.readers import MOST_READERS
 from daprdockr.etcd.store import EtcdStore
+from daprdockr.model.host import Port
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.keys import Keys
 from tests.build.page import HOSTILE
-from tests.build.values import named
+from tests.build.values import HTTP, named
 from tests.rig import browser, etcd_members
 from tests.rig.agent_process import AgentProcess
 from tests.rig.docker_engine import engine_url, until
@@ -104,6 +105,25 @@ class PageTests(SynchronousTestCase):
             self.assertFalse(self.browser.overflows())
             self.assertEqual(self.browser.violations(), [])
             self.assertEqual(self.browser.said(), [])
+
+    def test_long_names(self) -> None:
+        """The longest names, and many ports, fit into any window."""
+        host = f"{'h' * 63}.{'o' * 63}.example.com"
+        wanted = named("s" * 63, 1, Placement=ONLY_SEEDED, Http={**HTTP, "HostName": host})
+        node = "n" * 63
+        self.seeded.node(node)
+        self.addCleanup(self.seeded.lose, node)
+        self.seeded.store.put(self.seeded.keys.cordon(node), b"{}")  # so it will have left, and not be lost
+        self.seeded.define(wanted)
+        self.addCleanup(self.seeded.store.commit, [], [Delete(self.seeded.keys.service(wanted.name))])
+        published = tuple(Port(8000 + number, "tcp", 27000 + number) for number in range(20))
+        self.seeded.claim(wanted, (1,), node, ports=published)
+        for path in ("", f"page/service/{wanted.name}"):
+            for width in (390, 721, 800, 1121, 1440):
+                self.browser.open(f"{self.url}{path}", width=width)
+                self.browser.until("main", node)
+                self.browser.until("main", str(wanted.name))
+                self.assertFalse(self.browser.overflows(), f"{path} {width}")
 
     def test_service(self) -> None:
         """The page of a service says what each instance does and why, and is read again by itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.names import InstanceName
@@ -43,10 +44,14 @@ class Seeded:
     def define(self, *wanted: Definition) -> None:
         self._put(Put(self.keys.service(one.name), one.encode()) for one in wanted)
 
-    def claim(self, wanted: Definition, numbers: Iterable[int], node: str, healthy: bool = True) -> None:
+    def claim(
+        self, wanted: Definition, numbers: Iterable[int], node: str, healthy: bool = True, **members: Any
+    ) -> None:
         """A node claims instances, which run there."""
         state = State.RUNNING if healthy else State.UNHEALTHY
-        record = ClaimRecord(node=node, state=state, healthy=healthy, definition=wanted.digest, started=1.7e9)
+        record = ClaimRecord(
+            node=node, state=state, healthy=healthy, definition=wanted.digest, started=1.7e9, **members
+        )
         lease = self._leases[node]
         self._put(Put(self.keys.claim(InstanceName(wanted.name, number)), record.encode(), lease) for number in numbers)
 

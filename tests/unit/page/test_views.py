@@ -68,7 +68,7 @@ class InstanceViewTests(SynchronousTestCase):
     def test_row(self) -> None:
         """An instance with its ports and its start."""
         (one,) = views.instances(seen(*nodes(["a"]), *running(named("api"), ["a"])).instances)
-        self.assertEqual((one.name, one.node, one.ports), ("1.api.myapp", "a", "27100->8080/tcp"))
+        self.assertEqual((one.name, one.node, one.ports), ("1.api.myapp", "a", ("27100->8080/tcp",)))
         self.assertEqual(one.started, "2026-11-28 18:53:20Z")
 
 
