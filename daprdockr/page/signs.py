@@ -7,7 +7,9 @@ import enum
 from attrs import frozen
 
 from daprdockr.model.stored.claim import State
+from daprdockr.model.stored.run import RunState
 from daprdockr.picture.nodes import COLUMNS as NODE_COLUMNS
+from daprdockr.picture.runs import ENDED_BADLY
 from daprdockr.picture.table import Row
 
 SOON = 14
@@ -89,7 +91,7 @@ def why_not(row: Row) -> str:
 def of_service(row: Row) -> Badge:
     """Return the badge of a row of the table of services."""
     if row["Schedule"] and not row["Taken"]:
-        return Badge(Sign.WARN, "last run did not end well") if row["Reason"] else Badge(Sign.OK, "job")
+        return _of_job(row)
     wanted, healthy = row["Wanted"], row["Healthy"]
     if wanted and not healthy:
         return Badge(Sign.BAD, "down")
@@ -104,6 +106,13 @@ def of_service(row: Row) -> Badge:
     if row["Current"] < wanted:
         return Badge(Sign.BUSY, "rolling out")
     return Badge(Sign.OK, "healthy") if wanted else Badge(Sign.IDLE, "scaled to none")
+
+
+def _of_job(row: Row) -> Badge:
+    if row["LastRun"] in ENDED_BADLY:
+        return Badge(Sign.WARN, "last run did not end well")
+    waits = row["LastRun"] == RunState.WAITING.value
+    return Badge(Sign.BUSY, "run waits") if waits else Badge(Sign.OK, "job")
 
 
 def of_certificate(row: Row) -> Badge:

@@ -12,6 +12,8 @@ from daprdockr.model.stored.run import RunState
 from daprdockr.picture.cells import moment
 from daprdockr.picture.table import Column, Row, Table
 
+ENDED_BADLY = frozenset({RunState.FAILED.value, RunState.LOST.value, RunState.MISSED.value})
+
 JOB_COLUMNS: tuple[Column, ...] = (
     ("JOB", lambda row: row["Job"]),
     ("SCHEDULE", lambda row: row["Schedule"]),

@@ -12,6 +12,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Service, newest_of
 from daprdockr.model.stored.rollout import RolloutRecord
+from daprdockr.model.stored.run import RunState
 from daprdockr.picture.instances import is_current, stopping, waiting_for_volumes
 from daprdockr.picture.table import Column, Row, Table
 from daprdockr.planning.candidates import Candidate, candidates, why_nowhere
@@ -60,6 +61,7 @@ def _row(
         "Service": str(name),
         "Wanted": wanted,
         "Schedule": service.definition.schedule.text if service.definition.schedule is not None else None,
+        "LastRun": _state_of_run(cluster, name),
         "Running": len(running),
         "Healthy": sum(claim.record.healthy for claim in running),
         "Current": sum(is_current(service, claim) for claim in running),
@@ -84,6 +86,13 @@ def _surplus(cluster: Cluster, name: ServiceName) -> str:
     """Return how many instances beyond the wanted number still have a node; "" if none has."""
     left = len(stopping(cluster, name))
     return f"{left} more {'is' if left == 1 else 'are'} still stopping" if left else ""
+
+
+def _state_of_run(cluster: Cluster, name: ServiceName) -> str | None:
+    """Return the state of the last run of a job; None if it had none, or is no job."""
+    last = newest_of(cluster.runs(name))
+    is_run = last is not None and last.record.state is not RunState.SET
+    return last.record.state.value if last and is_run and cluster.services[name].definition.schedule else None
 
 
 def _last_run(cluster: Cluster, name: ServiceName) -> str:

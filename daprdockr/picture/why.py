@@ -15,12 +15,11 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.history import Revision
 from daprdockr.model.stored.rollout import RolloutRecord
-from daprdockr.model.stored.run import RunState
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture import advice
 from daprdockr.picture.cells import moment
 from daprdockr.picture.instances import is_current, unmet
-from daprdockr.picture.runs import job_row
+from daprdockr.picture.runs import ENDED_BADLY, job_row
 from daprdockr.picture.table import Row
 from daprdockr.planning.attempts import ATTEMPTS_KEPT
 from daprdockr.planning.candidates import Bar, Candidate, candidate, mark
@@ -29,8 +28,6 @@ from daprdockr.planning.placing.tied import ties
 
 MOST_TAKEN = 3
 """Ports and host names of others that people are shown; ``-o json`` has all."""
-
-_ENDED_BADLY = (RunState.FAILED.value, RunState.LOST.value, RunState.MISSED.value)
 
 
 @frozen
@@ -110,7 +107,7 @@ class Why:
     @property
     def ended_badly(self) -> bool:
         """Whether the last run of the job did not do what it should."""
-        return self.job is not None and self.job["State"] in _ENDED_BADLY
+        return self.job is not None and self.job["State"] in ENDED_BADLY
 
     @property
     def advice(self) -> list[str]:

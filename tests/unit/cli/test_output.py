@@ -40,6 +40,7 @@ STATUS_JSON = """\
       "Service": "web.myapp",
       "Wanted": 3,
       "Schedule": null,
+      "LastRun": null,
       "Running": 1,
       "Healthy": 1,
       "Current": 1,

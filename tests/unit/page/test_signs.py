@@ -64,7 +64,7 @@ class NodeSignTests(SynchronousTestCase):
 class ServiceSignTests(SynchronousTestCase):
     def words(self, wanted: int = 2, healthy: int = 2, current: int = 2, **changed: Any) -> tuple[Sign, str]:
         row: dict[str, Any] = {"Wanted": wanted, "Healthy": healthy, "Current": current, "Running": healthy}
-        row |= {"Rollout": None, "Paused": None, "Schedule": None, "Taken": [], "Reason": ""}
+        row |= {"Rollout": None, "Paused": None, "Schedule": None, "LastRun": None, "Taken": [], "Reason": ""}
         badge = of_service({**row, **changed})
         return badge.sign, badge.words
 
@@ -90,7 +90,13 @@ class ServiceSignTests(SynchronousTestCase):
         """A job has no instances; it is well unless its last run was not."""
         job = {"Schedule": "0 3 * * * UTC"}
         self.assertEqual(self.words(0, 0, 0, Reason="", **job), (Sign.OK, "job"))
-        self.assertEqual(self.words(0, 0, 0, Reason="run 3 is lost", **job), (Sign.WARN, "last run did not end well"))
+        for state, sign, words in (
+            ("lost", Sign.WARN, "last run did not end well"),
+            ("waiting", Sign.BUSY, "run waits"),
+            ("done", Sign.OK, "job"),
+        ):
+            found = self.words(0, 0, 0, LastRun=state, Reason=f"run 3 is {state}: some reason", **job)
+            self.assertEqual(found, (sign, words))
 
 
 class CertificateSignTests(SynchronousTestCase):

@@ -12,6 +12,8 @@ from daprdockr.model.stored.doubts import DoubtRecord
 from daprdockr.model.stored.entries import Entry, Listing
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.run import RunRecord, RunState
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.cells import moment
 from daprdockr.picture.doubts import Outcome, doubt_row, outcome, read_doubts
 from daprdockr.picture.events import event_table
@@ -113,6 +115,16 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual([row["Reason"] for row in service_table(anybody).rows], ["2 of 2 wait for a node"])
         whole = cluster(defined(definition(instances=1), 5), claimed(instance(1), RUNNING, 6))
         self.assertEqual([row["Reason"] for row in service_table(whole).rows], [""])
+
+    def test_last_run(self) -> None:
+        """A job has the state of its last run; the record by which its time began anew is none."""
+        given = {"Name": "web", "Group": "myapp", "Container": {"Image": "a"}, "Schedule": {"Cron": "0 3 * * *"}}
+        job = Definition.read(given)
+        for state, shown in ((RunState.WAITING, "waiting"), (RunState.SET, None)):
+            run = Entry(KEYS.run(job.name, 1), RunRecord(state).encode(), 6, 6)
+            (row,) = service_table(cluster(defined(job, 5), run)).rows
+            self.assertEqual(row["LastRun"], shown)
+        self.assertIsNone(service_table(cluster(defined(WEB, 5))).rows[0]["LastRun"])
 
     def test_surplus(self) -> None:
         """Instances beyond the wanted number stop: they count as none of the wanted ones, and hide none that lack."""
