@@ -102,6 +102,14 @@ class ClassedTests(SynchronousTestCase):
         failed = Failed(Code.UNAVAILABLE, tls + "certificate has expired")
         self.assertIn("the certificate of https://10.0.0.1:1 has expired", str(classed(failed, several)))
 
+    def test_no_handshake(self) -> None:
+        """A member that answers nothing, because it waits for others, or that dies, is not called one without TLS."""
+        for said in ("Endpoint closing", "recvmsg:Connection reset by peer (104)"):
+            failed = Failed(Code.UNAVAILABLE, f"UNAVAILABLE: ipv4:10.0.0.1:1: Handshake read failed ({said})")
+            text = str(classed(failed, Access.parse("https://a:1")))
+            self.assertIn("etcd did not answer at https://a:1", text)
+            self.assertIn("check that it runs there and has a quorum", text)
+
     def test_endpoints_are_named(self) -> None:
         """When nobody answered, the line names the endpoints that were asked."""
         self.assertIn("http://a:1, http://b:2", str(classed(Failed(Code.UNAVAILABLE), ACCESS)))
