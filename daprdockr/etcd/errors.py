@@ -33,6 +33,9 @@ _REFUSED = frozenset(
         _Code.DATA_LOSS,
     }
 )
+_OF_ADMINISTRATION = "auth: "
+"""The beginning of a refusal that etcd sends without a status of its own: what its root alone may do."""
+
 _LOST_TOKEN = ("invalid auth token", "revision of auth store is old", "user name is empty")
 _NEVER_SENT = ("failed to connect to all addresses", "Name resolution failure")
 
@@ -47,7 +50,8 @@ def classed(error: Exception, access: Access) -> EtcdError:
     if is_too_large(error):
         return EtcdTooLarge(f"an answer of etcd is too large ({details}): write smaller values")
     # Of all kinds of RESOURCE_EXHAUSTED only this one passes by itself.
-    if code in _REFUSED and "too many requests" not in details:
+    is_refused = code in _REFUSED and "too many requests" not in details
+    if is_refused or (code == _Code.UNKNOWN and details.startswith(_OF_ADMINISTRATION)):
         return refusal(details, access)
     reason = details.removeprefix("failed to connect to all addresses; last error: ")
     failure = tls_failure(reason, access)

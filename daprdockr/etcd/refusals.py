@@ -32,6 +32,8 @@ def refusal(details: str, access: Access) -> EtcdRefused:
         return EtcdForbidden(f"etcd refuses {who} ({details}): check --etcd-user and --etcd-password-file")
     if "invalid auth token" in details or "auth store is old" in details:
         return EtcdForbidden(f"etcd refuses {who} ({details}): check that all members have the same authentication")
+    if details == "auth: permission denied":
+        return EtcdForbidden(f"etcd refuses {who} (permission denied): this takes its user root")
     if "permission denied" in details:
         return EtcdForbidden(
             f"etcd refuses {who} (permission denied): people need the role reader, and operator to change something,"

@@ -8,6 +8,7 @@ import json
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from daprdockr.etcd.maintenance import EtcdMaintenance
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.errors import EtcdForbidden, EtcdReadOnly
 from daprdockr.model.stored.entries import trial
@@ -104,6 +105,22 @@ class FullTests(TestCase):
         self.assertEqual(members.etcdctl("alarm", "list"), "")
         until(agent.is_well)
         self.assertEqual(running(agent, store), before)
+
+
+class RootTests(SynchronousTestCase):
+    """Requests that etcd grants its root alone."""
+
+    skip = missing()
+
+    def test_defragment(self) -> None:
+        """A client with another role is refused, in a line that names root."""
+        members = EtcdMembers(1, password="secret")
+        self.enterContext(members)
+        members.etcdctl("user", "add", "part:part")
+        etcd = EtcdMaintenance(evolve(members.access, user="part", password="part"))
+        (member,) = etcd.look().voters
+        refused = self.assertRaises(EtcdForbidden, etcd.defragment, member)
+        self.assertEqual(str(refused), "etcd refuses user part (permission denied): this takes its user root")
 
 
 class TrialTests(SynchronousTestCase):

@@ -76,6 +76,7 @@ class ClassedTests(SynchronousTestCase):
                 "password-file",
             ),
             (Code.FAILED_PRECONDITION, "authentication is not enabled", EtcdForbidden, "leave out --etcd-user"),
+            (Code.UNKNOWN, "auth: permission denied", EtcdForbidden, "this takes its user root"),
         ):
             error = classed(Failed(code, f"etcdserver: {details}"), evolve(ACCESS, user="ag", password="x"))
             self.assertIs(type(error), expected, details)
