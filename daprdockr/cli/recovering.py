@@ -67,6 +67,11 @@ class Recovery:
         access = self.files.access()
         if access is None:
             raise BadInput(f"{self.files.directory} cannot be read: run this as root")
+        if not self.files.has_data:
+            raise BadInput(
+                f"the data of etcd in {self.files.state}/etcd/data are gone: run this on another host with a member; if"
+                " none has its data, the log of the agent on the host of init says how an empty etcd begins"
+            )
         voters = [f"https://{endpoint}" for endpoint in access.endpoints]
         lost = given_up(self.url, voters, [url for url in voters if url != self.url and self.listens(url)])
         try:

@@ -82,9 +82,14 @@ class ClusterFiles:
         """The mark of a host whose member was seen among the others, and so had data."""
         return self.directory / "began"
 
+    @property
+    def has_data(self) -> bool:
+        """Whether the member of this host has its data."""
+        return (self.state / "etcd" / "data" / "member").exists()
+
     def check_data(self) -> None:
         """:raises BadInput: the first host's data are gone, and etcd would make an empty cluster in their place."""
-        if self.began.exists() and not (self.state / "etcd" / "data" / "member").exists():
+        if self.began.exists() and not self.has_data:
             raise BadInput(
                 f"the data of etcd in {self.state}/etcd/data are gone, and an empty cluster would take their place: if"
                 " other hosts have a member, move this state directory away and join; if none has, remove"

@@ -53,6 +53,8 @@ class RecoverTests(SynchronousTestCase):
         for path in (self.files.authority, self.files.agent_certificate, self.files.host_key):
             self.files.write(path, b"pem")
         self.files.write_endpoints(URLS)
+        self.data = self.files.state / "etcd/data/member"
+        self.data.mkdir(parents=True)
         self.out = io.StringIO()
         self.known: tuple[EtcdMember, ...] = ALL
         self.listening: set[str] = set()
@@ -136,6 +138,13 @@ class RecoverTests(SynchronousTestCase):
         self.listening.add(URLS[1])
         self.assertIn(f"at {URLS[1]} answers", str(self.assertRaises(BadInput, self.recover)))
         self.assertEqual(self.ended, 0)
+
+    def test_no_data(self) -> None:
+        """A member without its data can go on with nothing: nothing is promised, asked for or ended."""
+        self.data.rmdir()
+        refused = str(self.assertRaises(BadInput, self.recover))
+        self.assertIn("are gone: run this on another host", refused)
+        self.assertEqual((self.out.getvalue(), self.ended, self.files.recovery.exists()), ("", 0, False))
 
     def test_again(self) -> None:
         """Where etcd did not come up alone, or no agent starts it, the same is run again."""
