@@ -34,6 +34,7 @@ from tests.unit.house.pages import (
     PAGES,
     PERFORMANCE_LOG,
     README,
+    REFERENCE,
     literals,
     read,
     rows,
@@ -44,6 +45,9 @@ from tests.unit.house.sources import CHECKOUT, sources
 
 BREAKS = "<>|;&"
 A_FILE_OF_OURS = re.compile(r"[a-z][\w.-]*(?:/[\w.-]+)+\.(?:py|rst|json|env|service|j2)", re.ASCII)
+OF_OTHER_PROGRAMS = {"-flag", "--constraint", "--listen-client-urls", "--mount", "--name", "--pidfile", "--user"}
+"""Options of etcd, Docker and twistd that the pages for users name, and an example."""
+
 A_NOTE = re.compile(r"^Note \[(.+?)\]$", re.MULTILINE)
 
 
@@ -119,6 +123,16 @@ class ReferenceTests(SynchronousTestCase):
             if row.default is not None:
                 self.assertEqual(row.default.split(","), default.split(", "))
             self.assertEqual([row.variable] if row.variable else [], re.findall(r"env (\w+)", meaning), row.name)
+
+    def test_named(self) -> None:
+        """Each option that a page for users names is one of the agent, of the command line, or of another program."""
+        known = {f"--{name}" for name in (*FLAGS, *(row.name for row in PARAMETERS))} | OF_OTHER_PROGRAMS
+        known |= {f"-{name}" for name in (*ACTIONS, *(flag.name for flag in ALL))}
+        pages = (README, *GUIDE, *REFERENCE.glob("*.rst"))
+        texts = [(page.name, text) for page in pages for text in literals(read(page)[0])]
+        named = [(page, found[0]) for page, text in texts if (found := re.match(r"--?[a-z][a-z-]+", text))]
+        self.assertIn("--allow", {option for _, option in named})
+        self.assertEqual([], [(page, option) for page, option in named if option not in known])
 
     def test_flags_and_commands(self) -> None:
         """Its table has the flags and commands of the command line and no others."""
