@@ -2,8 +2,9 @@
 A guide as a person follows it: the commands behind its prompts, in their order, and the output that it shows.
 
 A block of a guide is indented by four columns. A command stands behind ``desk#``, ``hosts#`` or ``host1#``, with the
-lines of its here-document below it; all other lines are output. Of the output that a guide shows each line has to
-appear, but numbers, and who did something, may differ. ``...`` stands for whatever there is, at the end of a line too.
+lines of its here-document, or those that continue it, below it; all other lines are output. Of the output that a guide
+shows each line has to appear, but numbers, and who did something, may differ. ``...`` stands for whatever there is, at
+the end of a line too.
 """
 
 from __future__ import annotations
@@ -55,8 +56,11 @@ def typed(page: Path) -> list[Typed]:
 
 
 def _whole(first: str, rest: Iterator[str]) -> Iterator[str]:
-    """Yield a command with the lines of its here-document."""
+    """Yield a command with the lines of its here-document, or those that continue it."""
     yield first
+    while first.endswith("\\"):
+        first = next(rest)[4:]
+        yield first
     if end := _HERE.search(first):
         for line in rest:
             yield line[4:]

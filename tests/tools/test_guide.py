@@ -27,7 +27,8 @@ Trying
 Text. ::
 
     not typed by anybody
-    host1# true
+    host1# true \\
+        --all
 """
 
 
@@ -40,14 +41,14 @@ class GuideTests(SynchronousTestCase):
         self.found = typed(page)
 
     def test_typed(self) -> None:
-        """Commands have their places, here-documents and output; text and blocks without a prompt are nobody's."""
+        """Commands have places, further lines and output; text and blocks without a prompt are nobody's."""
         shown = ["a.shop: 3 healthy", "...", "daprdockrcmd: the rollout was reverted by anna@desk"]
         self.assertEqual(
             self.found,
             [
                 Typed("desk", "cat > a.yaml <<'END'\nName: a\nEND"),
                 Typed("desk", "daprdockrcmd wait a.shop", shown),
-                Typed("host1", "true"),
+                Typed("host1", "true \\\n    --all"),
             ],
         )
         self.assertEqual([one.fails for one in self.found], [False, True, False])
