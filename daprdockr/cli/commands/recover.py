@@ -72,7 +72,7 @@ COMMAND = Command(
     reference=(
         "for the day when so many members of etcd are lost for good that the others have no quorum: etcd goes on with"
         " the member of this host alone. Prints which members are given up and from which revision it goes on, and"
-        " asks; without a terminal it needs ``-yes``. Refused while another member answers. No container is stopped."
-        " New hosts join afterwards",
+        " asks; without a terminal it needs ``-yes``. Refused while another member answers, and where the data of its"
+        " own are gone. No container is stopped. New hosts join afterwards",
     ),
 )
