@@ -122,26 +122,39 @@ def vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
     here = situation.here
     if situation.service is None or not here.may_claim or here.cordoned or situation.service.definition.at_most_one:
         return
-    definition, node = situation.service.definition, here.node
+    definition = situation.service.definition
     leavers = _leavers(situation, definition)
     if not leavers:
         return
     held = held_by_node(situation.claims.owners, situation.claims.successors)
     if definition.one_per_node and (_has_one(situation, held) or _claims_one(situation, definition, now)):
         return
-    record = ClaimRecord(node=node, addresses=situation.here.addresses)
-    bad = failing_now(situation, now)
+    record = ClaimRecord(node=here.node, addresses=here.addresses)
+    due = _due_to_leave(situation, definition, leavers, now)
+    for number, at in islice(due.items(), 1 if definition.one_per_node else None):
+        yield TakeSuccession(InstanceName(situation.name, number), record) if at <= now else Wait(at)
+
+
+def _due_to_leave(
+    situation: Situation, definition: Definition, leavers: Mapping[tuple[str, bool], list[int]], now: float
+) -> dict[int, float]:
+    """
+    Return the ``leavers`` that this node may prepare to take over, by number, with the time from which it may; the best
+    first. The owners' come one after another: a node counts for the next with what it should take of those before.
+    """
+    held = held_by_node(situation.claims.owners, situation.claims.successors)
+    bad, found = failing_now(situation, now), dict[int, float]()
     for (owner, healthy), numbers in leavers.items():
         able_to = situation.placing.candidates
         if forbidden(definition, owner, able_to):
             able_to = tuple(candidate for candidate in able_to if candidate.name != owner)
         ranking = rank(numbers, definition, held, takers(owner, able_to, held, healthy, bad), bad)
+        held.update(ranking.first.values())
         for number in numbers:
-            place = ranking.place(number, node)
+            place = ranking.place(number, situation.here.node)
             if place is not None:
-                due = situation.placing.free_since.get(number, now) + place * CLAIM_DELAY
-                take = TakeSuccession(InstanceName(situation.name, number), record)
-                yield take if due <= now else Wait(due)
+                found[number] = situation.placing.free_since.get(number, now) + place * CLAIM_DELAY
+    return dict(sorted(found.items(), key=lambda one: (one[1], one[0])))
 
 
 def _claims_one(situation: Situation, definition: Definition, now: float) -> bool:

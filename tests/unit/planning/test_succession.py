@@ -129,6 +129,21 @@ class TakeTests(SynchronousTestCase):
                 made = planned(self.leaving, service=spread, **under_way)
                 self.assertEqual([s for s in made.steps if isinstance(s, TakeClaim | TakeSuccession)], [], under_way)
 
+    def test_only_one_of_two_owners(self) -> None:
+        """Where a node may have one, and two owners leave one each at the same moment, it prepares one of them."""
+        owners = self.leaving, owned_by("c", 2, leaving=True)
+        for members in ({"Placement": {"OnePerNode": True}}, {"Container": fixing(5432)}):
+            spread = definition(instances=2, **members)
+            for nodes in (candidates("a"), candidates("a", "d"), candidates("a", "d", d=1)):
+                made = planned(*owners, service=spread, candidates=nodes, free_since={1: NOW - 60.0, 2: NOW - 60.0})
+                self.assertEqual([type(step) for step in made.steps], [TakeSuccession])
+
+    def test_two_owners(self) -> None:
+        """Instances that two owners leave at the same moment are shared out like those of one."""
+        owners = self.leaving, owned_by("c", 2, leaving=True)
+        made = planned(*owners, service=definition(instances=2), candidates=candidates("a", "d"))
+        self.assertEqual(len(made.steps), 1)
+
     def test_another_prepares_one(self) -> None:
         """A node that prepares one is not ranked for the free one, so nobody waits for it."""
         spread = definition(instances=2, Placement={"OnePerNode": True})

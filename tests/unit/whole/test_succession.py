@@ -11,7 +11,7 @@ from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.mirrored_keys import SuccessorKey
 from daprdockr.model.wanted.definition import Definition
-from tests.build.values import HTTP, KEYS, WEB, definition, named
+from tests.build.values import HTTP, KEYS, WEB, definition, fixing, named
 from tests.fakes.agents import STEP, MemoryAgent, MemoryCluster
 from tests.fakes.engine import MemoryEngine
 
@@ -103,6 +103,18 @@ class DrainTests(HandOverCase):
         self.pass_time(5)
         self.assertEqual(sorted(name.partition(".")[2] for name in self.successors()), ["api.myapp", "web.myapp"])
         self.assertEqual(self.shares(), before)
+
+    def test_two_nodes_at_once(self) -> None:
+        """Two nodes that are drained at the same moment leave no other node with two of a service that spreads."""
+        spread = definition(instances=2, Placement={"OnePerNode": True})
+        self.run_services(spread, named("api", 2, Container=fixing(5432)))
+        for node in ("c", "d"):
+            self.join(node)
+        for node in ("a", "b"):
+            self.drain(node)
+        self.pass_time(10)
+        placed = sorted((name.partition(".")[2], told.node) for name, told in self.cluster.claims.items())
+        self.assertEqual(placed, [(name, node) for name in ("api.myapp", "web.myapp") for node in ("c", "d")])
 
     def test_serves_on(self) -> None:
         """The copy left behind serves on for the seconds of Drain, and no longer."""
