@@ -52,6 +52,8 @@ class Recent:
         self._next = 0.0
         self._reading: Deferred[None] | None = None
         self._waiting: list[Deferred[None]] = []
+        self._later: list[Deferred[None]] = []
+        """Those who wait for the reading after the one that is under way."""
         self._lacks = False
         """Whether the reading that is under way lacks a history that was asked for since it began."""
         self._histories: dict[ServiceName, tuple[int, Revisions]] = {}
@@ -71,7 +73,7 @@ class Recent:
         if self._reading is None and self._reactor.seconds() < self._next:
             return succeed(None)
         waiting: Deferred[None] = Deferred()
-        self._waiting.append(waiting)
+        (self._later if self._lacks else self._waiting).append(waiting)
         if self._reading is None:
             self._begin()
         return waiting.addTimeout(PATIENCE, self._reactor).addErrback(self._late)
@@ -115,10 +117,9 @@ class Recent:
 
     def _done(self, _: object) -> None:
         self._reading, self._next = None, self._reactor.seconds() + REST
+        waiting, self._waiting, self._later = self._waiting, self._later, []
         if self._lacks:
             self._begin()
-            return
-        waiting, self._waiting = self._waiting, []
         for one in waiting:
             if not one.called:
                 one.callback(None)

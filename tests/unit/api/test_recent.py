@@ -100,6 +100,20 @@ class RecentTests(SynchronousTestCase):
         self.assertEqual([self.successResultOf(one) for one in (others, ours)], [None, None])
         self.assertEqual([one.text for one in self.recent.about(WEB)], ["created with 2 instances (revision 1)"])
 
+    def test_asked_for_by_others(self) -> None:
+        """Nobody waits for what others ask for meanwhile: each has an answer after the second reading at the latest."""
+        under_way = self.hanging = Deferred()
+        waits = self.recent.refresh()
+        for number in range(3):
+            self.recent.ask_for(named(f"s{number}").name)
+            later = self.recent.refresh()
+            ended, under_way = under_way, Deferred()
+            self.hanging = under_way
+            ended.callback(self.store.list(self.calls[0]))
+            self.successResultOf(waits)
+            self.assertNoResult(later)
+            waits = later
+
     def test_unavailable(self) -> None:
         """While etcd is away the last reading stays, and says that it is not of now."""
         self.happen("died")
