@@ -16,7 +16,8 @@ Note [What a list need not ask again]
 Note [A container that cannot be inspected]
     Of a container whose layer was lost, as by a power cut, an Engine lists the labels and fails each inspection. One
     such container must not make all others unknown. So after ``BROKEN_SECONDS`` of failures it is passed over; but
-    never one that the list shows as running: to an agent it would be gone, and be started a second time.
+    never one that the list shows as running: to an agent it would be gone, and be started a second time. It keeps its
+    name, so the next one of its instance gets another (``agent.reconcile.creating``).
 """
 
 from __future__ import annotations

@@ -139,6 +139,7 @@ class MemoryEngine:
     are those that were sent for another purpose, each with its container.
     ``statuses`` are the exit statuses of commands run inside, 0 for any other; None: the command takes too long.
     ``outputs`` are what they write.
+    ``lost_layers`` are containers of which the Engine fails each inspection, for so long that lists pass them over.
     ``now`` is the Engine's clock in seconds since the epoch; ``memory`` and ``cpus`` are the host's, ``networks`` and
     ``volumes`` the Engine's.
     """
@@ -161,6 +162,7 @@ class MemoryEngine:
     devices: set[str] = field(factory=set)
     statuses: dict[tuple[str, ...], int | None] = field(factory=dict)
     outputs: dict[tuple[str, ...], bytes] = field(factory=dict)
+    lost_layers: set[str] = field(factory=set)
     users: dict[str, int] = field(factory=lambda: {"root": 0, "www": 1000})
     logged: dict[tuple[str, float], list[bytes]] = field(factory=dict)
     now: float = 1_000_000.0
@@ -285,12 +287,14 @@ class MemoryEngine:
 
     @_call
     def containers(self) -> Sequence[ContainerState]:
-        return self.states
+        return [state for state in self.states if state.id not in self.lost_layers]
 
     @_call
     def inspect(self, container: str) -> ContainerState | None:
         named = (held for held in self._containers.values() if held.state.name == container)
         held = self._containers.get(container) or next(named, None)
+        if held and held.state.id in self.lost_layers:
+            raise EngineFailed(f"the Docker Engine refused to inspect container {container}: layer does not exist")
         return held.state_for(self.node) if held and self._is_mine(held) else None
 
     @_call

@@ -18,7 +18,14 @@ from daprdockr.agent.host.ports import check_fixed, choose_ports, is_free
 from daprdockr.agent.reconcile.delivery import Delivery
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork
-from daprdockr.model.errors import EngineError, EngineRefused, EngineUnavailable, ImageAbsent, NameTaken
+from daprdockr.model.errors import (
+    EngineError,
+    EngineFailed,
+    EngineRefused,
+    EngineUnavailable,
+    ImageAbsent,
+    NameTaken,
+)
 from daprdockr.model.host import LABEL_HEALTH, LABEL_ON_PARTITION, LABEL_RUN, ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName, shorten
 from daprdockr.model.wanted.definition import Definition
@@ -89,10 +96,10 @@ class Creating:
             try:
                 container = await self._create(run, name, definition, body)
             except NameTaken:
-                there = await run(self._engine.inspect, name)
-                if there is None or there.made_as:
+                there = await self._holder(run, name)
+                if there is None:
                     await run(self._delivery.remove, name)
-                    continue  # another owner's, who may keep it
+                    continue
             else:
                 there = _created(container, name, step, here, ports, labels[LABEL_HEALTH])
             self._host.containers.update(there)
@@ -114,6 +121,17 @@ class Creating:
         except EngineError:
             await run(self._delivery.remove, name)
             raise
+
+    async def _holder(self, run: Run, name: str) -> ContainerState | None:
+        """
+        Return this node's container that was created under this name; None if another one has the name, which may keep
+        it: that of another owner, or one that cannot be inspected, and that no list has.
+        """
+        try:
+            there = await run(self._engine.inspect, name)
+        except EngineFailed:
+            return None
+        return None if there is None or there.made_as else there
 
     async def _check_volumes(self, run: Run, definition: Definition, here: Here) -> None:
         """:raises EngineRefused: a volume that is there already needs a privilege that is not allowed here."""

@@ -89,6 +89,15 @@ class ContainerTests(CarryOutCase):
         )
         self.assertEqual((created.cluster, created.revision), (7, 40))
 
+    def test_create_beside_one_that_cannot_be_inspected(self) -> None:
+        """A container that the Engine cannot inspect keeps its name, and none of its instance from being created."""
+        lost = self.create()
+        self.engine.lost_layers.add(lost.id)
+        self.host.containers.forget(lost.id)
+        created = self.create()
+        self.assertEqual([created.name], container_names(FIRST, WEB_1, "a", 7)[1:2])
+        self.assertEqual({state.id for state in self.engine.states}, {lost.id, created.id})
+
     def test_create_ports(self) -> None:
         """Each port gets a host port: the one it had if that is free, and none that a sibling holds."""
         with socket.socket() as taken:
