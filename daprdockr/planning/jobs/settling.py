@@ -17,6 +17,12 @@ Note [Another definition]
     missed: what is due now gets a run of its own. A person asks for what the job is then, so any change ends that, too:
     that person learns it, and may ask again. Of a due run with the same schedule the present definition is carried
     out, as of any later one.
+
+Note [Late after all]
+    A run that was due is missed when its ``Window`` is over, also if it was claimed and did not begin: its node went
+    away, and no other one could take it yet, or came back too late. It would begin however late, and keep all others
+    from beginning until then. A run that its node finds claimed in time goes on, however long its image takes; and
+    neither another attempt nor a run that a person asked for has such a time.
 """
 
 from __future__ import annotations

@@ -215,6 +215,13 @@ class DesignTests(SynchronousTestCase):
         told = {(title, module) for title, module in rows(ARCHITECTURE, "Where each race is explained")}
         self.assertEqual(notes, told)
 
+    def test_notes_are_there(self) -> None:
+        """Each note to which the code refers is one of these."""
+        there = {title for title, _ in rows(ARCHITECTURE, "Where each race is explained")}
+        lines = {source.name: re.sub(r"\n *(?:# )?", " ", source.text) for source in sources("daprdockr")}
+        named = {(name, title) for name, text in lines.items() for title in re.findall(r"Note \[(.+?)\]", text)}
+        self.assertEqual([], sorted((name, title) for name, title in named if title not in there))
+
     def test_rooms(self) -> None:
         """The list of rooms is the one that the imports are held to."""
         told = {name: int(row[0]) for row in rows(ARCHITECTURE, "The rooms") for name in row[1].split(", ")}
