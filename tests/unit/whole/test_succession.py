@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.stored.cordon import asking_to_drain
-from daprdockr.model.stored.entries import Delete
+from daprdockr.model.stored.entries import Commit, Condition, Delete, Operation, Put
 from daprdockr.model.stored.mirrored_keys import SuccessorKey
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import HTTP, KEYS, WEB, definition, fixing, named
 from tests.fakes.agents import STEP, MemoryAgent, MemoryCluster
 from tests.fakes.engine import MemoryEngine
+from tests.fakes.store import MemoryStore
 
 TTL, DRAIN = 6, 10
 ALL_CONTAINERS = [f"{number:064x}" for number in range(200)]
+
+
+class DeafStore(MemoryStore):
+    """A store that loses each answer to who ``begun`` to take an instance over, as if others acted meanwhile."""
+
+    begun = 0
+
+    def commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
+        done = super().commit(conditions, operations)
+        if any(isinstance(one, Put) and isinstance(KEYS.read(one.key), SuccessorKey) for one in operations):
+            self.begun += 1
+            raise EtcdUnavailable("etcd did not answer")
+        return done
 
 
 class HandOverCase(SynchronousTestCase):
     """Nodes ``a`` and ``b``; while time passes every healthy claim is true, and their number never falls."""
 
     rebalance = False
+    store: type[MemoryStore] = MemoryStore
 
     def setUp(self) -> None:
         self.cluster = MemoryCluster(self)
+        self.cluster.store = self.store()
         self.agents = {name: self.add(name) for name in ("a", "b")}
         self.cluster.advance(1)
 
@@ -250,6 +268,24 @@ class DrainTests(HandOverCase):
         self.drain("b")
         self.pass_time(20)
         self.assertEqual([self.running("a"), self.running("b")], before)
+
+
+class LastRoomTests(HandOverCase):
+    """Two nodes are drained, and what they have to leave begins at one moment to take the last room of another."""
+
+    store = DeafStore
+
+    def test_first_goes_on(self) -> None:
+        """One of the two moves goes on, and the other one is not begun again and again."""
+        wants: dict[str, Any] = {"Container": {"Memory": 3 << 30}, "Http": HTTP}
+        self.run_services(named("api", **wants), named("db", **wants))
+        self.agents["c"] = self.cluster.add("c", MemoryEngine(node="c", memory=4 << 30), no_rebalance=True)
+        self.sicken("c")
+        for node in ("a", "b"):
+            self.drain(node)
+        self.pass_time(5)
+        assert isinstance(self.cluster.store, DeafStore)
+        self.assertEqual((len(self.successors()), self.cluster.store.begun), (1, 2))
 
 
 class RebalanceTests(HandOverCase):

@@ -198,6 +198,20 @@ class DrainTests(SynchronousTestCase):
             there = (Candidate("c", {}, 2, memory=-50),)
             self.assertEqual([self._leavers(placed, there, node) for node in "ab"], expected)
 
+    def test_last_room_or_port_for_one_of_two_nodes(self) -> None:
+        """Of moves from two nodes that take the last room, or the last port, the one that began first goes on alone."""
+        for fields, left in (({"Memory": 100}, {"memory": -100}), (fixing(5432), {"ports": {("tcp", 5432): 2}})):
+            placed = Placed(api="a", web="b")
+            for service, begun in (("api", 51), ("web", 50)):
+                placed.define(service, 1, Container=fields)
+                placed.prepare(service, 1, "c", begun)
+            there = (Candidate("c", {}, 2, **left),)
+            found: list[InstanceName] = []
+            for node, name in (("a", _name("api")), ("b", _name("web"))):
+                claims = {name: placed.claims[name]}
+                found += leaving(node, "ab", True, placed.services, claims, placed.successors, there)
+            self.assertEqual([one.service for one in found], [_name("web")])
+
     def _leavers(self, placed: Placed, others: tuple[Candidate, ...], node: str = "a") -> list[str]:
         found = leaving(node, node, True, placed.services, placed.claims, placed.successors, others)
         return sorted(instance.service.service for instance in found)
