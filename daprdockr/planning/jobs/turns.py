@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.planning.jobs.test_beginning -*-
+# -*- test-case-name: tests.unit.planning.jobs.test_beginning,tests.unit.planning.jobs.test_turns -*-
 """
 Which node begins a run, and which one writes down what all of them see. The same answer on every node that sees the
 same state; a node whose turn is later acts only if the earlier ones did not.
