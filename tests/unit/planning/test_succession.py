@@ -94,6 +94,12 @@ class TakeTests(SynchronousTestCase):
             made = planned(self.leaving, candidates=candidates("a", "b", a=load, b=5))
             self.assertEqual(made, Plan(steps))
 
+    def test_forbidden_owner(self) -> None:
+        """From an owner that constraints forbid by now a node takes over also if that leaves it with more."""
+        elsewhere = definition(Placement={"Constraints": ["node != b"]})
+        made = planned(self.leaving, service=elsewhere, candidates=candidates("a", "b", a=7, b=1))
+        self.assertEqual(made.steps, (TakeSuccession(ONE, starting_record()),))
+
     def test_not_for_us(self) -> None:
         """Nobody begins who may not claim, is cordoned, does not fit, or finds another at it."""
         for fields in (

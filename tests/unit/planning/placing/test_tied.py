@@ -60,6 +60,13 @@ class ClaimTests(PlanTestCase):
         seen = situation(db(), volumes={1: stored("a")}, candidates=candidates("a", "b", a=5, b=0), free_since={1: NOW})
         self.assertEqual(plan(seen, NOW).steps[0], TakeClaim(FIRST, starting_record(), 20))
 
+    def test_many_leases_at_once(self) -> None:
+        """While nodes that vanished together may come back, one whose data is here is not claimed, either."""
+        fields: dict[str, Any] = {"volumes": {1: stored("a")}, "free_since": {1: NOW}}
+        self.assertEqual(plan(situation(db(), adopt_until=NOW + 3.0, **fields), NOW), Plan((), NOW + 3.0))
+        steps = plan(situation(db(), adopt_until=NOW - 3.0, **fields), NOW).steps
+        self.assertEqual(steps[0], TakeClaim(FIRST, starting_record(), 20))
+
     def test_compared(self) -> None:
         """A claim is made only if the record is the one by which it was decided; without volumes none is compared."""
         seen = situation(db(), candidates=candidates("a"), free_since={1: NOW})
