@@ -1,4 +1,4 @@
-"""Whose turn it is to begin a run, where nodes take no instances any more."""
+"""The turns of nodes that take no instances any more: of a cordoned one, and of one that is no candidate."""
 
 from __future__ import annotations
 
