@@ -110,9 +110,7 @@ function M.readmit()
     if ctx.returns > MOST_RETURNS then
         return hold.give_up()
     end
-    if not hold.ready(ctx) and not hold.hold(ctx) then
-        return hold.give_up()
-    end
+    return hold.wait_or_give_up(ctx)
 end
 
 return M

@@ -68,9 +68,7 @@ function M.buffer()
     if (tonumber(ngx.var.content_length) or 0) > most then -- by now that of a chunked one, too
         return ngx.exit(413)
     end
-    if not hold.ready(ctx) and not hold.hold(ctx) then
-        return hold.give_up()
-    end
+    return hold.wait_or_give_up(ctx)
 end
 
 -- Whether the body of this request is being read whole.

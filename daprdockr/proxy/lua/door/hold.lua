@@ -96,4 +96,11 @@ function M.hold(ctx)
     return ready(ctx)
 end
 
+-- Let the request go on as soon as there is an endpoint that it did not try, or answer it.
+function M.wait_or_give_up(ctx)
+    if not ready(ctx) and not M.hold(ctx) then
+        return M.give_up()
+    end
+end
+
 return M
