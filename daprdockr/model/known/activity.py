@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from attrs import define, field
 
 from daprdockr.model.errors import BadInput
+from daprdockr.model.known.numbered import Numbered, put
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.entries import Change, Deleted, Entry
 from daprdockr.model.stored.mirrored_keys import RolloutKey, RunKey, SlotKey
@@ -27,12 +28,10 @@ class ReadEntry(Protocol):
 
 @define(eq=False)
 class Activity:
-    """The values by service; no inner dictionary is empty."""
+    """The values by service."""
 
-    slots: dict[ServiceName, dict[int, Slot]] = field(factory=dict)
-    """By number within a service."""
-    runs: dict[ServiceName, dict[int, KnownRun]] = field(factory=dict)
-    """By number within a service."""
+    slots: Numbered[Slot] = field(factory=dict)
+    runs: Numbered[KnownRun] = field(factory=dict)
     rollouts: dict[ServiceName, StoppedRollout] = field(factory=dict)
 
     def set(self, name: SlotKey | RunKey | RolloutKey, change: Change, read: ReadEntry) -> None:
@@ -53,22 +52,17 @@ class Activity:
         record = read(change, SlotRecord.decode) if isinstance(change, Entry) else None
         if record is not None and record.instance.service != name.service:
             raise BadInput(f"a slot of {name.service} is none for {record.instance}")
-        of_service = self.slots.setdefault(name.service, {})
-        of_service.pop(name.number, None)
+        slot = None
         if isinstance(change, Entry) and record is not None:
-            revisions = change.create_revision, change.mod_revision
-            of_service[name.number] = Slot(name.number, record, *revisions, change.lease)
-        if not of_service:
-            del self.slots[name.service]
+            slot = Slot(name.number, record, change.create_revision, change.mod_revision, change.lease)
+        put(self.slots, name.service, name.number, slot)
 
     def _set_run(self, name: RunKey, change: Change, read: ReadEntry) -> None:
         record = read(change, RunRecord.decode) if isinstance(change, Entry) else None
-        of_service = self.runs.setdefault(name.service, {})
-        of_service.pop(name.number, None)
+        run = None
         if isinstance(change, Entry) and record is not None:
-            of_service[name.number] = KnownRun(name.number, record, change.create_revision, change.mod_revision)
-        if not of_service:
-            del self.runs[name.service]
+            run = KnownRun(name.number, record, change.create_revision, change.mod_revision)
+        put(self.runs, name.service, name.number, run)
 
     def _set_rollout(self, service: ServiceName, change: Change) -> None:
         if isinstance(change, Deleted):

@@ -28,6 +28,7 @@ from attrs import define, evolve, field
 from daprdockr.model.errors import BadInput
 from daprdockr.model.known.activity import Activity
 from daprdockr.model.known.layout import Layout
+from daprdockr.model.known.numbered import Numbered, put
 from daprdockr.model.known.values import ValueKey, Values
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.certificate import CertificateRecord
@@ -58,9 +59,6 @@ from daprdockr.model.wanted.definition import Definition
 
 T = TypeVar("T")
 
-ClaimsByService = dict[ServiceName, dict[int, Claim]]
-"""Claims by service and instance number; no inner dictionary is empty."""
-
 
 @define(eq=False)
 class Contents:
@@ -72,13 +70,12 @@ class Contents:
     """Nodes that take no more instances; those that are also ``draining`` hand over the ones they have."""
     draining: set[str] = field(factory=set)
     pauses: dict[ServiceName, PauseRecord] = field(factory=dict)
-    claims: ClaimsByService = field(factory=dict)
-    successors: ClaimsByService = field(factory=dict)
+    claims: Numbered[Claim] = field(factory=dict)
+    successors: Numbered[Claim] = field(factory=dict)
     dependents: dict[ServiceName, set[ServiceName]] = field(factory=dict)
     """By the service that they name in ``After``; no set is empty."""
     activity: Activity = field(factory=Activity)
-    volumes: dict[ServiceName, dict[int, StoredVolumes]] = field(factory=dict)
-    """By service and instance number; no inner dictionary is empty."""
+    volumes: Numbered[StoredVolumes] = field(factory=dict)
     values: Values = field(factory=Values)
     certificates: dict[str, CertificateRecord] = field(factory=dict)
     """By the host name that each is stored under."""
@@ -193,31 +190,27 @@ class Contents:
             service = self.services[user]
             self.services[user] = evolve(service, definition=self.values.stamped(service.definition))
 
-    def _set_claim(self, claims: ClaimsByService, instance: InstanceName, change: Change) -> None:
+    def _set_claim(self, claims: Numbered[Claim], instance: InstanceName, change: Change) -> None:
         record = self._read(change, ClaimRecord.decode) if isinstance(change, Entry) else None
-        of_service = claims.setdefault(instance.service, {})
-        old = of_service.pop(instance.number, None)
+        claim = None
         if isinstance(change, Entry) and record is not None:
             claim = Claim(instance, record, change.create_revision, change.mod_revision, change.lease)
-            of_service[instance.number] = claim
         elif claims is self.claims:
             self.layout.vacated(instance.service, change.mod_revision)
-        if not of_service:
-            del claims[instance.service]
+        old = put(claims, instance.service, instance.number, claim)
         self.layout.recount(instance.service, None if old is None else old.record, record)
 
     def _set_volumes(self, instance: InstanceName, change: Change) -> None:
         """See Note [A tie that cannot be read]."""
-        of_service = self.volumes.setdefault(instance.service, {})
-        of_service.pop(instance.number, None)
         self.layout.tied()
-        if isinstance(change, Entry):
-            of_service[instance.number] = StoredVolumes(UNREADABLE, change.mod_revision)
-            if change.omitted:
-                raise BadInput(change.omitted)
-            of_service[instance.number] = StoredVolumes(VolumeRecord.decode(change.value), change.mod_revision)
-        elif not of_service:
-            del self.volumes[instance.service]
+        if isinstance(change, Deleted):
+            put(self.volumes, instance.service, instance.number, None)
+            return
+        put(self.volumes, instance.service, instance.number, StoredVolumes(UNREADABLE, change.mod_revision))
+        if change.omitted:
+            raise BadInput(change.omitted)
+        record = StoredVolumes(VolumeRecord.decode(change.value), change.mod_revision)
+        put(self.volumes, instance.service, instance.number, record)
 
     def _set_node(self, name: str, change: Change) -> None:
         before = self.nodes.get(name)
