@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.run import RunState
 
 
 def known_names(cluster: Cluster) -> dict[str, list[str]]:
@@ -40,4 +39,4 @@ def known_volumes(cluster: Cluster, instance: InstanceName) -> list[str]:
 def known_runs(cluster: Cluster, job: ServiceName) -> list[str]:
     """Return the numbers of the runs of a job that are remembered, oldest first."""
     runs = sorted(cluster.runs(job).items())
-    return [str(number) for number, run in runs if run.record.state is not RunState.SET]
+    return [str(number) for number, run in runs if run.record.is_run]

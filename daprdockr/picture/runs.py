@@ -43,7 +43,7 @@ def job_table(cluster: Cluster, now: float) -> Table:
 
 def run_table(runs: Mapping[int, KnownRun]) -> Table:
     """Return the runs of a job, oldest first."""
-    return Table([run_row(run) for _, run in sorted(runs.items()) if _is_run(run)], RUN_COLUMNS)
+    return Table([run_row(run) for _, run in sorted(runs.items()) if run.record.is_run], RUN_COLUMNS)
 
 
 def run_row(run: KnownRun) -> Row:
@@ -71,7 +71,7 @@ def job_row(cluster: Cluster, name: ServiceName, now: float) -> Row | None:
     schedule = cluster.services[name].definition.schedule
     if schedule is None:
         return None
-    runs = [run for _, run in sorted(cluster.runs(name).items()) if _is_run(run)]
+    runs = [run for _, run in sorted(cluster.runs(name).items()) if run.record.is_run]
     last: Row = run_row(runs[-1]) if runs else {"Run": 0, "State": "", "Due": 0, "Node": "", "Ended": 0, "Reason": ""}
     return {
         "Job": str(name),
@@ -79,10 +79,6 @@ def job_row(cluster: Cluster, name: ServiceName, now: float) -> Row | None:
         "Next": next(schedule.due_after(now), 0),
         **{key: last[key] for key in ("Run", "State", "Due", "Node", "Ended", "Reason")},
     }
-
-
-def _is_run(run: KnownRun) -> bool:
-    return run.record.state is not RunState.SET
 
 
 def _due(row: Row) -> str:

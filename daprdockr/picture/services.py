@@ -12,7 +12,6 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Service, newest_of
 from daprdockr.model.stored.rollout import RolloutRecord
-from daprdockr.model.stored.run import RunState
 from daprdockr.picture.instances import is_current, stopping, waiting_for_volumes
 from daprdockr.picture.table import Column, Row, Table
 from daprdockr.planning.candidates import Candidate, candidates, why_nowhere
@@ -91,8 +90,9 @@ def _surplus(cluster: Cluster, name: ServiceName) -> str:
 def _state_of_run(cluster: Cluster, name: ServiceName) -> str | None:
     """Return the state of the last run of a job; None if it had none, or is no job."""
     last = newest_of(cluster.runs(name))
-    is_run = last is not None and last.record.state is not RunState.SET
-    return last.record.state.value if last and is_run and cluster.services[name].definition.schedule else None
+    if last is None or not last.record.is_run or cluster.services[name].definition.schedule is None:
+        return None
+    return last.record.state.value
 
 
 def _last_run(cluster: Cluster, name: ServiceName) -> str:

@@ -74,7 +74,7 @@ def _run(runs: AskedRun, arguments: tuple[str, ...], console: Console) -> None:
 
 
 def _logs(runs: AskedRun, number: int | None, console: Console) -> None:
-    known = {one: run for one, run in runs.known().items() if run.record.state is not RunState.SET}
+    known = {one: run for one, run in runs.known().items() if run.record.is_run}
     if number is None and not known:
         raise NotFound(f"{runs.service} had no run yet: daprdockrcmd job ls says when it is due")
     number = max(known) if number is None else number

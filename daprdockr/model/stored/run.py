@@ -93,6 +93,11 @@ class RunRecord:
         return self.state in OPEN
 
     @property
+    def is_run(self) -> bool:
+        """Whether it stands for a run: ``SET`` stands for none."""
+        return self.state is not RunState.SET
+
+    @property
     def under_way(self) -> bool:
         return self.state in UNDER_WAY
 
