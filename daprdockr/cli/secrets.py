@@ -16,10 +16,10 @@ from attrs import frozen
 
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
+from daprdockr.cli.snapshot import snapshot
 from daprdockr.cli.stored import Transaction, change, unchanged
 from daprdockr.cli.users import delete_value, users
 from daprdockr.model.errors import BadInput, DaprdockrError
-from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Entry, Put
 from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to, public_key
@@ -85,9 +85,8 @@ class Secrets:
 
     def _check_lost(self, key: PublicKey, why: str) -> None:
         """:raises OtherClusterKey: a node has the key, or nobody said that it is lost."""
-        cluster = Cluster(self.request.keys)
-        cluster.replace(self.store.list(self.request.keys.mirrored))
-        nodes = sorted(name for name, node in cluster.nodes.items() if key.id in node.record.keys)
+        known = snapshot(self.request, self.store).nodes
+        nodes = sorted(name for name, node in known.items() if key.id in node.record.keys)
         if nodes:
             kept = "an agent has it until its next start"
             raise OtherClusterKey(f"{why}: copy its file from a node that has it: {', '.join(nodes)}; {kept}")
