@@ -94,12 +94,11 @@ def leaving(
     :param claims: those of the services it has a part in.
     :param successors: those of all services.
     """
-    under_way = moves(services, successors)
     misplaced = services if node in draining else _misplaced(node, services, claims, candidates)
     if misplaced:
         others = [candidate for candidate in candidates if candidate.name != node]
         may = _may_leave(node, draining, misplaced, claims, others)
-        return frozenset(_movable(node, True, may, claims, under_way, others))
+        return frozenset(_movable(node, True, may, claims, moves(services, successors), others))
     if not (rebalance and _has_most(node, candidates)):  # checked first: it is the answer of all nodes but one
         return frozenset()
     loads = _without_own_moves(node, claims, successors, candidates)
@@ -108,6 +107,7 @@ def leaving(
         held = sum(claim.node == node for claim in claims[instance.service].values())
         return instance.number not in successors.get(instance.service, {}), -held, instance
 
+    under_way = moves(services, successors)
     return frozenset(sorted(_movable(node, False, services, claims, under_way, loads), key=order)[:1])
 
 
