@@ -31,6 +31,7 @@ from daprdockr.model.etcd_member import HostPart, member_url
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.entries import Delete
+from daprdockr.picture.extent import number_of_instances
 from daprdockr.planning.etcd_departure import departure
 from daprdockr.planning.etcd_membership import MemberStep
 
@@ -86,7 +87,7 @@ class Leaving:
         stay = {name: why for name, why in leave_or_stay(snapshot(request, store), node).items() if why}
         if stay:
             name, why = next(iter(stay.items()))
-            number = "1 instance" if len(stay) == 1 else f"{len(stay)} instances"
+            number = number_of_instances(len(stay))
             raise BadInput(f"{number} cannot leave {node}, such as {name} ({why}): scale down or delete first")
         store.put(request.keys.cordon(node), asking_to_drain())
         draining = Draining(request, store, self.changes.clock, self.changes.pause, self.console)

@@ -14,6 +14,7 @@ from daprdockr.page.fragments import Fragment, FragmentKind
 from daprdockr.page.seen import Seen
 from daprdockr.page.signs import Badge, Sign
 from daprdockr.picture.cells import moment
+from daprdockr.picture.extent import number_of_instances
 
 POLICY = "; ".join(
     (
@@ -46,6 +47,7 @@ _environment = Environment(
     lstrip_blocks=True,
     autoescape=True,
 )
+_environment.filters["instances"] = number_of_instances
 
 
 def written(fragment: Fragment) -> str:
