@@ -79,6 +79,7 @@ def _service(name: str, project: Project, files: ReadFile, findings: list[Findin
 
 
 def _publish(services: Sequence[ComposeService]) -> None:
+    """Publish the ports of all services. One whose routes are replaced below ``x-daprdockr`` has none of these."""
     owners: dict[tuple[str, int], PortOwner] = {}
     for service in services:
         replaced = {"tcp", "udp"} & {key.lower() for key in _own(service)}

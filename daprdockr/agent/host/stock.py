@@ -13,7 +13,6 @@ from daprdockr.planning.pruning import as_listed
 
 T = TypeVar("T")
 
-
 MOST = 1024
 """References of which something is kept; of more, those of which nothing came for longest are forgotten."""
 
