@@ -12,7 +12,7 @@ import json
 import os
 import random
 from collections.abc import Callable, Hashable
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,6 +80,10 @@ STEP = 0.05
 
 READY = 0.7
 """Part of a lease's TTL after which a new node is ready: three beats, a third of it apart."""
+
+
+_decoded = lru_cache(maxsize=4096)(ClaimRecord.decode)
+"""A claim's record, which tests read after each step of time, though it seldom changes."""
 
 
 class MemoryWorkers(Workers):
@@ -387,7 +391,7 @@ class MemoryCluster:
         listing = self.store.list(KEYS.root)
         names = {entry.key: KEYS.read(entry.key) for entry in listing.entries}
         return {
-            str(names[entry.key]): ClaimRecord.decode(entry.value)
+            str(names[entry.key]): _decoded(entry.value)
             for entry in listing.entries
             if isinstance(names[entry.key], InstanceName)
         }

@@ -80,7 +80,8 @@ class MemoryContainer:
 
     def state_for(self, node: str) -> ContainerState:
         """As a node sees it that bore the container's name before, or bears it."""
-        return evolve(self.state, former="" if self.node == node else self.node)
+        former = "" if self.node == node else self.node
+        return self.state if self.state.former == former else evolve(self.state, former=former)
 
 
 class MemoryEvents:

@@ -224,8 +224,9 @@ class MemoryStore:
         if revision > self.revision + 1:
             raise EtcdHistoryLost(f"etcd is at revision {self.revision}, before {revision}: list again")
         for told, changes in self._history:
-            below = tuple(change for change in changes if change.key.startswith(prefixes))
-            if told >= revision and below:
+            if told < revision:
+                continue
+            if below := tuple(change for change in changes if change.key.startswith(prefixes)):
                 if any(isinstance(change, Entry) and len(change.value) > self.largest for change in below):
                     raise EtcdHistoryLost("a change in etcd is too large for a watch: list again")
                 return Batch(self.cluster_id, told, tuple(map(self._shown, below)))

@@ -68,6 +68,7 @@ class FailedRolloutCase(SynchronousTestCase):
         self.a, self.b = self.cluster.add("a"), self.cluster.add("b")
         self.dies_after: float | None = None
         self.least_healthy = WANTED
+        self.old_digest = wanted(OLD).digest
         self.change(wanted(OLD))
         self.cluster.advance(3)
 
@@ -97,7 +98,7 @@ class FailedRolloutCase(SynchronousTestCase):
             self.least_healthy = min(self.least_healthy, len(healthy))
 
     def _kill(self, agent: MemoryAgent) -> None:
-        for one in (one for one in agent.running if one.definition != wanted(OLD).digest):
+        for one in (one for one in agent.running if one.definition != self.old_digest):
             if self.dies_after is not None and agent.docker.now >= one.started + self.dies_after:
                 agent.docker.log(one.id, b"one\ntwo\n")
                 agent.docker.crash(one.id, 3)
