@@ -69,7 +69,8 @@ def steps() -> list[Step]:
 
 def quick_steps() -> list[Step]:
     """Return the steps that need no real part."""
-    unit = trial("unit", ["tests.unit", "tests.tools"], "--reporter=text", "-j2")
+    two = ("--reporter=text", "-j2")
+    unit = trial("unit", ["tests.unit", "tests.tools"], *two)
     return [
         Step("lint", "rules (ruff check)", [PYTHON, "-m", "ruff", "check", "."]),
         Step("lint", "format (ruff format)", [PYTHON, "-m", "ruff", "format", "--check", "."]),
@@ -82,7 +83,7 @@ def quick_steps() -> list[Step]:
             "lines and branches that the unit tests reach",
             [PYTHON, "-m", "coverage", "report", "--skip-covered"],
         ),
-        Step("properties", "laws on drawn inputs", trial("properties", ["tests.properties"], "--reporter=text"), True),
+        Step("properties", "laws on drawn inputs", trial("properties", ["tests.properties"], *two), True),
     ]
 
 
