@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import getChildForRequest
 from twisted.web.test.requesthelper import DummyRequest
 
+from daprdockr.api.admission import Refused
 from daprdockr.api.openapi import description
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.pause import PauseRecord
@@ -57,6 +58,17 @@ class DescriptionTests(SynchronousTestCase):
         found = list(objects(schemas))
         self.assertEqual(len(found), len(schemas))
         self.assertEqual([True], list({one["additionalProperties"] is False for one in found}))
+
+    def test_schemes(self) -> None:
+        """It names the schemes that a refusal asks for, in their order, and each alone is enough."""
+        request: Any = Asked([b""])
+        Refused(401, "").render(request)
+        asked = request.responseHeaders.getRawHeaders(b"www-authenticate") or []
+        schemes = described()["components"]["securitySchemes"]
+        self.assertEqual(
+            [one["scheme"] for one in schemes.values()], [one.decode().split()[0].lower() for one in asked]
+        )
+        self.assertEqual(described()["security"], [{}, *({name: []} for name in schemes)])
 
 
 class AnswerTests(WholeCase):
