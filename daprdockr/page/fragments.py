@@ -44,5 +44,6 @@ def fragments(seen: Seen) -> Iterator[Fragment]:
     for service in views.services(seen):
         key = f"service-{service.name}"
         yield Fragment(key, FragmentKind.SERVICE, (key, service))
-    yield Fragment("timeline", FragmentKind.TIMELINE, (views.happened(seen.happened), seen.unread))
+    shown = views.happened(seen.happened, seen.overview.services.rows)
+    yield Fragment("timeline", FragmentKind.TIMELINE, (shown, seen.unread))
     yield Fragment("certificates", FragmentKind.CERTIFICATES, (views.certificates(seen),))

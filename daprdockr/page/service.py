@@ -53,7 +53,7 @@ def service_page(seen: ServiceSeen) -> str:
         service=views.service(seen.row),
         instances=views.instances(seen.instances),
         standings=[_standing(one) for one in seen.why.standings],
-        happened=views.happened(seen.happened),
+        happened=views.happened(seen.happened, [seen.row]),
     )
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from attrs import frozen
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.names import InstanceName
 from daprdockr.page.seen import Gone, Seen
 from daprdockr.page.signs import Badge, Sign, of_certificate, of_gone, of_instance, of_node, of_service, why_not
 from daprdockr.picture.cells import moment, published
@@ -199,20 +199,30 @@ def instances(rows: Iterable[Row]) -> tuple[InstanceShown, ...]:
     )
 
 
-def happened(found: Iterable[Happening]) -> tuple[HappeningShown, ...]:
+def happened(found: Iterable[Happening], services: Iterable[Row]) -> tuple[HappeningShown, ...]:
+    """
+    Return what happened.
+
+    :param services: the rows of those that are defined, and so have a page.
+    """
+    hrefs = {row["Service"]: service_href(row["Service"]) for row in services}
     return tuple(
         HappeningShown(
-            moment(one.time), one.who, one.is_by_person, one.subject, _subject_href(one.subject), one.text, one.lines
+            moment(one.time),
+            one.who,
+            one.is_by_person,
+            one.subject,
+            hrefs.get(_service_of(one.subject), ""),
+            one.text,
+            one.lines,
         )
         for one in found
     )
 
 
-def _subject_href(subject: str) -> str:
-    """Return the page of the service that something happened to; "" where it is none."""
-    for read in (ServiceName.parse, lambda text: InstanceName.parse(text).service):
-        try:
-            return service_href(read(subject))
-        except BadInput:
-            continue
-    return ""
+def _service_of(subject: str) -> str:
+    """Return the service that something happened to, itself or an instance; the same text where it is none."""
+    try:
+        return str(InstanceName.parse(subject).service)
+    except BadInput:
+        return subject

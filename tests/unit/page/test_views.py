@@ -74,9 +74,11 @@ class InstanceViewTests(SynchronousTestCase):
 
 class HappeningViewTests(SynchronousTestCase):
     def test_subject(self) -> None:
-        """A service and an instance lead to the service; anything else leads nowhere."""
-        found = views.happened(Happening(NOW, "a", subject, "") for subject in ("web.myapp", "1.web.myapp", "node a"))
-        self.assertEqual([bool(one.href) for one in found], [True, True, False])
+        """A service and an instance lead to the service; a deleted service and anything else lead nowhere."""
+        subjects = ("web.myapp", "1.web.myapp", "node a", "gone.myapp", "1.gone.myapp")
+        rows = seen(*nodes(), *running(definition())).overview.services.rows
+        found = views.happened((Happening(NOW, "a", subject, "") for subject in subjects), rows)
+        self.assertEqual([bool(one.href) for one in found], [True, True, False, False, False])
         self.assertEqual(found[0].href, found[1].href)
 
 
