@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
-from daprdockr.model.stored.revisioned import KnownRun
+from daprdockr.model.stored.revisioned import KnownRun, newest_of
 from daprdockr.model.stored.run import RunState
 from daprdockr.picture.cells import moment
 from daprdockr.picture.table import Column, Row, Table
@@ -71,14 +71,19 @@ def job_row(cluster: Cluster, name: ServiceName, now: float) -> Row | None:
     schedule = cluster.services[name].definition.schedule
     if schedule is None:
         return None
-    runs = [run for _, run in sorted(cluster.runs(name).items()) if run.record.is_run]
-    last: Row = run_row(runs[-1]) if runs else {"Run": 0, "State": "", "Due": 0, "Node": "", "Ended": 0, "Reason": ""}
+    run = last_run(cluster, name)
+    last: Row = run_row(run) if run else {"Run": 0, "State": "", "Due": 0, "Node": "", "Ended": 0, "Reason": ""}
     return {
         "Job": str(name),
         "Schedule": schedule.text,
         "Next": next(schedule.due_after(now), 0),
         **{key: last[key] for key in ("Run", "State", "Due", "Node", "Ended", "Reason")},
     }
+
+
+def last_run(cluster: Cluster, name: ServiceName) -> KnownRun | None:
+    """Return the last run of a job, or of the command before rollouts; None if there was none."""
+    return newest_of({number: run for number, run in cluster.runs(name).items() if run.record.is_run})
 
 
 def _due(row: Row) -> str:

@@ -10,9 +10,10 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.owners import Taken, in_short, taken
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
-from daprdockr.model.stored.revisioned import Service, newest_of
+from daprdockr.model.stored.revisioned import Service
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.picture.instances import is_current, stopping, waiting_for_volumes
+from daprdockr.picture.runs import last_run
 from daprdockr.picture.table import Column, Row, Table
 from daprdockr.planning.candidates import Candidate, candidates, why_nowhere
 
@@ -56,6 +57,7 @@ def _row(
     paused = cluster.pauses.get(name)
     reason = str(stopped or next((claim.record.reason for claim in claims if claim.record.reason), ""))
     waiting = _waiting(cluster, service, nodes) if stopped is None else ""
+    also = _surplus(cluster, name), _failed_run(cluster, name), in_short(lost)
     return {
         "Service": str(name),
         "Wanted": wanted,
@@ -72,12 +74,7 @@ def _row(
         "Rollout": stopped.write() if stopped is not None else None,
         "Paused": paused.shown() if paused is not None else None,
         "Taken": [str(one) for one in lost],
-        "Reason": "; ".join(
-            filter(
-                None,
-                (str(paused or ""), reason, waiting, _surplus(cluster, name), _last_run(cluster, name), in_short(lost)),
-            )
-        ),
+        "Reason": "; ".join(filter(None, (str(paused or ""), reason, waiting, *also))),
     }
 
 
@@ -89,15 +86,13 @@ def _surplus(cluster: Cluster, name: ServiceName) -> str:
 
 def _state_of_run(cluster: Cluster, name: ServiceName) -> str | None:
     """Return the state of the last run of a job; None if it had none, or is no job."""
-    last = newest_of(cluster.runs(name))
-    if last is None or not last.record.is_run or cluster.services[name].definition.schedule is None:
-        return None
-    return last.record.state.value
+    last = last_run(cluster, name)
+    return last.record.state.value if last and cluster.services[name].definition.schedule else None
 
 
-def _last_run(cluster: Cluster, name: ServiceName) -> str:
+def _failed_run(cluster: Cluster, name: ServiceName) -> str:
     """Return what went wrong with the last run of a job; "" if nothing."""
-    last = newest_of(cluster.runs(name))
+    last = last_run(cluster, name)
     if last is None or not last.record.reason:
         return ""
     return f"run {last.number} is {last.record.state.value}: {last.record.reason}"

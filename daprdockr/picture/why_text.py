@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.history import Revision
-from daprdockr.model.stored.revisioned import newest_of
 from daprdockr.picture.cells import moment
 from daprdockr.picture.rollouts import story
+from daprdockr.picture.runs import last_run
 from daprdockr.picture.table import Row
 from daprdockr.picture.why import MOST_TAKEN, InstanceView, NodeView, Why
 from daprdockr.picture.wrapped import WIDTH, wrapped
@@ -30,7 +30,7 @@ def why_lines(cluster: Cluster, found: Why) -> Iterator[str]:
 
 def _runs(cluster: Cluster, service: ServiceName) -> Iterator[str]:
     """Yield how the last run of the command before a rollout ended."""
-    definition, last = cluster.services[service].definition, newest_of(cluster.runs(service))
+    definition, last = cluster.services[service].definition, last_run(cluster, service)
     if last is not None and definition.runs is not None and definition.schedule is None:
         record = last.record
         on = f" on {record.node}" if record.node else ""

@@ -117,13 +117,17 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual([row["Reason"] for row in service_table(whole).rows], [""])
 
     def test_last_run(self) -> None:
-        """A job has the state of its last run; the record by which its time began anew is none."""
+        """A job has the state of its last run, and why it failed; records by which its time began anew are none."""
         given = {"Name": "web", "Group": "myapp", "Container": {"Image": "a"}, "Schedule": {"Cron": "0 3 * * *"}}
         job = Definition.read(given)
         for state, shown in ((RunState.WAITING, "waiting"), (RunState.SET, None)):
             run = Entry(KEYS.run(job.name, 1), RunRecord(state).encode(), 6, 6)
             (row,) = service_table(cluster(defined(job, 5), run)).rows
             self.assertEqual(row["LastRun"], shown)
+        failed = Entry(KEYS.run(job.name, 1), RunRecord(RunState.FAILED, reason="exited").encode(), 6, 6)
+        begun_anew = Entry(KEYS.run(job.name, 2), RunRecord(RunState.SET).encode(), 7, 7)
+        (row,) = service_table(cluster(defined(job, 5), failed, begun_anew)).rows
+        self.assertEqual((row["LastRun"], row["Reason"]), ("failed", "run 1 is failed: exited"))
         self.assertIsNone(service_table(cluster(defined(WEB, 5))).rows[0]["LastRun"])
 
     def test_surplus(self) -> None:
