@@ -5,7 +5,8 @@ has more than its share, when rebalancing is on.
 
 To even things out an instance goes only where there are fewer of its service, and that service gives one first of which
 the node has most: two instances of a service on one node would fail together. Of two nodes the one with more instances
-has more of some service, so there is such an instance, unless it is tied or unhealthy: then a difference stays.
+has more of some service, so there is such an instance, unless it is tied or unhealthy: then the node with the next most
+gives one, if it has two more than another.
 
 An instance that keeps data on its node's disk does not leave: elsewhere it would start with nothing. One that is not
 healthy does not leave to even things out: it is unknown whether it ever would be elsewhere, and others wait behind it.
@@ -91,16 +92,46 @@ def leaving(
     Return the instances of ``node`` that should leave it.
 
     :param draining: the nodes that hand over all of theirs.
-    :param claims: those of the services it has a part in.
+    :param claims: those of the services that it has a part in, and its ``givers``.
     :param successors: those of all services.
     """
     misplaced = services if node in draining else _misplaced(node, services, claims, candidates)
     if misplaced:
         others = [candidate for candidate in candidates if candidate.name != node]
         may = _may_leave(node, draining, misplaced, claims, others)
-        return frozenset(_movable(node, True, may, claims, moves(services, successors), others))
-    if not (rebalance and _has_most(node, candidates)):  # checked first: it is the answer of all nodes but one
-        return frozenset()
+        found = frozenset(_movable(node, True, may, claims, moves(services, successors), others))
+        if found:
+            return found
+    may_even_out = rebalance and node not in draining
+    for one in givers(node, claims, successors, candidates) if may_even_out else ():
+        if given := _evening_out(one, services, claims, successors, candidates):
+            return frozenset(given if one == node else ())  # one node at a time evens things out
+    return frozenset()
+
+
+def givers(node: str, claims: Claims, successors: Claims, candidates: tuple[Candidate, ...]) -> Sequence[str]:
+    """
+    Return the nodes from the one with the most instances down to ``node``, in the order in which they are asked for one
+    that evens things out; empty if ``node`` itself has at most one more than any other, as nearly all have most of the
+    time.
+
+    :param claims: those of the services that ``node`` has a part in.
+    """
+    loads = {one.name: one.load for one in _without_own_moves(node, claims, successors, candidates)}
+    if node not in loads or loads[node] < min(loads.values()) + 2:
+        return ()
+    order = sorted((-candidate.load, candidate.name) for candidate in candidates)
+    return [name for _, name in order[: order.index((-loads[node], node)) + 1]]
+
+
+def _evening_out(
+    node: str,
+    services: Mapping[ServiceName, Service],
+    claims: Claims,
+    successors: Claims,
+    candidates: tuple[Candidate, ...],
+) -> list[InstanceName]:
+    """Return the instance that a node gives to even things out, first of all one on its way; empty if it has none."""
     loads = _without_own_moves(node, claims, successors, candidates)
 
     def order(instance: InstanceName) -> tuple[bool, int, InstanceName]:
@@ -108,7 +139,7 @@ def leaving(
         return instance.number not in successors.get(instance.service, {}), -held, instance
 
     under_way = moves(services, successors)
-    return frozenset(sorted(_movable(node, False, services, claims, under_way, loads), key=order)[:1])
+    return sorted(_movable(node, False, services, claims, under_way, loads), key=order)[:1]
 
 
 def forbidden(definition: Definition, node: str, candidates: Iterable[Candidate]) -> bool:
@@ -121,7 +152,8 @@ def _misplaced(
     node: str, services: Mapping[ServiceName, Service], claims: Claims, candidates: tuple[Candidate, ...]
 ) -> dict[ServiceName, Service]:
     """Return the services that may have no instance on this node any more."""
-    known = (name for name in claims if name in services and services[name].definition.placement.constraints)
+    here = (name for name, of in claims.items() if any(claim.node == node for claim in of.values()))
+    known = (name for name in here if name in services and services[name].definition.placement.constraints)
     return {name: services[name] for name in known if forbidden(services[name].definition, node, candidates)}
 
 
@@ -237,9 +269,3 @@ def _without_own_moves(
         own = claims.get(name, {})
         moves.update(s.node for number, s in held.items() if number in own and own[number].node == node)
     return tuple(evolve(c, load=c.load - moves[c.name]) if c.name in moves else c for c in candidates)
-
-
-def _has_most(node: str, candidates: Sequence[Candidate]) -> bool:
-    """Return whether a node has the most, and of several the first: one node at a time evens things out."""
-    most = max((candidate.load for candidate in candidates), default=0)
-    return node == min((candidate.name for candidate in candidates if candidate.load == most), default="")

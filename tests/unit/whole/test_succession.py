@@ -313,6 +313,16 @@ class RebalanceTests(HandOverCase):
         self.pass_time(20)
         self.assertEqual((self.cluster.store.revision, self.successors()), (revision, []))
 
+    def test_join_beside_tied(self) -> None:
+        """It is given its share also while the node with the most instances can give none."""
+        tied = named("db", 5, Http=HTTP, Placement={"Constraints": ["node == a"]})
+        loose = definition(instances=4, Http=HTTP, Placement={"Constraints": ["node != a"]})
+        self.run_services(tied, loose, seconds=4)
+        self.assertEqual(self.shares(), {"a": 5, "b": 4})
+        self.join("c")
+        self.pass_time(40)
+        self.assertEqual((self.shares(), self.successors()), ({"a": 5, "b": 2, "c": 2}, []))
+
     def test_a_move_is_not_called_off(self) -> None:
         """A move that takes its time does not look pointless as soon as the successor has begun."""
         self.run_services(definition(instances=1, Http=HTTP), named("api", 1, Http=HTTP))
