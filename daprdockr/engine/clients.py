@@ -43,17 +43,15 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from daprdockr.engine.documents import read_whole
 from daprdockr.engine.failures import FOREIGN, asking
 from daprdockr.model.errors import EngineUnavailable
+from daprdockr.process.probing import OF_ENGINE
 
 MOST_IDLE = 8
 
 SOCKET_OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),  # as usual
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    *OF_ENGINE.options,
 )
-"""Three probes after 15 seconds of silence, in 5 seconds each: Note [A cut network]."""
+"""Probes: Note [A cut network]."""
 
 
 class _OneConnection(UnixHTTPAdapter):

@@ -27,6 +27,7 @@ from zope.interface import implementer
 
 from daprdockr.model.errors import ContainerAbsent, EngineError, EngineRefused, EngineSilent, EngineUnavailable
 from daprdockr.model.names import one_line
+from daprdockr.process.probing import OF_ENGINE
 
 CONNECT_TIMEOUT = 5
 ANSWER_TIMEOUT = 20.0
@@ -257,7 +258,7 @@ class EngineStreams:
             text = f"the Docker Engine did not answer when asked to {doing}: {one_line(str(error))}"
             raise EngineUnavailable(text) from None
         if self._is_elsewhere:
-            answer.transport.setTcpKeepAlive(1)  # Note [A cut network] in ``engine.clients``
+            OF_ENGINE.begin(answer.transport.socket)  # Note [A cut network] in ``engine.clients``
 
     async def _begun(self, doing: str, request: bytes) -> EngineAnswer:
         answer = EngineAnswer(request, doing)

@@ -46,6 +46,7 @@ from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.own import ListenAddress, OwnPeer
 from daprdockr.peer.stock import StockSession
 from daprdockr.peer.volumes import VolumesSession
+from daprdockr.process.probing import OF_SESSION
 from daprdockr.runtime.lasting import lasting
 from daprdockr.runtime.logged_once import LoggedOnce
 
@@ -162,7 +163,7 @@ class PeerListener(Service):
         """:raises SessionRefused: there is none."""
         self._admission.places.take(request.asked)
         self._channels[channel] = request
-        channel.transport.setTcpKeepAlive(1)
+        OF_SESSION.begin(channel.transport.socket)
 
     def _offer_session(self, channel: PeerChannel, request: SessionRequest, asked: OfferAsked) -> OpenSession:
         """:raises SessionRefused: the other side is no node, or may not have this image."""

@@ -29,6 +29,7 @@ from daprdockr.model.stored.certificate import CertificatePair
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.token import TokenRecord
+from daprdockr.process.probing import OF_SESSION
 
 CONNECT_TIMEOUT = 5.0
 ANSWER_TIMEOUT = 45.0
@@ -188,7 +189,7 @@ def _connected(node: str, record: NodeRecord, own: CertificatePair | None) -> ss
         if own is not None:
             show_own(context, own)
         plain = socket.create_connection(address_of(record), CONNECT_TIMEOUT)
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        OF_SESSION.begin(plain)
         connection = context.wrap_socket(plain)
     except (OSError, BadInput) as error:
         raise SessionFailed(f"node {node} does not answer at {record.peer}: {_text(error)}") from None

@@ -17,6 +17,7 @@ from daprdockr.sessions.client import PeerSession, SessionBusy, SessionFailed, S
 from tests.build.values import KEYS, instance
 from tests.fakes.peer_node import PeerConnection, PeerNode
 from tests.fakes.store import MemoryStore
+from tests.fakes.wire import VANISHED, silence
 
 ASKED = ExecAsked(instance(1), ("true",))
 
@@ -85,6 +86,13 @@ class TrustTests(SessionCase):
 
 
 class OpeningTests(SessionCase):
+    def test_vanished(self) -> None:
+        """A node that vanishes in silence is known to be lost within two minutes, also where nothing is sent."""
+        connection = self.open(PeerNode(self, lambda one: one.accept())).connection
+        wanted = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE)]
+        wanted += [(socket.IPPROTO_TCP, one) for one in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)]
+        self.assertLessEqual(silence({one: connection.getsockopt(*one) for one in wanted}), VANISHED)
+
     def test_refused(self) -> None:
         """The error is the reason of the agent that refuses, such as that it is busy."""
         node = PeerNode(
