@@ -31,6 +31,7 @@ from daprdockr.wiring.deciding import Deciding
 from daprdockr.wiring.edges import Edges
 from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation
+from daprdockr.wiring.showing import known_room
 
 
 @frozen
@@ -48,7 +49,8 @@ class Measured:
         nginx = self.outward.nginx
         counts = {} if nginx is None else await nginx.counts()
         found = [*self._agent(), *_pools(self.base.outside.pools.all), *self._steps()]
-        found += [*_cluster(self.base.cluster, self.base.settings.node)]
+        found += _own_instances(self.base.cluster, self.base.settings.node)
+        found += self._shared()
         found += _certificates(self.base.cluster, self.base.outside.clocks.wall())
         if self.outward.dns is not None:
             found += _dns(self.outward.dns)
@@ -63,10 +65,18 @@ class Measured:
             yield Sample(metric.HEALTHY, part.condition is None, (loop_of(part),))
         yield Sample(metric.IN_TOUCH, known.mirror.in_touch)
         yield Sample(metric.REVISION, self.base.cluster.revision)
-        if member.room is not None and member.room.known is not None:
-            yield from _room(member.room.known)
         yield Sample(metric.LEASE_LEFT, member.heartbeat.seconds_left)
         yield Sample(metric.LEASE_TTL, settings.lease_ttl)
+
+    def _shared(self) -> Iterator[Sample]:
+        """
+        Yield what all agents see alike; nothing while out of touch, because the maximum over all of them would be what
+        this one saw last.
+        """
+        room = known_room(self.found)
+        if self.found.known.mirror.in_touch:
+            yield from _cluster(self.base.cluster)
+            yield from () if room is None else _room(room)
 
     def _steps(self) -> Iterator[Sample]:
         steps = self.acting.steps
@@ -101,15 +111,18 @@ def _pools(pools: Iterable[Workers]) -> Iterator[Sample]:
         yield Sample(metric.CALLS_WAITING, pool.waiting, labels)
 
 
-def _cluster(cluster: Cluster, node: str) -> Iterator[Sample]:
-    """Yield what status, ps and nodes show: from the same tables."""
-    states = Counter(_state(row["Ready"], row["Draining"], row["Cordoned"]) for row in node_table(cluster).rows)
-    for state in ("ready", "cordoned", "draining", "not_ready"):
-        yield Sample(metric.NODES, states[state], (state,))
+def _own_instances(cluster: Cluster, node: str) -> Iterator[Sample]:
     claims = [claim for name in cluster.claimed_services for claim in cluster.claims(name).values()]
     own = Counter(claim.record.state for claim in claims if claim.node == node)
     for of_claim in State:
         yield Sample(metric.INSTANCES, own[of_claim], (of_claim.value.replace("-", "_"),))
+
+
+def _cluster(cluster: Cluster) -> Iterator[Sample]:
+    """Yield what status and nodes show: from the same tables."""
+    states = Counter(_state(row["Ready"], row["Draining"], row["Cordoned"]) for row in node_table(cluster).rows)
+    for state in ("ready", "cordoned", "draining", "not_ready"):
+        yield Sample(metric.NODES, states[state], (state,))
     for row in service_table(cluster).rows:
         for of_service, member in ((metric.WANTED, "Wanted"), (metric.RUNNING, "Running")):
             yield Sample(of_service, row[member], (row["Service"],))

@@ -56,6 +56,15 @@ class MeasuredCase(WholeCase):
 
 
 class MeasuredTests(MeasuredCase):
+    def with_room(self) -> list[Sample]:
+        """Return the values of an agent that has seen the room in etcd."""
+        look = evolve(looked(status(1), status(2), full={2}), quota=20 * MIB, compacted=7)
+        found = self.agent.parts.found
+        room = SimpleNamespace(known=KnownRoom(look, 1.0))
+        parts = self.agent.parts
+        seen = evolve(found, member=evolve(found.member, room=cast(Any, room)))
+        return self.successResultOf(Measured(parts.base, parts.outward, seen, parts.acting, parts.judged)())
+
     def test_instances(self) -> None:
         """Services, instances and steps are counted as they come to run; a start is one duration."""
         self.cluster.define(definition(instances=2))
@@ -80,12 +89,7 @@ class MeasuredTests(MeasuredCase):
     def test_room(self) -> None:
         """The room in etcd is among them as soon as it was seen."""
         self.assertEqual(self.values(metric.ETCD_SIZE), {})
-        look = evolve(looked(status(1), status(2), full={2}), quota=20 * MIB, compacted=7)
-        found = self.agent.parts.found
-        room = SimpleNamespace(known=KnownRoom(look, 1.0))
-        parts = self.agent.parts
-        seen = evolve(found, member=evolve(found.member, room=cast(Any, room)))
-        samples = self.successResultOf(Measured(parts.base, parts.outward, seen, parts.acting, parts.judged)())
+        samples = self.with_room()
         told = {(one.metric, *one.labels): one.value for one in samples if one.metric.name.startswith("daprdockr_etcd")}
         wanted = {
             (metric.ETCD_MEMBERS, "answering"): 2,
@@ -125,6 +129,25 @@ class MeasuredTests(MeasuredCase):
         counted = {state: count for (state,), count in self.values(metric.NODES).items()}
         self.assertEqual(sum(cast(Any, count) for count in counted.values()), 2)
         self.assertEqual((counted["draining"], counted["cordoned"]), (1, 0))
+
+    def test_out_of_touch(self) -> None:
+        """
+        An agent out of touch with etcd says nothing of services, nodes and etcd's members: the maximum over all agents
+        would be what it saw last.
+        """
+        self.cluster.define(definition(instances=2))
+        self.cluster.advance(3)
+        self.assertEqual(self.values(metric.SERVICE_HEALTHY), {("web.myapp",): 2})
+        self.cluster.store.unavailable = True
+        self.cluster.advance(8)
+        self.assertEqual(self.values(metric.IN_TOUCH), {(): False})
+        shared = {metric.NODES, metric.WANTED, metric.RUNNING, metric.SERVICE_HEALTHY, metric.UNUSABLE, metric.ROLLOUTS}
+        shared |= {metric.ETCD_MEMBERS, metric.ETCD_SIZE, metric.ETCD_QUOTA, metric.ETCD_ALARM, metric.ETCD_COMPACTED}
+        self.assertEqual(shared & {sample.metric for sample in self.with_room()}, set())
+        self.assertEqual(self.values(metric.INSTANCES)["running",], 2)
+        self.cluster.store.unavailable = False
+        self.cluster.advance(8)
+        self.assertEqual(self.values(metric.SERVICE_HEALTHY), {("web.myapp",): 2})
 
     def test_all(self) -> None:
         """Each metric has a value, with its labels, in a text that is not long."""
