@@ -7,6 +7,7 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.api.metric import METRICS
+from daprdockr.planning.attempts import DELAYS
 from tests.unit.house.sources import CHECKOUT
 from tools.dashboard import PANELS, PATH, dashboard, text
 
@@ -28,6 +29,15 @@ class DashboardTests(SynchronousTestCase):
         """Dashboard and rules name metrics that the agent has, and no others."""
         for expressions in (str(PANELS), RULES.read_text(encoding="utf-8")):
             self.assertEqual(named(expressions) - DECLARED, set())
+
+    def test_failing_step(self) -> None:
+        """A single object that fails for good fires its alert, though it is tried again after the longest delay."""
+        found = re.search(
+            r'daprdockr_steps_total\{outcome!="done"\}\[(\d+)m\]\)\) > ([\d.]+)', RULES.read_text("utf-8")
+        )
+        assert found is not None
+        self.assertLess(float(found[2]), 1 / (2 * DELAYS.limit))
+        self.assertGreaterEqual(60 * int(found[1]), 4 * DELAYS.limit)
 
     def test_places(self) -> None:
         """No two panels lie in the same place, and none reaches beyond the width."""
