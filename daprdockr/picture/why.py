@@ -18,7 +18,7 @@ from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture import advice
 from daprdockr.picture.cells import moment
-from daprdockr.picture.instances import is_current, unmet
+from daprdockr.picture.instances import is_current, stopping, unmet
 from daprdockr.picture.runs import ENDED_BADLY, job_row
 from daprdockr.picture.table import Row
 from daprdockr.planning.attempts import ATTEMPTS_KEPT
@@ -155,7 +155,7 @@ def why(cluster: Cluster, service: ServiceName, known: Evidence, only: int | Non
     """
     wanted = cluster.services[service]
     numbers = range(1, wanted.definition.instances + 1) if only is None else [only]
-    lacking = dict(unmet(cluster, service))
+    lacking = dict([*unmet(cluster, service), *stopping(cluster, service)])
     tied = ties(wanted.definition, cluster.volumes(service))
     looks = [_look(cluster, InstanceName(service, number), lacking, known, tied) for number in numbers]
     job = job_row(cluster, service, now)
@@ -185,9 +185,9 @@ def _look(
         helps = advice.about_volumes(name, home, refusal(cluster, wanted.definition, home)) if home else ""
         return InstanceView(name, "", lack, helps, None)
     state, reason = claim.record.state, claim.record.reason
-    current = is_current(wanted, claim)
+    current, is_wanted = is_current(wanted, claim), name.number <= wanted.definition.instances
     ways = advice.Ways(known.way_back, stopped=known.rollout is not None)
-    helps = advice.about_instance(wanted.definition, state, reason, current, ways) if lack else ""
+    helps = advice.about_instance(wanted.definition, state, reason, current, ways) if lack and is_wanted else ""
     last = [event for event in known.events if event.subject == str(name) and event.lines] if lack else []
     return InstanceView(name, claim.node, lack, helps, last[-1] if last else None)
 

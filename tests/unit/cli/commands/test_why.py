@@ -333,6 +333,17 @@ class ServiceTests(WhyCase):
         for name in ("no.such", "1.no.such"):
             self.assertEqual(command_line(self.store, "why", name).status, 3)
 
+    def test_surplus(self) -> None:
+        """An instance beyond the wanted number that still has a node is not well: it stops there."""
+        wanted = self.define(named("web", instances=1))
+        self.claim(wanted)
+        self.claim(wanted, 2, node="n2", definition="older")
+        text = self.text("2.web.myapp")
+        self.assertIn("2.web.myapp is still stopping on n2", text)
+        self.assertNotIn("well", text)
+        self.assertNotIn("What you can do", text)
+        self.assertIn("1.web.myapp is well on n1", self.text("web.myapp"))
+
     def test_no_such_instance(self) -> None:
         """An instance beyond the wanted ones is not found, and says how many are wanted."""
         self.define(named("web", 2))
