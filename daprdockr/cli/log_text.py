@@ -32,7 +32,8 @@ def as_text(lines: Iterable[LogLine], named: bool, on_terminal: bool, coloured: 
 
 
 def _text(line: LogLine, named: bool, on_terminal: bool, coloured: bool) -> bytes:
-    text = harmless(line.text) if on_terminal else line.text
+    # A container with a terminal of its own ends its lines with a carriage return, too.
+    text = harmless(line.text.removesuffix("\r")) if on_terminal else line.text
     start = f"{line.source} | " if named else ""
     if start and coloured:
         number = int(line.source.partition(".")[0]) if line.source[:1].isdigit() else 0

@@ -112,6 +112,12 @@ class TextTests(SynchronousTestCase):
         self.assertTrue(first.startswith(b"\x1b["))
         self.assertNotIn(b"\x1b[2J", first)
 
+    def test_own_terminal(self) -> None:
+        """A container with a terminal of its own ends its lines with a carriage return, which is no part of them."""
+        lines = [LogLine("t", "1.web.myapp", "10 %\r20 %\r")]
+        self.assertEqual(as_text(lines, named=False, on_terminal=True, coloured=False), b"10 %\\r20 %\n")
+        self.assertEqual(as_text(lines, named=False, on_terminal=False, coloured=False), b"10 %\r20 %\r\n")
+
     def test_json(self) -> None:
         """Programs get an object for each line."""
         first, second = map(json.loads, as_json(self.LINES).splitlines())
