@@ -126,11 +126,12 @@ def _share(name: str, some: int, of: int, word: str) -> Figure:
 
 
 def _certificates(seen: Seen) -> Figure:
-    if not seen.certificates:
+    rows = [row for row in seen.certificates if row["Needed"]]
+    if not rows:
         return Figure("Certificates", Sign.IDLE, "0", "valid")
-    worst = max((of_certificate(row).sign for row in seen.certificates), key=lambda sign: sign.rank)
-    left = [row["DaysLeft"] for row in seen.certificates if row["DaysLeft"] is not None]
+    worst = max((of_certificate(row).sign for row in rows), key=lambda sign: sign.rank)
+    left = [row["DaysLeft"] for row in rows if row["DaysLeft"] is not None]
     if not left:
-        return Figure("Certificates", worst, "0", f"of {len(seen.certificates)} valid")
+        return Figure("Certificates", worst, "0", f"of {len(rows)} valid")
     value, _, unit = days(max(0, min(left))).partition(" ")
     return Figure("Certificates", worst, value, f"{unit} until one of {len(left)} ends")

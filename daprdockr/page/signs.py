@@ -118,6 +118,8 @@ def _of_job(row: Row) -> Badge:
 def of_certificate(row: Row) -> Badge:
     """Return the badge of a row of the table of certificates."""
     left = row["DaysLeft"]
+    if not row["Needed"]:
+        return Badge(Sign.IDLE, "not needed")
     if left is not None and left < 0:
         return Badge(Sign.BAD, "has ended")
     if left is None:

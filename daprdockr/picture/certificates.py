@@ -11,6 +11,7 @@ from daprdockr.model.stored.certificate import ACME, FILE, CertificateRecord
 from daprdockr.model.stored.renewal import RenewalRecord
 from daprdockr.picture.cells import moment
 from daprdockr.picture.table import Column, Row, Table
+from daprdockr.planning.renewing.wanted import names_wanted
 
 DAY = 86400.0
 
@@ -32,9 +33,16 @@ def certificate_table(
     Return the certificates by name. One that several nodes have in files, or that they cannot use for the same reason,
     has one row for all of them.
 
+    One by ACME is not needed if no service has its host name any more, or a certificate of the operator's own covers
+    it: it is not renewed.
+
     :param renewals: what became of the attempts to get certificates by ACME, by host name.
     """
-    rows = [_stored(name, record, now, renewals.get(name)) for name, record in cluster.certificates.items()]
+    wanted = names_wanted(cluster, now)
+    rows: list[Row] = [
+        {**_stored(name, record, now, renewals.get(name)), "Needed": record.source != ACME or name in wanted}
+        for name, record in cluster.certificates.items()
+    ]
     rows += [_row(name, ACME, **_attempts(renewals[name])) for name in renewals if name not in cluster.certificates]
     rows += _of_files(cluster, now)
     rows += _unusable(cluster)
@@ -84,5 +92,6 @@ def _row(name: str, source: str, **members: object) -> Row:
         "NotAfter": 0.0,
         "NextAttempt": 0.0,
         "LastError": "",
+        "Needed": True,
     }
     return {**default, **members}

@@ -153,7 +153,7 @@ def _stopped(cluster: Cluster, name: ServiceName) -> RolloutState | None:
 def _certificates(cluster: Cluster, now: float) -> Iterator[Sample]:
     ends: dict[tuple[str, str], float] = {}
     for row in certificate_table(cluster, now).rows:
-        if row["NotAfter"]:  # of files that differ from node to node, the first one to end counts
+        if row["NotAfter"] and row["Needed"]:  # of files that differ from node to node, the first one to end counts
             key = (row["Name"], row["Source"])
             ends[key] = min(row["NotAfter"], ends.get(key, row["NotAfter"]))
     return (Sample(metric.CERTIFICATE_END, end, key) for key, end in ends.items())

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from attrs import frozen
 
-from daprdockr.model.stored.certificate import CertificateFacts
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.certificate import ACME, CertificateFacts
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.http import OFF
 
@@ -39,6 +40,14 @@ class Covered:
         having = [ends for ends in self.files if ends]
         names = name, "*." + name.partition(".")[2]
         return bool(having) and all(any(now < ends.get(one, now) for one in names) for ends in having)
+
+
+def names_wanted(cluster: Cluster, now: float) -> tuple[str, ...]:
+    """Return the names of a cluster in order. :param now: wall-clock seconds."""
+    stored = [one.facts for one in cluster.certificates.values() if one.source != ACME]
+    covered = Covered(stored, [node.record.certificates for node in cluster.nodes.values()])
+    definitions = (service.definition for service in cluster.services.values())
+    return wanted_names(definitions, lambda name: covered.has(name, now))
 
 
 def wanted_names(definitions: Iterable[Definition], is_covered: Callable[[str], bool]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.etcd_look import KnownRoom
+from daprdockr.model.stored.certificate import ACME, CertificateFacts, CertificateRecord
 from daprdockr.page.glance import MOST_WORRIES, glance
 from daprdockr.page.seen import Gone
 from daprdockr.page.signs import Sign
@@ -96,7 +97,7 @@ class GlanceTests(SynchronousTestCase):
 
     def test_certificates(self) -> None:
         """The figure counts no certificate that is not there as valid, and says one day as one."""
-        row = {"Name": "a", "LastError": "", "Names": [], "Nodes": [], "Source": "acme", "NotAfter": 0}
+        row = {"Name": "a", "LastError": "", "Names": [], "Nodes": [], "Source": "acme", "NotAfter": 0, "Needed": True}
         for left, error, sign, words in (
             ((None, None), "", Sign.BUSY, "0 of 2 valid"),
             ((None, None), "refused", Sign.BAD, "0 of 2 valid"),
@@ -106,6 +107,12 @@ class GlanceTests(SynchronousTestCase):
             rows = [{**row, "DaysLeft": days, "LastError": error} for days in left]
             figure = glance(seen(*well(), certificates=rows)).figures[-1]
             self.assertEqual((figure.sign, f"{figure.value} {figure.unit}"), (sign, words))
+
+    def test_not_needed(self) -> None:
+        """A certificate that no service needs any more is no worry when it ends, and does not count."""
+        record = CertificateRecord("a", "b", CertificateFacts(("old.test",), 0, NOW - 3 * DAY), source=ACME)
+        found = glance(seen(*well(), entry(KEYS.certificate("old.test"), 40, record.encode())))
+        self.assertEqual((found.figures, found.worries), (glance(seen(*well())).figures, ()))
 
     def test_stopped_rollout(self) -> None:
         """A rollout that stopped half way is none that is under way; while it is reverted, containers are replaced."""
@@ -121,6 +128,15 @@ class GlanceTests(SynchronousTestCase):
         """A value that cannot be read, a rollout that stopped, and a certificate that ended are worries."""
         found = seen(*well(), entry(KEYS.service(WEB), 30, b"{"))
         self.assertIn("cannot be read", glance(found).worries[0].text)
-        row = {"Name": "a", "DaysLeft": -3, "LastError": "", "Names": [], "Nodes": [], "Source": "file", "NotAfter": 0}
+        row = {
+            "Name": "a",
+            "DaysLeft": -3,
+            "LastError": "",
+            "Names": [],
+            "Nodes": [],
+            "Source": "file",
+            "NotAfter": 0,
+            "Needed": True,
+        }
         ended = glance(seen(*well(), certificates=[{**row, "NotAfter": NOW - 3 * DAY}]))
         self.assertEqual((ended.figures[-1].value, ended.figures[-1].sign), ("0", Sign.BAD))

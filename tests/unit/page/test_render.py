@@ -104,7 +104,14 @@ class PageTests(SynchronousTestCase):
         service |= {"Reason": HOSTILE, "HostNames": [HOSTILE], "Healthy": 0}
         node |= {"Unready": HOSTILE, "Ready": False, "Labels": {HOSTILE: HOSTILE}, "Version": HOSTILE}
         table = evolve(quiet.overview.services, rows=[service])
-        row = {"Name": HOSTILE, "DaysLeft": 3, "LastError": HOSTILE, "Names": [HOSTILE], "Nodes": [HOSTILE]}
+        row = {
+            "Name": HOSTILE,
+            "DaysLeft": 3,
+            "LastError": HOSTILE,
+            "Names": [HOSTILE],
+            "Nodes": [HOSTILE],
+            "Needed": True,
+        }
         found = evolve(
             quiet,
             node=HOSTILE,

@@ -110,8 +110,14 @@ class CertificateSignTests(SynchronousTestCase):
             (None, "", Sign.BUSY, "none yet"),
             (None, "refused", Sign.BAD, "none yet"),
         ):
-            badge = of_certificate({"DaysLeft": left, "LastError": error})
+            badge = of_certificate({"DaysLeft": left, "LastError": error, "Needed": True})
             self.assertEqual((badge.sign, badge.words), (sign, words))
+
+    def test_not_needed(self) -> None:
+        """One that no service needs is not renewed, so nothing is wrong with it when it ends."""
+        for left in (60, 13, -1):
+            badge = of_certificate({"DaysLeft": left, "LastError": "", "Needed": False})
+            self.assertEqual((badge.sign, badge.words), (Sign.IDLE, "not needed"))
 
 
 class SignTests(SynchronousTestCase):

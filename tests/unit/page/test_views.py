@@ -86,7 +86,15 @@ class CertificateViewTests(SynchronousTestCase):
     def test_rows(self) -> None:
         """A certificate with the days that are left; none are said of one that there is not yet."""
         self.assertEqual([one.left for one in views.certificates(showcase())], ["61 days", "9 days"])
-        row = {"Name": "a", "DaysLeft": None, "LastError": "refused", "Names": [], "Nodes": ["n"], "Source": "acme"}
+        row = {
+            "Name": "a",
+            "DaysLeft": None,
+            "LastError": "refused",
+            "Names": [],
+            "Nodes": ["n"],
+            "Source": "acme",
+            "Needed": True,
+        }
         (none,) = views.certificates(seen(certificates=[row]))
         self.assertEqual((none.left, none.nodes, none.badge.sign), ("", ("n",), Sign.BAD))
         for left, words in ((1, "1 day"), (0, "0 days"), (-3, "")):

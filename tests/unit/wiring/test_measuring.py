@@ -11,6 +11,7 @@ from daprdockr.api import metric
 from daprdockr.api.exposition import exposition
 from daprdockr.api.metric import METRICS, Metric, MetricKind, Sample
 from daprdockr.model.etcd_look import KnownRoom
+from daprdockr.model.stored.certificate import ACME, CertificateFacts, CertificateRecord
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.proxy.nginx import ProxyStatus
@@ -120,6 +121,15 @@ class MeasuredTests(MeasuredCase):
             self.cluster.store.put(KEYS.node(node), record.encode(), self.cluster.store.grant(60).id)
         self.cluster.advance(1)
         self.assertEqual(self.values(metric.CERTIFICATE_END), {("a.test", "file"): 1.9e9})
+
+    def test_certificate_that_nobody_needs(self) -> None:
+        """One by ACME for a host name that no service has any more is not renewed, and its end concerns nobody."""
+        for name in ("old.test.example", "a.test.example"):
+            record = CertificateRecord("s", "k", CertificateFacts((name,), 0, 2e9), ACME)
+            self.cluster.store.put(KEYS.certificate(name), record.encode())
+        self.cluster.define(definition(Http={"HostName": "a.test.example", "ContainerPort": 80}))
+        self.cluster.advance(1)
+        self.assertEqual(self.values(metric.CERTIFICATE_END), {("a.test.example", "acme"): 2e9})
 
     def test_node_states(self) -> None:
         """A node that is drained is cordoned too, and counts once; one that is not ready counts as that."""

@@ -173,5 +173,6 @@ class CertificatesTests(DefinitionCase):
         self.store.put(KEYS.renewal("new.com"), RenewalRecord(3, "no such name", 1.0, 7.0).encode())
         self.store.put(KEYS.renewal("bad.com"), b"{")
         rows = self.run_line("certificates", "-o", "json").json
+        self.assertEqual([row["Needed"] for row in rows], [False, True])
         told = [(row["Name"], row["Source"], row["DaysLeft"], row["NextAttempt"], row["LastError"]) for row in rows]
         self.assertEqual(told, [(NAME, "acme", 9, 5 * DAY, ""), ("new.com", "acme", None, 7.0, "no such name")])
