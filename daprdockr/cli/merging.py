@@ -68,7 +68,7 @@ class Merging:
         self._hold = hold
         self._changed = threading.Condition()
         self._sources: list[LogSource] = []
-        self._is_complete = False
+        self._is_complete = self._is_closed = False
 
     def add(self, name: str) -> LogSource:
         """Return a new stream, which is being opened."""
@@ -102,13 +102,19 @@ class Merging:
             self._is_complete = True
             self._changed.notify_all()
 
+    def close(self) -> None:
+        """End the lines at once: nobody reads them."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
     def batches(self) -> Iterator[list[LogLine]]:
         """Yield lines in order, as many at once as can be printed now. See Note [In order]."""
         while True:
             with self._changed:
                 found = self._ready()
                 while not found:
-                    if self._is_complete and not self._sources:
+                    if self._is_closed or (self._is_complete and not self._sources):
                         return
                     self._changed.wait(self._pause())
                     found = self._ready()

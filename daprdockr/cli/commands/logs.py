@@ -13,6 +13,7 @@ from daprdockr.cli.log_streams import ClaimedPlaces, LogStreams
 from daprdockr.cli.log_text import as_json, as_text, moment_of
 from daprdockr.cli.merging import HOLD, Merging
 from daprdockr.cli.request import Request
+from daprdockr.cli.unread import when_unread
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
@@ -25,6 +26,7 @@ def logs(request: Request, store: Store, console: Console) -> None:
     :raises NotFound: there is no such service or instance.
     :raises BadInput: it is a job.
     :raises SessionFailed: not all nodes sent all that they have.
+    :raises BrokenPipeError: nobody reads what is printed of logs that are followed.
     """
     since = moment_of(request.since, time.time()) if request.since else 0.0
 
@@ -42,10 +44,13 @@ def logs(request: Request, store: Store, console: Console) -> None:
         def changed(cluster: object) -> None:
             streams.want(claims.places(cluster))  # type: ignore[arg-type]
 
+        when_unread(console.stdout, merging.close)
         threading.Thread(target=claims.follow, args=(cluster, changed, console.complain), daemon=True).start()
     else:
         merging.expect_no_more()
     _print(merging, request, console)
+    if request.follow:
+        raise BrokenPipeError
     if streams.failures:
         raise SessionFailed(f"{streams.failures} of the logs are not whole, see above")
 

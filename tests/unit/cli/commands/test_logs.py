@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.cli.commands.logs import logs
+from daprdockr.cli.console import Console
 from daprdockr.cli.log_streams import ClaimedPlaces, LogStreams, Reading
 from daprdockr.cli.log_text import as_json, as_text, harmless, moment_of
 from daprdockr.cli.merging import LogLine, Merging
@@ -94,6 +99,32 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(moment_of("1970-01-01T00:01:00", 0.0), 60.0)
         for text in ("", "h", "-1m", "yesterday", "1970-13-01"):
             self.assertRaises(BadInput, moment_of, text, 0.0)
+
+
+class UnreadTests(ShowCase):
+    def test_unread(self) -> None:
+        """A command that follows ends when nobody reads it any more, though nothing is logged."""
+        self.store.put(KEYS.service(WEB), definition().encode())
+        request = Request("logs", service=WEB, follow=True)
+        reader, writer = os.pipe()
+        ended: list[BaseException] = []
+
+        def follow(console: Console) -> None:
+            try:
+                logs(request, self.store, console)
+            except BrokenPipeError as error:
+                ended.append(error)
+
+        with open(writer, "w", encoding="utf-8") as stdout:
+            console = Console(io.BytesIO(), stdout, io.StringIO())
+            following = threading.Thread(target=follow, args=(console,), daemon=True)
+            following.start()
+            following.join(0.1)
+            self.assertTrue(following.is_alive())
+            os.close(reader)
+            following.join(10)
+            self.assertFalse(following.is_alive())
+        self.assertEqual(len(ended), 1)
 
 
 class TextTests(SynchronousTestCase):
