@@ -13,6 +13,7 @@ from daprdockr.cli.request import Request
 if TYPE_CHECKING:
     from daprdockr.model.known.cluster import Cluster
     from daprdockr.model.seams import Store
+    from daprdockr.model.wanted.definition import Definition
 
 
 def local_why(request: Request, console: Console) -> bool:
@@ -44,7 +45,7 @@ def answer(request: Request, store: Store, console: Console) -> None:
         return
     wanted = cluster.services[service].definition
     if request.number > max([wanted.instances, *cluster.claims(service)]):
-        raise NotFound(f"{request.number}.{service} does not exist: {service} wants {wanted.instances} instances")
+        raise NotFound(f"{request.number}.{service} does not exist: {service} {_has(wanted)}")
     entries, rollout = store.list(evidence_keys(request.keys, service)).entries, rollouts.stopped(cluster).get(service)
     known = read_evidence(cluster, service, entries, rollout, refused_to_all(store, request.keys))
     found = why(cluster, service, known, request.number or None, now=time.time())
@@ -53,6 +54,15 @@ def answer(request: Request, store: Store, console: Console) -> None:
         return
     for line in why_lines(cluster, found):
         console.say(line)
+
+
+def _has(wanted: Definition) -> str:
+    """Return what a service has, as a phrase that continues its name."""
+    from daprdockr.picture.extent import number_of_instances
+
+    if wanted.schedule is not None:
+        return "is a job, which has runs and no instances"
+    return f"wants {number_of_instances(wanted.instances)}"
 
 
 def _say_without_definition(cluster: Cluster, request: Request, console: Console) -> None:

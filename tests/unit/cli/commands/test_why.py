@@ -17,6 +17,7 @@ from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.stored.sealed import SecretRecord
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
+from tests.build.jobs import job
 from tests.build.values import KEYS, fixing, named
 from tests.fakes.command_line import LentStore, Outcome, command_line
 
@@ -349,6 +350,12 @@ class ServiceTests(WhyCase):
         self.define(named("web", 2))
         done = command_line(self.store, "why", "3.web.myapp")
         self.assertEqual((done.status, "web.myapp wants 2 instances" in done.stderr), (3, True))
+        self.define(named("one"))
+        self.assertIn("one.myapp wants 1 instance\n", command_line(self.store, "why", "3.one.myapp").stderr)
+        self.define(job())
+        done = command_line(self.store, "why", "1.report.myapp")
+        self.assertEqual(done.status, 3)
+        self.assertIn("report.myapp is a job, which has runs and no instances", done.stderr)
 
     def test_usage(self) -> None:
         """It needs one name, of a service or an instance."""
