@@ -43,7 +43,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from daprdockr.engine.documents import read_whole
 from daprdockr.engine.failures import FOREIGN, asking
 from daprdockr.model.errors import EngineUnavailable
-from daprdockr.process.probing import OF_ENGINE
+from daprdockr.runtime.probing import OF_ENGINE
 
 MOST_IDLE = 8
 

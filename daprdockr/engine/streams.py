@@ -27,7 +27,7 @@ from zope.interface import implementer
 
 from daprdockr.model.errors import ContainerAbsent, EngineError, EngineRefused, EngineSilent, EngineUnavailable
 from daprdockr.model.names import one_line
-from daprdockr.process.probing import OF_ENGINE
+from daprdockr.runtime.probing import OF_ENGINE
 
 CONNECT_TIMEOUT = 5
 ANSWER_TIMEOUT = 20.0

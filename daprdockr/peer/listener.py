@@ -46,9 +46,9 @@ from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.own import ListenAddress, OwnPeer
 from daprdockr.peer.stock import StockSession
 from daprdockr.peer.volumes import VolumesSession
-from daprdockr.process.probing import OF_SESSION
 from daprdockr.runtime.lasting import lasting
 from daprdockr.runtime.logged_once import LoggedOnce
+from daprdockr.runtime.probing import OF_SESSION
 
 FOLLOW = 3.0
 """Seconds between two attempts to listen."""

@@ -1,1 +1,1 @@
-"""The foundation of every loop of an agent: pools of threads, signals, sequences, followed files, logs of libraries."""
+"""The foundation of loops and sessions: pools of threads, signals, sequences, followed files, probed connections."""

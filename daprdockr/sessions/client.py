@@ -29,7 +29,7 @@ from daprdockr.model.stored.certificate import CertificatePair
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.token import TokenRecord
-from daprdockr.process.probing import OF_SESSION
+from daprdockr.runtime.probing import OF_SESSION
 
 CONNECT_TIMEOUT = 5.0
 ANSWER_TIMEOUT = 45.0
