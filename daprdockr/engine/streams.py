@@ -38,6 +38,7 @@ ANSWER_TIMEOUT = 20.0
 _LONGEST_HEAD = 16 * 1024
 _LONGEST_BODY = 4 * 1024 * 1024
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n", re.IGNORECASE)
 
 
 class StreamReader(Protocol):
@@ -133,6 +134,7 @@ class EngineAnswer(ByteStream):
         self._doing = doing
         self._head: bytearray | None = bytearray()
         self._status = 0
+        self._length: int | None = None
         self._body = bytearray()
         self.began: Deferred[EngineAnswer] = Deferred(lambda _: self.close())
         self.whole: Deferred[bytes] = Deferred(lambda _: self.close())
@@ -159,6 +161,7 @@ class EngineAnswer(ByteStream):
             self._body += data
             if len(self._body) > _LONGEST_BODY:
                 self.close()
+            self._end_refusal()
         else:
             self._head += data
             self._read_head(self._head)
@@ -171,10 +174,19 @@ class EngineAnswer(ByteStream):
             return
         found = _STATUS.match(head)
         self._status = int(found[1]) if found else 500
+        length = _LENGTH.search(head, 0, end + 2)
+        self._length = int(length[1]) if length else None
         self._body, self._head = head[end + 4 :], None
         if self._status < 300:
             self.pause()
             self._fire(self)
+        self._end_refusal()
+
+    def _end_refusal(self) -> None:
+        """Report a refusal that is there as a whole: an Engine does not end a connection that was to be upgraded."""
+        if self._status >= 300 and self._length is not None and len(self._body) >= self._length:
+            self._fire(_refusal(self._status, bytes(self._body[: self._length]), self._doing))
+            self.transport.loseConnection()
 
     def readConnectionLost(self) -> None:
         super().readConnectionLost()

@@ -94,6 +94,20 @@ class StreamsTests(SynchronousTestCase):
             self.close()
             self.assertIn(text, str(self.failureResultOf(asked, kind).value))
 
+    def test_refused_upgrade(self) -> None:
+        """A refusal is read to its end where the Engine keeps the connection open, as for a request to upgrade it."""
+        body = b'{"message": "container x is not running"}'
+        for head in (b"Content-Length: %d", b"Server: x\r\ncontent-length:%d"):
+            self.wire = Wire()
+            asked = self.answered(self.streams.upgrade("dance", "/x", {}))
+            whole = b"HTTP/1.1 409 Conflict\r\n" + head % len(body) + b"\r\n\r\n" + body
+            self.answer.dataReceived(whole[:-3])
+            self.assertNoResult(asked)
+            self.answer.dataReceived(whole[-3:])
+            self.assertIn("container x is not running", str(self.failureResultOf(asked, EngineRefused).value))
+            self.assertTrue(self.wire.disconnecting)
+            self.close()
+
     def test_stream(self) -> None:
         """A stream is not read before somebody takes it, and nothing that came with its head is lost."""
         asked = self.answered(self.streams.read("dance", "/x"))
