@@ -87,10 +87,15 @@ class EngineClient(APIClient):
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
         timeout, streams = kwargs.get("timeout"), kwargs.get("stream", False)
         kwargs |= {"timeout": self.silence if timeout is None else timeout, "stream": True}
-        deadline = monotonic() + (timeout or self.timeout)
+        begun = monotonic()
         response = super().send(request, **kwargs)
         if not streams or not response.ok:
-            read_whole(response, deadline, monotonic)
+            if not isinstance(request.body, bytes | str | None):
+                begun = monotonic()  # an upload lasts as long as its pieces take to come
+            read_whole(response, begun + (timeout or self.timeout), monotonic)
+            if streams:
+                # docker-py does it for some streams alone, and it is not in its stubs.
+                self._raise_for_status(response)  # type: ignore[attr-defined]
         else:
             self._streams.append(response)
         return response

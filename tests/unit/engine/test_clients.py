@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from daprdockr.agent.host.host import LIST_INTERVAL
 from daprdockr.engine.clients import MOST_IDLE, EngineClient
-from daprdockr.model.errors import EngineUnavailable
+from daprdockr.engine.failures import asking
+from daprdockr.model.errors import EngineFailed, EngineUnavailable
 from tests.build.adapter import AdapterCase
 from tests.fakes.scripted_engine import TcpScriptedEngine
 
@@ -92,3 +95,17 @@ class LossTests(AdapterCase):
         self.hold()
         self.engine.containers()
         self.assertEqual([asked.headers.get("Authorization") for asked in self.server.asked], [None, None])
+
+    def test_refused_late(self) -> None:
+        """The refusal of an upload that took long is read like any other: it says why."""
+        self.server.answers["/images/load"] = (500, {"message": "no space left on device"})
+        client: Any = EngineClient(f"unix://{self.directory}/s", 0.5)
+        self.addCleanup(client.close)
+
+        def pieces() -> Iterator[bytes]:
+            threading.Event().wait(0.6)
+            yield b"x"
+
+        with self.assertRaises(EngineFailed) as caught, asking("load an image"):
+            client.load_image(pieces())
+        self.assertIn("no space left on device", str(caught.exception))

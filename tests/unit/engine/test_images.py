@@ -9,7 +9,7 @@ from typing import Any
 
 from daprdockr.engine import images
 from daprdockr.engine.images import EngineImages, StoredImage
-from daprdockr.model.errors import EngineRefused, EngineUnavailable, ImageAbsent
+from daprdockr.model.errors import EngineFailed, EngineRefused, EngineUnavailable, ImageAbsent
 from daprdockr.model.images import HeldImage, ImageOffer, ImageStock
 from tests.build.adapter import AdapterCase
 from tests.build.images import DIFFS, IMAGE, NAME
@@ -141,6 +141,12 @@ class ImagesTests(AdapterCase):
                 self.images.load(iter([b"archive"]))
         self.images.close()
         self.assertRaises(EngineUnavailable, self.images.load, iter([b"archive"]))
+
+    def test_load_refused(self) -> None:
+        """An archive that the Engine refuses as a whole, in an answer of unknown length, is not loaded."""
+        self.server.answers["/images/load"] = (500, {"message": "no space left on device"})
+        refusal = self.assertRaises(EngineFailed, self.images.load, iter([b"archive"]))
+        self.assertIn("no space left on device", str(refusal))
 
     def test_held(self) -> None:
         """All images are listed with their names, if they have any, and whether there is a container of them."""
