@@ -62,8 +62,9 @@ def execute(
         execution = client.exec_create(container, list(command))["Id"]
         stream: Any = client.exec_start(execution, socket=True)  # it ends with the call: Note [Open files]
         # Without TLS docker-py returns the file object around the socket, with TLS the socket itself.
-        output = OutputEnd()
-        if _drained(getattr(stream, "_sock", stream), output, clock() + timeout, clock):
+        connection, output = getattr(stream, "_sock", stream), OutputEnd()
+        output.take(_came_with_head(stream, connection))
+        if _drained(connection, output, clock() + timeout, clock):
             return Executed(_exit_status(client, execution, clock), output.kept)
         found = _begun(client, execution, clock)
         if found["ExitCode"] is not None:
@@ -80,6 +81,18 @@ def _within(client: APIClient, seconds: float) -> Iterator[None]:
         yield
     finally:
         client.timeout = before
+
+
+def _came_with_head(stream: Any, connection: socket.socket) -> bytes:
+    """
+    Return the output that came in one piece with the head of the answer: it is in the buffer through which that was
+    read, and docker-py gives the socket below it.
+    """
+    response = getattr(stream, "_response", None)
+    if response is None:
+        return b""
+    connection.settimeout(0)  # where the buffer is empty this reads from the socket
+    return bytes(response.raw._fp.fp.peek())
 
 
 def _drained(connection: socket.socket, output: OutputEnd, deadline: float, clock: Callable[[], float]) -> bool:

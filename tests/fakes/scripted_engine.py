@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 from collections.abc import Mapping
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingMixIn, UnixStreamServer
 from typing import Any
@@ -29,7 +30,10 @@ class Asked:
 
 
 class ScriptedEngine(ThreadingMixIn, UnixStreamServer):
-    """Answers a path (without version and query) with a status and either bytes or a JSON document."""
+    """
+    Answers a path (without version and query) with a status and either bytes or a JSON document. After a status of 101
+    the bytes are the stream, and come in one piece with the head.
+    """
 
     daemon_threads = True
 
@@ -91,6 +95,10 @@ class _Exchange(BaseHTTPRequestHandler):
         self.server.asked.append(Asked(address=self.path, path=path, headers=dict(self.headers)))
         status, document = self.server.answers.get(path, (404, {"message": f"No such container: {path}"}))
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        if status == HTTPStatus.SWITCHING_PROTOCOLS:
+            self.close_connection = True
+            self.wfile.write(b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n" + body)
+            return
         self.send_response(status)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()

@@ -16,7 +16,7 @@ from daprdockr.engine.clients import EngineClients
 from daprdockr.engine.docker_engine import LEFT_SECONDS
 from daprdockr.engine.inspected import BROKEN_SECONDS, InspectedContainers
 from daprdockr.model.errors import ContainerAbsent, EngineFailed, EngineRefused, EngineUnavailable, PullFailed
-from daprdockr.model.host import ContainerState, Status
+from daprdockr.model.host import ContainerState, Executed, Status
 from tests.build.adapter import AdapterCase
 from tests.fakes.scripted_engine import event, inspected, summary
 
@@ -199,6 +199,22 @@ class EndingTests(AdapterCase):
         self.server.answers["/containers/create"] = (404, {"message": "No such container: gone"})
         with self.assertRaises(EngineRefused):
             self.engine.create("a", {"Image": "web:1", "HostConfig": {"NetworkMode": "container:gone"}})
+
+
+class ExecutionTests(AdapterCase):
+    """``execute``."""
+
+    def test_output_with_the_head(self) -> None:
+        """Output of a quick command that comes in one piece with the head of the answer is not lost."""
+        frames = b"".join(b"\1\0\0\0" + len(text).to_bytes(4, "big") + text for text in (b"one ", b"two"))
+        for kept in (frames, b""):
+            self.server.answers |= {
+                "/containers/c/exec": (201, {"Id": "e"}),
+                "/exec/e/start": (101, kept),
+                "/exec/e/json": (200, {"ExitCode": 3, "Pid": 0, "ContainerID": "c"}),
+            }
+            expected = Executed(3, b"one two" if kept else b"")
+            self.assertEqual(self.engine.execute("c", ["check"], 20.0), expected)
 
 
 class LeftTaskTests(AdapterCase):
