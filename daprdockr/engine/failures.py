@@ -36,9 +36,10 @@ FOREIGN = (DockerException, StreamParseError, RequestException, HTTPError, OSErr
 """All exceptions that docker-py lets through: its own, those of requests, and, while it streams, those below."""
 
 # "Bind for 0.0.0.0:80 failed: port is already allocated", "listen tcp4 0.0.0.0:80: bind: address already in use",
-# and since Engine 27 "failed to bind host port 0.0.0.0:80/tcp: address already in use".
+# and since Engine 27 "failed to bind host port 0.0.0.0:80/tcp: address already in use". "Bind for" has IPv6 without
+# brackets.
 _PORT_TAKEN = re.compile(
-    r"(?:Bind for|listen \w+|host port(?: for)?) (?:\[[0-9a-f:]*\]|::|[0-9.]*):(\d+).*"
+    r"(?:Bind for|listen \w+|host port(?: for)?) (?:\[[0-9a-f:.]*\]|\d+(?:\.\d+){3}|[0-9a-f:]*):(\d+).*"
     r"(?:address already in use|port is already allocated)"
 )
 

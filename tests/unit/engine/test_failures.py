@@ -78,6 +78,7 @@ class ClassedTests(SynchronousTestCase):
             "driver failed programming external connectivity on endpoint pd (2edb): "
             "Error starting userland proxy: listen tcp4 0.0.0.0:18090: bind: address already in use",
             "Bind for :::18090 failed: port is already allocated",
+            "Bind for fd00:0:0:8::5:18090 failed: port is already allocated",
             "failed to bind host port for [::]:18090:172.17.0.2:80/tcp: address already in use",
             "failed to set up container networking: driver failed programming external connectivity on endpoint pd "
             "(2edb): failed to bind host port 0.0.0.0:18090/tcp: address already in use",
