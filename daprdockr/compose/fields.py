@@ -22,8 +22,14 @@ def _nano(value: object) -> int:
 
 def _hosts(value: object) -> list[str]:
     if isinstance(value, PlacedMap):
-        return [f"{name}:{address}" for name, given in value.items() for address in units.texts(given)]
-    return [one.replace("=", ":", 1) if "=" in one else one for one in units.texts(value)]
+        return [f"{name}:{_bare(address)}" for name, given in value.items() for address in units.texts(given)]
+    lines = (one.replace("=", ":", 1).partition(":") for one in units.texts(value))
+    return [f"{name}{colon}{_bare(address)}" for name, colon, address in lines]
+
+
+def _bare(address: str) -> str:
+    """Return an address of IPv6 without its brackets: an Engine takes none."""
+    return address[1:-1] if address.startswith("[") and address.endswith("]") else address
 
 
 def _tmpfs(value: object) -> dict[str, str]:

@@ -13,6 +13,7 @@ _REPLACED = ("services.*.command", "services.*.entrypoint", "services.*.healthch
 _PAIRS = tuple(f"services.*.{key}" for key in ("environment", "labels", "sysctls", "annotations", "deploy.labels"))
 _LISTS = tuple(f"services.*.{key}" for key in ("env_file", "label_file", "dns", "dns_search", "tmpfs"))
 _NAMED = ("services.*.depends_on", "services.*.networks")
+_HOSTS = "services.*.extra_hosts"
 _OWN_NAMES = ("services", "volumes", "networks", "configs", "secrets")
 
 
@@ -21,6 +22,8 @@ def merged(base: object, over: object, pattern: str = "") -> object:
     if isinstance(over, Override):
         return settled(over.value, pattern)
     base, over = uniform(base, pattern), uniform(over, pattern)
+    if pattern == _HOSTS and {type(base), type(over)} == {PlacedMap, list}:
+        base, over = _host_lines(base), _host_lines(over)
     if isinstance(base, PlacedMap) and isinstance(over, PlacedMap):
         return _tables(base, over, pattern)
     if isinstance(base, list) and isinstance(over, list) and pattern not in _REPLACED:
@@ -49,6 +52,16 @@ def uniform(value: object, pattern: str) -> object:
     if pattern in _NAMED:
         return named(value)
     return value
+
+
+def _host_lines(value: object) -> object:
+    """Return ``extra_hosts`` as a list, if it is a mapping of addresses, or of lists of them."""
+    if not isinstance(value, PlacedMap):
+        return value
+    given = [(name, one if isinstance(one, list) else [one]) for name, one in value.items()]
+    if not all(isinstance(address, str) for _, addresses in given for address in addresses):
+        return value  # as in ``uniform``
+    return [f"{name}:{address}" for name, addresses in given for address in addresses]
 
 
 def _tables(base: PlacedMap, over: PlacedMap, pattern: str) -> PlacedMap:

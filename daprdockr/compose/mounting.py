@@ -12,7 +12,7 @@ from daprdockr.compose import units
 from daprdockr.compose.merging import as_table
 from daprdockr.compose.paths import Local
 from daprdockr.compose.service import ComposeService
-from daprdockr.compose.storing import add_file, content_or_name, external_name, mode
+from daprdockr.compose.storing import add_file, content_or_name, external_name, octal
 from daprdockr.compose.tree import PlacedMap
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
@@ -54,7 +54,7 @@ class Mounting:
         if given.get("size") is not None:
             options.append(f"size={self.service.taken(key, given['size'], units.size)}")
         if given.get("mode") is not None:
-            options.append(f"mode={self.service.taken(key, given['mode'], mode)}")
+            options.append(f"mode={self.service.taken(key, given['mode'], octal):04o}")
         self.service.container.setdefault("Tmpfs", {})[target] = ",".join(options)
 
     def _bind(self, one: PlacedMap, target: str, key: str) -> None:

@@ -52,12 +52,16 @@ def add_file(service: ComposeService, entry: dict[str, Any]) -> None:
     service.definition.setdefault("Files", []).append(entry)
 
 
-def mode(value: object) -> str:
+def octal(value: object) -> int:
     """Read octal permissions, as a text or as the number that YAML makes of it."""
     written = units.text(value).removeprefix("0o")
     if not written.isdigit() or len(written) > 5 or set("89") & set(written):
         raise BadInput(f'{shorten(value)} is not usable, write octal permissions such as "0444"')
-    return f"{int(written, 8) & 0o777:04o}"
+    return int(written, 8)
+
+
+def mode(value: object) -> str:
+    return f"{octal(value) & 0o777:04o}"
 
 
 def _config(service: ComposeService, entry: PlacedMap, key: str) -> None:

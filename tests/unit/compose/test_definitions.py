@@ -44,6 +44,8 @@ class ContainerTests(ServiceCase):
         """Mappings and lists stand for the same."""
         self.assertEqual(["a:1", "a:2"], self.definition(extra_hosts={"a": ["1", "2"]})["Container"]["ExtraHosts"])
         self.assertEqual(["a:1"], self.definition(extra_hosts=["a=1"])["Container"]["ExtraHosts"])
+        for hosts in (["a=[::1]", "b:[::2]", "c:::3"], {"a": "[::1]", "b": ["[::2]"], "c": "::3"}):
+            self.assertEqual(["a:::1", "b:::2", "c:::3"], self.definition(extra_hosts=hosts)["Container"]["ExtraHosts"])
         self.assertEqual(
             [{"Name": "core", "Soft": 1, "Hard": 1}],
             self.definition(ulimits={"core": {"soft": 1}})["Container"]["Ulimits"],
@@ -334,6 +336,13 @@ class StoredTests(ServiceCase):
         )
         self.assertEqual({"NoCopy": True}, found["Container"]["Mounts"][1]["VolumeOptions"])
         self.assertEqual({"/t": ""}, found["Container"]["Tmpfs"])
+
+    def test_tmpfs_mode(self) -> None:
+        """A file system in memory keeps all of its mode: where all users write, its sticky bit matters."""
+        for mode, expected in ((1777, "1777"), ("01777", "1777"), ("0o755", "0755"), (700, "0700")):
+            given = {"type": "tmpfs", "target": "/t", "tmpfs": {"size": "1k", "mode": mode}}
+            found = self.definition(None, volumes=[given])
+            self.assertEqual({"/t": f"size=1024,mode={expected}"}, found["Container"]["Tmpfs"])
 
     def test_long_bind(self) -> None:
         """A file of this machine is carried over with its content in the long form too."""

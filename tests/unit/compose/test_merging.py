@@ -42,6 +42,8 @@ class MergingTests(SynchronousTestCase):
                 {"depends_on": {"a": None, "b": {"condition": "x"}}},
             ),
             ({"ports": ["80:80"]}, {"ports": ["80:80", "81:81"]}, {"ports": ["80:80", "81:81"]}),
+            ({"extra_hosts": ["a:1"]}, {"extra_hosts": {"b": "2"}}, {"extra_hosts": ["a:1", "b:2"]}),
+            ({"extra_hosts": {"b": ["2", "3"]}}, {"extra_hosts": ["a=1"]}, {"extra_hosts": ["b:2", "b:3", "a=1"]}),
             ({"user": "u"}, {"user": None}, {"user": "u"}),
         ]
         for base, later, expected in cases:
