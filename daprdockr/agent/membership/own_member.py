@@ -27,6 +27,7 @@ from daprdockr.model.errors import BadInput, EtcdError
 from daprdockr.model.etcd_member import EtcdMember, HostPart, member_url
 from daprdockr.model.seams import MemberList
 from daprdockr.planning.etcd_membership import may_vote, voters_urls
+from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 
@@ -69,6 +70,11 @@ class OwnMember(Periodic):
         self._retire = retire
         self._known: tuple[str, ...] = ()
         self._absent = 0
+        self._unnoted = LoggedOnce(
+            lambda reason: self.log.warn(
+                "the member of etcd on this host was taken out, which cannot be noted: {reason}", reason=reason
+            )
+        )
         self.members: tuple[EtcdMember, ...] = ()
         """All members, as etcd listed them last."""
         self.role = ""
@@ -131,7 +137,11 @@ class OwnMember(Periodic):
         self._absent += 1
         if self._absent < ABSENT:
             return
-        await self._run(self._files.write, self._files.host, evolve(part, initial=()).encode())
+        try:
+            await self._run(self._files.write, self._files.host, evolve(part, initial=()).encode())
+        except BadInput as error:  # on a full disk; it is tried again
+            self._unnoted.found(str(error))
+            return
         self.role = ""
         self._retire()
         self.log.warn("the member of etcd on this host was taken out: the host goes on as a client")

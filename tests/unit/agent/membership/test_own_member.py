@@ -122,6 +122,18 @@ class OwnMemberTests(SynchronousTestCase):
         self.assertEqual((self.retired, part.is_member, self.own.role), ([True], False, ""))
         self.assertEqual(len(self.lines("was taken out")), 1)
 
+    def test_taken_out_on_a_full_disk(self) -> None:
+        """That it is taken out is tried again while it cannot be written, and said once."""
+        self.members.members = [A, B]
+        draft = self.files.host.with_name(f"{self.files.host.name}.new")
+        draft.mkdir()
+        for _ in range(ABSENT + 2):
+            self.turn()
+        self.assertEqual((self.retired, len(self.lines("cannot be noted"))), ([], 1))
+        draft.rmdir()
+        self.turn()
+        self.assertEqual((self.retired, len(self.lines("the host goes on as a client"))), ([True], 1))
+
     def test_old_list(self) -> None:
         """A member that is absent from an old list alone stays."""
         for _ in range(3):
