@@ -10,6 +10,7 @@ Note [Set aside]
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable
@@ -100,10 +101,11 @@ def tidy(directory: Path) -> None:
         return
     set_mode(directory, 0o700)
     for path in directory.iterdir():
-        mode = path.lstat().st_mode
-        expected = stat.S_ISSOCK(mode) or (stat.S_ISDIR(mode) and not path.suffix)
-        if not expected and path.suffix != SUFFIX:
-            tidy_file(path)
+        with contextlib.suppress(FileNotFoundError):  # another process or thread has removed or renamed it meanwhile
+            mode = path.lstat().st_mode
+            expected = stat.S_ISSOCK(mode) or (stat.S_ISDIR(mode) and not path.suffix)
+            if not expected and path.suffix != SUFFIX:
+                tidy_file(path)
 
 
 def tidy_file(path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Generator
+from pathlib import Path, PosixPath
 
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
@@ -109,6 +109,15 @@ class ReadKeptTests(KeptCase):
         self.assertEqual(len(logged), 1)
 
 
+class Fleeting(PosixPath):
+    """A directory from which each file is removed once it was listed, as another process may do."""
+
+    def iterdir(self) -> Generator[Fleeting, None, None]:
+        for path in super().iterdir():
+            path.unlink()
+            yield path
+
+
 class TidyTests(KeptCase):
     """``tidy`` and ``private_directory``."""
 
@@ -162,3 +171,11 @@ class TidyTests(KeptCase):
         os.chown(place, 65534, 65534)
         private_directory(place)
         self.assertEqual((place.stat().st_uid, self.names), (os.geteuid(), ["nginx", "nginx.unreadable"]))
+
+    def test_removed_meanwhile(self) -> None:
+        """A file that another process removes in this moment is no hindrance."""
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        (directory / "nginx.pid").write_text("1")
+        tidy(Fleeting(directory))
+        self.assertEqual([], [*directory.iterdir()])
