@@ -24,6 +24,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from ssl import SSLWantReadError
 from time import sleep
 from typing import Any
 
@@ -92,7 +93,9 @@ def _came_with_head(stream: Any, connection: socket.socket) -> bytes:
     if response is None:
         return b""
     connection.settimeout(0)  # where the buffer is empty this reads from the socket
-    return bytes(response.raw._fp.fp.peek())
+    with suppress(SSLWantReadError):
+        return bytes(response.raw._fp.fp.peek())
+    return b""
 
 
 def _drained(connection: socket.socket, output: OutputEnd, deadline: float, clock: Callable[[], float]) -> bool:

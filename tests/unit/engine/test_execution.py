@@ -8,7 +8,9 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from ssl import SSLWantReadError
 from time import monotonic, sleep
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -55,6 +57,17 @@ class Talking:
 
     def close(self) -> None:
         pass
+
+
+class TalkingByTls(Talking):
+    """The same by TLS, with nothing but the head in the buffer; a socket of TLS reports that in a way of its own."""
+
+    def __init__(self, left: float) -> None:
+        super().__init__(left)
+        self._response = SimpleNamespace(raw=SimpleNamespace(_fp=SimpleNamespace(fp=self)))
+
+    def peek(self) -> bytes:
+        raise SSLWantReadError("The operation did not complete (read)")
 
 
 def run(talking: Talking, timeout: float) -> int:
@@ -113,6 +126,11 @@ class OutputTests(SynchronousTestCase):
     def test_much(self) -> None:
         """A command may write much, and its exit status counts."""
         self.assertEqual(run(Talking(2_000_000), 60.0), 0)
+
+    def test_later_by_tls(self) -> None:
+        """Output that comes after the head of the answer is read by TLS as well."""
+        talking = TalkingByTls(1000)
+        self.assertEqual((run(talking, 60.0), talking.left), (0, 0))
 
     def test_endless(self) -> None:
         """Output without end is read slowly until the command is overdue."""
