@@ -7,6 +7,9 @@ import re
 
 from attrs import evolve
 from cryptography.hazmat.primitives.asymmetric import rsa
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from daprdockr.model.stored.certificate import FILE, CertificatePair
 from daprdockr.model.wanted.http import OFF, REQUIRE
@@ -138,6 +141,32 @@ class ProtocolTests(TlsTestCase):
             said = await self.curl(*arguments, path=path, stdin=b"x" * size)
             self.assertIn(f"\n2 {status}", said)
             self.assertEqual(f'"body": {size}' in said, status == 200)
+
+    async def test_unknown_length_buffered(self) -> None:
+        """A body by HTTP/2 whose length is not stated is read whole where a route says so, and bounded like others."""
+        place = self.upstream()
+        await self.served(state_of(pair_for((NAME,))), evolve(route(NAME, place), buffer=True, max_body=1000))
+        arguments = ("--http2", "-X", "POST", "-T", "-", "-w", "\n%{http_code}")
+        said = await self.curl(*arguments, stdin=b"x" * 900)
+        self.assertIn("\n200", said)
+        self.assertIn('"body": 900', said)
+        self.assertIn('"content-length": ["900"]', said)
+        self.assertNotIn("transfer-encoding", said)
+        for size in (1001, 200_000, 17 * 2**20):
+            said = await self.curl(*arguments, stdin=b"x" * size)
+            self.assertIn("\n413", said)
+        self.assertIn("\n200", await self.curl(*arguments, stdin=b""))
+
+    async def test_unknown_length_not_repeated(self) -> None:
+        """A body by HTTP/2 whose length is not stated is read once, so a request that no instance took is answered."""
+        dead = evolve(self.upstream(), port=9)
+        nginx = await self.served(state_of(pair_for((NAME,))), evolve(route(NAME, dead), hold=20.0))
+        asked = Deferred.fromCoroutine(
+            self.curl("--http2", "-X", "POST", "-T", "-", "-w", "\n%{http_code}", stdin=b"x" * 300_000)
+        )
+        await deferLater(reactor, 0.5)
+        await self.published(nginx, evolve(route(NAME, self.upstream(2)), hold=20.0))
+        self.assertIn("\n502", await asked)
 
     async def test_tickets(self) -> None:
         """A session is resumed by another node, but with the key of another day there is a full handshake."""

@@ -48,7 +48,7 @@ local function repeatable(ctx)
         return ctx.received == 0
     end
     local length = tonumber(ngx.var.http_content_length or 0)
-    if ngx.var.http_transfer_encoding or not length then
+    if ngx.var.http_transfer_encoding or body.may_have_any_length() or not length then
         return false
     end
     return length == 0 or (ctx.received == 0 and #(ngx.req.get_body_data() or "") == length)

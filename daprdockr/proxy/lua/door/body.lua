@@ -40,9 +40,10 @@ function M.is_long()
     return M.length() > SMALL
 end
 
--- Read the body, if it is known to be small; whether it is not, and is to be read whole. A chunked one may never end.
+-- Read the body, if it is known to be small; whether it is not, and is to be read whole. One of unknown length may not
+-- end.
 function M.take(location)
-    local is_large = ngx.var.http_transfer_encoding ~= nil or M.is_long()
+    local is_large = ngx.var.http_transfer_encoding ~= nil or M.is_long() or M.may_have_any_length()
     if not is_large then
         ngx.req.read_body()
     end

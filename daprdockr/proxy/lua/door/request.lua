@@ -48,7 +48,7 @@ function M.admit(is_elsewhere)
         return pages.refuse(431, LONG_HEADERS)
     end
     local has_body, is_unusual, is_bad = headers.look(host)
-    local may_have_body = has_body or location.max_body and body.may_have_any_length()
+    local may_have_body = has_body or (location.max_body or location.buffer) and body.may_have_any_length()
     local status = may_have_body and location.max_body and body.too_large(location.max_body, location.buffer)
     if status then
         return ngx.exit(status) -- by nginx, so that the client is not asked for its body first
@@ -61,7 +61,7 @@ function M.admit(is_elsewhere)
     end
     local ctx = record.begin(location)
     local is_ready = hold.ready(ctx)
-    if has_body and body.take(location) then
+    if may_have_body and body.take(location) then
         strip(location)
         return ngx.exec("@buffered")
     end
