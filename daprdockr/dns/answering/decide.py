@@ -17,7 +17,10 @@ from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.message.query import Query
 from daprdockr.dns.message.records import BADVERS, NOERROR, NXDOMAIN, REFUSED, SERVFAIL
 from daprdockr.dns.zone.challenge_zone import ChallengeZone
-from daprdockr.dns.zone.zone import Zone
+from daprdockr.dns.zone.zone import NAMESERVER, ZONE, Zone
+
+_OWN_NAMES = tuple(tuple(name.encode().split(b".")) for name in (ZONE, NAMESERVER))
+"""Names with records that are those of no service; the addresses of this node change without one."""
 
 
 def decide(
@@ -58,5 +61,5 @@ def owner_of(query: Query, result: Answer) -> Owner | None:
         return None
     if result.rcode == NXDOMAIN:
         return ABSENT
-    below = query.question.lowered[:-1]
-    return below[-2:] if below and result.answers else THE_ZONE
+    name = query.question.lowered
+    return name[-3:-1] if result.answers and name not in _OWN_NAMES else THE_ZONE

@@ -146,6 +146,18 @@ class SameTests(SynchronousTestCase):
                 self.assertEqual(1, len(replies), packet)
         self.assertGreater(old.authority.counts.finished, len(QUESTIONS) // 2)
 
+    def test_moved(self) -> None:
+        """When the node has another address its name server has it too, also for a client that asked before."""
+        zone = Zone.of([running("1.web.myapp", "10.0.0.1")], serial=1, addresses=["10.0.0.1"])
+        old = Nameserver(zone)
+        asked = [packet for packet in QUESTIONS if b"\x01a\x02ns\x03dns" in packet]
+        for packet in asked:
+            old.send(packet)
+        old.authority.publish(zone.moved(["10.0.0.9"]))
+        new = Nameserver(zone.moved(["10.0.0.9"]))
+        for packet in asked:
+            self.assertEqual(old.send(packet), new.send(packet))
+
     def test_large(self) -> None:
         """A set whose rotations would take too much is answered anew each time, in each order."""
         nameserver = Nameserver(Zone.of([running(f"{n}.web.crowd", f"10.1.0.{n}") for n in range(1, 61)], serial=1))
