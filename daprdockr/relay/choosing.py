@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 from collections import Counter
 from collections.abc import Callable, Collection
 
@@ -19,6 +20,9 @@ LEFT_OUT = 2.0
 Seconds in which a destination that took no connection is left out, unless there is no other; and in which, if it did
 not even refuse one, those at other addresses go before the others of its host, which may be away.
 """
+
+OUR_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+"""Errors of an attempt that say nothing of the destination."""
 
 Place = tuple[str, int]
 

@@ -14,7 +14,7 @@ import contextlib
 import socket
 from typing import Any
 
-from daprdockr.relay.choosing import Choice
+from daprdockr.relay.choosing import OUR_FAULT, Choice
 from daprdockr.relay.message import Destination
 
 IDLE = 30.0
@@ -134,17 +134,21 @@ class DatagramPort:
             self._send(session, data)
 
     def _new(self, client: Any, tried: list[Destination]) -> UdpSession | None:
-        destination = self.choice.pick(tried)
-        if destination is None:
-            return None
-        try:
-            session = UdpSession(self, client, destination, tried)
-        except OSError:
-            self.choice.release(destination)
-            return None
-        session.unanswered = b""
-        self._sessions.add(session)
-        return session
+        tried = list(tried)
+        while (destination := self.choice.pick(tried)) is not None:
+            try:
+                session = UdpSession(self, client, destination, tried)
+            except OSError as error:
+                self.choice.release(destination)
+                if error.errno in OUR_FAULT:
+                    return None
+                self.choice.leave_out(destination)  # there is no way to it from here
+                tried.append(destination)
+                continue
+            session.unanswered = b""
+            self._sessions.add(session)
+            return session
+        return None
 
     def _send(self, session: UdpSession, data: bytes) -> None:
         self._sessions.use(session)

@@ -23,7 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
-from daprdockr.relay.choosing import Choice
+from daprdockr.relay.choosing import OUR_FAULT, Choice
 from daprdockr.relay.message import Destination
 
 HOLD = 10.0
@@ -38,8 +38,8 @@ AGAIN = 0.25
 BUFFER = 256 * 1024
 """Bytes that wait for one side before the other is not read any more."""
 
+_OUR_FAULT = (*OUR_FAULT, errno.EADDRNOTAVAIL)
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
-_OUR_FAULT = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM)
 
 
 class ClientCount:

@@ -58,6 +58,24 @@ class DatagramTests(RelayCase):
 
         self.play(scenario())
 
+    def test_unreachable_goes_elsewhere(self) -> None:
+        """An instance to which this host has no way is left out: its clients go to another instance, each of them."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port()
+            nowhere = [Destination("255.255.255.255", number, local=True) for number in (1, 2)]
+            await scene.lead(port, *nowhere, await scene.datagrams("lives"), protocol="udp")
+            for number in range(3):
+                client = await DatagramClient.to(port)
+                self.assertEqual(await client.ask(str(number)), f"lives {number}")
+            await scene.lead(port, *nowhere, protocol="udp")
+            (await DatagramClient.to(port)).transport.sendto(b"x")
+            await asyncio.sleep(0.02)
+            self.assertEqual(len(scene.sessions), 3)
+            scene.close()
+
+        self.play(scenario())
+
     def test_all_refuse(self) -> None:
         """When all instances refuse a datagram it is lost, once, and nothing is left of its session."""
 
