@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 from typing import Any
 
@@ -52,7 +53,9 @@ class UdpSession:
                 data = self.socket.recv(LONGEST)
             except BlockingIOError:
                 return
-            except OSError:
+            except OSError as error:
+                if error.errno == errno.EMSGSIZE:  # the kernel knows the way now, and sends the next one in parts
+                    continue
                 self.port.refused(self)
                 return
             self.unanswered = None

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 
 from daprdockr.relay.message import Destination
 from tests.build.ports import free_port
 from tests.build.relaying import HERE, DatagramClient, RelayCase, RelayScene
+
+
+class TooLong(socket.socket):
+    """A socket on which the kernel reports once that a datagram was too long for the way."""
+
+    def __init__(self, of: socket.socket) -> None:
+        super().__init__(of.family, of.type, fileno=of.detach())
+        self.reported = False
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        if not self.reported:
+            self.reported = True
+            raise OSError(errno.EMSGSIZE, "Message too long")
+        return super().recv(size, flags)
 
 
 class DatagramTests(RelayCase):
@@ -72,6 +88,23 @@ class DatagramTests(RelayCase):
             (await DatagramClient.to(port)).transport.sendto(b"x")
             await asyncio.sleep(0.02)
             self.assertEqual(len(scene.sessions), 3)
+            scene.close()
+
+        self.play(scenario())
+
+    def test_too_long_for_the_way(self) -> None:
+        """A session stays with its instance when a router reports that a datagram was too long for the way (ICMP)."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port()
+            await scene.lead(port, await scene.datagrams("a"), await scene.datagrams("b"), protocol="udp")
+            client = await DatagramClient.to(port)
+            first = await client.ask("1")
+            session = next(iter(scene.sessions._sessions.values()))
+            session.socket = TooLong(session.socket)
+            session.receive()
+            self.assertEqual(await client.ask("2"), f"{first[0]} 2")
+            self.assertEqual(len(scene.sessions), 1)
             scene.close()
 
         self.play(scenario())
