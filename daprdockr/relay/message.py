@@ -15,7 +15,7 @@ PROTOCOLS = ("tcp", "udp")
 PortKey = tuple[str, int]
 """Protocol and number of a port of this node."""
 
-MOST_ADDRESSES, MOST_PORTS = 64, 16_384
+MOST_ADDRESSES, MOST_PORTS = 4096, 16_384
 
 
 class Destination(NamedTuple):

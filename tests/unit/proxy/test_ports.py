@@ -5,11 +5,11 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.names import InstanceName
+from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.proxy.ports import PortService, WantedPort, port_routing
 from daprdockr.proxy.routes import Upstream
 from daprdockr.proxy.routing import Refusal
-from daprdockr.relay.message import Destination, PortRoute
+from daprdockr.relay.message import MOST_PORTS, Destination, PortRoute, RelayState, decode_state, encode_state
 from tests.build.values import API, WEB
 
 
@@ -64,6 +64,21 @@ class PortRoutingTests(SynchronousTestCase):
         routing = port_routing([service], {})
         self.assertEqual(routing.routes[0].destinations, (Destination("10.0.0.1", 20_000),))
         self.assertEqual([refusal.subject for refusal in routing.refusals], [f"{n}.web.myapp" for n in (1, 2, 3)])
+
+    def test_too_many(self) -> None:
+        """The relay is given as many ports as it takes; those of the youngest services are refused, each by itself."""
+        services = [
+            PortService(ServiceName("app", f"s{n}"), tuple(WantedPort("tcp", 64 * n + m, ()) for m in range(1, 65)), n)
+            for n in range(MOST_PORTS // 64)
+        ]
+        young = PortService(WEB, (WantedPort("udp", 1, ()), WantedPort("udp", 2, ())), created=MOST_PORTS)
+        old = PortService(API, (WantedPort("udp", 3, ()),), created=0)
+        routing = port_routing([young, *services, old], {})
+        self.assertEqual(decode_state(encode_state(RelayState((), routing.routes), 1))[1].routes, routing.routes)
+        self.assertEqual([one.port for one in routing.routes if one.protocol == "udp"], [3])
+        last = f"port {MOST_PORTS}/tcp is not served, because the relay is given at most {MOST_PORTS} ports"
+        self.assertEqual([one.reason for one in routing.refusals if one.service != WEB], [last])
+        self.assertEqual([one.subject for one in routing.refusals if one.service == WEB], ["port 1/udp", "port 2/udp"])
 
     def test_equal(self) -> None:
         """The order of services makes no difference, so nodes have equal routes."""

@@ -117,6 +117,13 @@ class RelayTests(SynchronousTestCase):
         self.assertEqual(self.reactor.state.routes, ())
         self.assertEqual(len(self.reactor.processes), 1)
 
+    def test_many_addresses(self) -> None:
+        """A machine may have hundreds of addresses, such as those of its networks of containers."""
+        relay, addresses = self.relay(), [f"10.0.{n // 256}.{n % 256}" for n in range(1000)]
+        relay.move(addresses)
+        self.publish(relay, DB)
+        self.assertEqual(self.reactor.state.addresses, (*addresses, "127.0.0.1", "::1"))
+
     def test_starts_again(self) -> None:
         """A relay that ends is started again and given all routes; meanwhile that is what is wrong."""
         relay = self.relay()
