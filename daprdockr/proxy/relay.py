@@ -34,7 +34,7 @@ from daprdockr.proxy.door import OK, DoorSocket
 from daprdockr.proxy.ports import PortRouting
 from daprdockr.proxy.relay_files import RelayFiles
 from daprdockr.proxy.table import Messages, RouteTable
-from daprdockr.relay.message import PortKey, PortRoute, RelayState, encode_state
+from daprdockr.relay.message import MOST_TROUBLES, PortKey, PortRoute, RelayState, encode_state
 from daprdockr.runtime.lasting import lasting
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.signal import Signal
@@ -205,7 +205,8 @@ class Relay(Service):
             now = await self._socket.troubles()
         except ProxyError:
             return  # the table says so, if that lasts
-        before, self._troubles = self._troubles, now
+        before = self._troubles
+        self._troubles = now = _with_unlisted(now, before)
         for route in self._routes:
             key = route.protocol, route.port
             port = f"port {route.port}/{route.protocol}"
@@ -227,6 +228,14 @@ class Relay(Service):
         if not failure.check(CancelledError):
             self._down = failure.getErrorMessage()
             self.log.failure("the relay could not be prepared", failure)
+
+
+def _with_unlisted(listed: Mapping[PortKey, str], before: Mapping[PortKey, str]) -> Mapping[PortKey, str]:
+    """Return the troubles listed now, and those from before that a full list has no room for."""
+    if len(listed) < MOST_TROUBLES:
+        return listed
+    last = max(listed)
+    return {**{key: reason for key, reason in before.items() if key > last}, **listed}
 
 
 def relay_process(

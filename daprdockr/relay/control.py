@@ -2,7 +2,7 @@
 The unix socket of the relay, on which the agent gives it routes and asks what is in force: HTTP/1.0, as nginx's.
 
 ``GET /routes`` answers with the version in force, ``POST /routes`` takes a message and answers with its version, and
-``GET /troubles`` lists ports that could not be bound.
+``GET /troubles`` lists ports that could not be bound, the first ``MOST_TROUBLES`` in the order of ``PortKey``.
 """
 
 from __future__ import annotations
@@ -14,12 +14,9 @@ import os
 from pathlib import Path
 
 from daprdockr.relay.listeners import Listeners
-from daprdockr.relay.message import decode_state
+from daprdockr.relay.message import MOST_TROUBLES, decode_state
 
 LONGEST_MESSAGE = 64 * 1024 * 1024
-MOST_TROUBLES = 30
-"""So many fit into the answer that an agent reads."""
-
 TIMEOUT = 10.0
 """Seconds for one request."""
 

@@ -17,6 +17,9 @@ PortKey = tuple[str, int]
 
 MOST_ADDRESSES, MOST_PORTS = 4096, 16_384
 
+MOST_TROUBLES = 30
+"""So many fit into the answer that an agent reads."""
+
 
 class Destination(NamedTuple):
     """Where an instance listens; ``local`` says that it runs on this node."""

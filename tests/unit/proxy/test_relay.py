@@ -17,7 +17,7 @@ from daprdockr.model.troubles.ports import PortsNotServed, RelayDown
 from daprdockr.proxy.ports import PortRouting
 from daprdockr.proxy.relay import POLL_PORTS, Relay, RelaySocket, relay_process
 from daprdockr.proxy.relay_files import RelayFiles
-from daprdockr.relay.message import PortKey, PortRoute, RelayState, decode_state, encode_state
+from daprdockr.relay.message import MOST_TROUBLES, PortKey, PortRoute, RelayState, decode_state, encode_state
 from tests.fakes.process import ProcessReactor
 
 DB = PortRoute("tcp", 5432, "db.app")
@@ -47,7 +47,7 @@ class RelayReactor(ProcessReactor):
     def _answer(self, request: bytes) -> str:
         head, _, body = request.partition(b"\r\n\r\n")
         if head.startswith(b"GET /troubles"):
-            return json.dumps([[*key, reason] for key, reason in self.troubles.items()])
+            return json.dumps([[*key, reason] for key, reason in sorted(self.troubles.items())[:MOST_TROUBLES]])
         if head.startswith(b"POST"):
             self.version, self.state = decode_state(body)
         return str(self.version)
@@ -181,6 +181,24 @@ class RelayTests(SynchronousTestCase):
         self.reactor.troubles = {}
         self.pass_time(POLL_PORTS)
         self.assertEqual(self.told[1:], [("db.app", "port 5432/tcp is served on this node now")])
+
+    def test_more_troubles_than_an_answer_holds(self) -> None:
+        """Of a port for which an answer of the relay has no room nobody says that it is served."""
+        routes = [PortRoute("tcp", port, "db.app") for port in range(1, MOST_TROUBLES + 3)]
+        relay = self.relay()
+        self.reactor.troubles = {("tcp", route.port): "taken" for route in routes[1:]}
+        self.publish(relay, *routes)
+        self.pass_time(POLL_PORTS)
+        last = ("db.app", f"port {routes[-1].port}/tcp is not served on this node: taken")
+        self.assertNotIn(last, self.told)
+        self.reactor.troubles[("tcp", 1)] = "taken"
+        self.pass_time(2 * POLL_PORTS)
+        self.assertEqual([text for _, text in self.told if "is served" in text], [])
+        self.reactor.troubles = {("tcp", routes[-1].port): "taken"}
+        self.pass_time(POLL_PORTS)
+        self.assertIn(last, self.told)
+        self.assertEqual(len([text for _, text in self.told if "is served" in text]), len(routes) - 1)
+        self.assertEqual(len(self.told), len(set(self.told)))
 
     def test_no_answer(self) -> None:
         """A relay that does not take routes is what is wrong, until it does."""
