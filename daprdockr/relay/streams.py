@@ -43,10 +43,15 @@ _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP
 
 
 class ClientCount:
-    """All connections of clients; a route has at most half of ``most``, so that none keeps all others out."""
+    """
+    All connections of clients; a route has at most half of ``most``, so that none keeps all others out.
 
-    def __init__(self, most: int) -> None:
+    :ivar hold: seconds that each waits while no instance takes its connection.
+    """
+
+    def __init__(self, most: int, hold: float = HOLD) -> None:
         self._most = most
+        self.hold = hold
         self._of: Counter[Choice] = Counter()
         self._connecting: set[asyncio.Task[None]] = set()
 
@@ -152,21 +157,21 @@ class ClientSide(Side):
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + HOLD
+        deadline = loop.time() + self._clients.hold
         tried: list[Destination] = []
         while self.open:
-            destination = self._choice.pick(tried)
-            if destination is not None:
-                if await self._try(destination):
-                    return
-                tried.append(destination)
-                continue
             left = deadline - loop.time()
             if left <= 0:
                 self.reset()
-            else:
+                return
+            destination = self._choice.pick(tried)
+            if destination is None:
                 await self._choice.changed(min(left, AGAIN) if tried else left)
                 tried.clear()
+            elif await self._try(destination):
+                return
+            else:
+                tried.append(destination)
 
     async def _try(self, destination: Destination) -> bool:
         """Connect to this one; return whether that is over: it is not if another one is to be tried."""

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.relay.datagrams import UdpSessions
 from daprdockr.relay.listeners import Listeners
 from daprdockr.relay.message import Destination, PortRoute, RelayState
-from daprdockr.relay.streams import ClientCount
+from daprdockr.relay.streams import HOLD, ClientCount
 
 HERE = "127.0.0.1"
 PATIENCE = 30.0
@@ -45,9 +45,9 @@ class NamedDatagrams(asyncio.DatagramProtocol):
 class RelayScene:
     """Listeners of a relay, and instances that say their names."""
 
-    def __init__(self, most: int = 100, sessions: int = 100) -> None:
+    def __init__(self, most: int = 100, sessions: int = 100, hold: float = HOLD) -> None:
         self.sessions = UdpSessions(sessions)
-        self.listeners = Listeners(ClientCount(most), self.sessions)
+        self.listeners = Listeners(ClientCount(most, hold), self.sessions)
         self.servers: dict[str, Any] = {}
 
     async def instance(self, name: str, serve: Serve | None = None) -> Destination:

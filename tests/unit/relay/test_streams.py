@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 
 from daprdockr.relay.message import Destination
+from daprdockr.relay.streams import CONNECT
 from tests.build.ports import free_port
 from tests.build.relaying import HERE, Client, RelayCase, RelayScene
 
@@ -74,6 +76,27 @@ class StreamTests(RelayCase):
             self.assertFalse(answer.done())
             await scene.lead(port, await scene.instance("late"))
             self.assertEqual(await answer, "late early")
+            scene.close()
+
+        self.play(scenario())
+
+    def test_all_are_silent(self) -> None:
+        """A client is reset when it has waited long enough, however many instances do not even refuse a connection."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(hold=0.5), free_port()
+            with socket.create_server(("", 0), backlog=0) as silent, contextlib.ExitStack() as queue:
+                _, number = silent.getsockname()
+                for _ in range(3):  # with its queue full the kernel answers no SYN
+                    waiting = queue.enter_context(socket.socket())
+                    waiting.setblocking(False)
+                    waiting.connect_ex((HERE, number))
+                await scene.lead(port, *(Destination(f"127.0.0.{last}", number) for last in range(1, 5)))
+                began = asyncio.get_running_loop().time()
+                client = await Client.to(port)
+                with self.assertRaises(ConnectionResetError):
+                    await client.ask("x")
+                self.assertLess(asyncio.get_running_loop().time() - began, 3 * CONNECT)
             scene.close()
 
         self.play(scenario())
