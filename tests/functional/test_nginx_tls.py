@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from daprdockr.model.stored.certificate import FILE, CertificatePair
 from daprdockr.model.wanted.http import OFF, REQUIRE
 from daprdockr.proxy.certificates import Certificate, certificate_state
+from daprdockr.proxy.clients import HttpClients
 from daprdockr.proxy.configuration import HttpListener
 from daprdockr.proxy.tls_files import TlsFiles
 from daprdockr.sealing.certificates import facts_of, ticket_key
@@ -209,3 +210,12 @@ class WishTests(TlsTestCase):
         said = await self.curl("-i", name="off.example.com")
         self.assertTrue(re.match(r"HTTP/2 404", said), said)
         self.assertNotIn("strict-transport", said)
+
+    async def test_protocol_at_proxy(self) -> None:
+        """A request that came to a trusted proxy by TLS is not sent there again, whatever the proxy calls that."""
+        strict = evolve(route(NAME, self.upstream()), tls=REQUIRE, hsts=1, sticky="there")
+        await self.started(strict, clients=HttpClients(trusted=("127.0.0.0/8",)))
+        for said, status in (("https", 200), ("HTTPS", 200), ("wss", 200), ("http", 308), ("ws", 308)):
+            answer = await self.get(NAME, allow_redirects=False, headers={"X-Forwarded-Proto": said})
+            self.assertEqual(answer.code, status, said)
+            self.assertEqual("Secure" in answer.headers.get("set-cookie", ""), status == 200, said)

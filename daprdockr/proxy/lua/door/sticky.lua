@@ -6,6 +6,7 @@
 -- that one.
 
 local match = require "door.match"
+local scheme = require "door.scheme"
 
 local M = {}
 
@@ -44,8 +45,7 @@ function M.remember(location, endpoint)
         ngx.var.door_cookie = ""
         return
     end
-    local proto = ngx.var.forwarded_proto or ngx.var.scheme -- the former only where some proxies are trusted
-    local secure = proto == "https" and "; Secure" or ""
+    local secure = scheme.is_by_tls() and "; Secure" or ""
     local path = match.written(location.path)
     ngx.var.door_cookie = ("%s=%s; Path=%s; HttpOnly; SameSite=Lax%s"):format(location.sticky, own, path, secure)
 end
