@@ -171,7 +171,8 @@ class Group:
 
     def lent(self, own: Pools) -> Pools:
         """Those for one agent, which keeps its ``own`` for the files that it reads and writes."""
-        etcd = EtcdPools(calls=Lent(self.pools["etcd"]), beats=Lent(self.pools["heartbeat"]))
+        calls = self.pools["etcd"]
+        etcd = EtcdPools(calls=Lent(calls), beats=Lent(self.pools["heartbeat"]), upkeep=Lent(calls))
         stops = [Lent(self.pools["stops"]) for _ in range(5)]
         engine = EnginePools(Lent(self.pools["docker"]), *stops[:4])
         return evolve(own, etcd=etcd, engine=engine, guard=stops[4])

@@ -63,8 +63,8 @@ LEASE_TTL = _metric(_GAUGE, "lease_ttl_seconds", "The time to live of the lease 
 CALLS = _metric(
     _HISTOGRAM,
     "call_duration_seconds",
-    "Durations of blocking calls by the pool of threads that made them: etcd and heartbeat call etcd; docker, stops, "
-    "pulls, checks, ping and images call the Docker Engine; handing and fetching move images between nodes",
+    "Durations of blocking calls by the pool of threads that made them: etcd, heartbeat and upkeep call etcd; docker, "
+    "stops, pulls, checks, ping and images call the Docker Engine; handing and fetching move images between nodes",
     "pool",
 )
 CALL_FAILURES = _metric(_COUNTER, "call_failures_total", "Calls of each pool that raised an error", "pool")

@@ -92,7 +92,7 @@ def _room(base: Foundation) -> EtcdRoom | None:
     etcd = outside.etcd.administration.upkeep
     if etcd is None:
         return None
-    return EtcdRoom(reactor=outside.reactor, run=outside.pools.etcd.calls, etcd=etcd, wall=outside.clocks.wall)
+    return EtcdRoom(reactor=outside.reactor, run=outside.pools.etcd.upkeep, etcd=etcd, wall=outside.clocks.wall)
 
 
 def _of_this_moment(around: Surroundings, outward: Edges, followed: OwnMember | None) -> OfThisMoment:

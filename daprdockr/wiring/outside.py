@@ -75,10 +75,14 @@ class Machine:
 
 @frozen
 class EtcdPools:
-    """For calls to etcd. A beat waits for none of the others (design rule 4)."""
+    """
+    For calls to etcd. A beat waits for none of the others (design rule 4). None waits for ``upkeep``, whose calls take
+    seconds while a member is silent, and minutes while one is defragmented.
+    """
 
     calls: Workers
     beats: Workers
+    upkeep: Workers
 
 
 @frozen
@@ -122,7 +126,7 @@ class Pools:
         etcd, engine = self.etcd, self.engine
         docker = (engine.work, engine.stops, engine.pulls, engine.checks, engine.ping)
         rest = (self.files, self.nginx, self.guard, self.acme, self.joining, self.images, self.handing, self.fetching)
-        return (etcd.calls, etcd.beats, *docker, *rest)
+        return (etcd.calls, etcd.beats, etcd.upkeep, *docker, *rest)
 
 
 @frozen

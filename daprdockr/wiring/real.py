@@ -88,7 +88,8 @@ def pools(reactor: Any, docker_workers: int) -> Pools:
         return Workers(name=name, size=size, reactor=reactor, share=share, grace=grace)
 
     return Pools(
-        etcd=EtcdPools(calls=pool("etcd", ETCD_THREADS), beats=pool("heartbeat", BEAT_THREADS)),
+        # Upkeep has one for ``EtcdRoom``, and one for ``EtcdKeeping``.
+        etcd=EtcdPools(pool("etcd", ETCD_THREADS), pool("heartbeat", BEAT_THREADS), pool("upkeep", 2)),
         engine=EnginePools(
             # One service may have as many as were requested, and several may hang before the others notice.
             work=pool("docker", OWNERS * docker_workers, docker_workers),

@@ -15,7 +15,6 @@ def upkeep(base: Foundation, found: Found) -> EtcdKeeping | None:
     etcd = outside.etcd.administration.upkeep
     if settings.no_etcd_upkeep or etcd is None:
         return None
-    run = outside.pools.etcd.calls
 
     def lease() -> int:
         return member.heartbeat.lease if found.known.mirror.in_touch else 0
@@ -29,9 +28,11 @@ def upkeep(base: Foundation, found: Found) -> EtcdKeeping | None:
 
     return EtcdKeeping(
         reactor=outside.reactor,
-        run=run,
+        run=outside.pools.etcd.upkeep,
         etcd=etcd,
-        office=Office(outside.etcd.store, run, key=base.cluster.keys.upkeep, node=settings.node, lease=lease),
+        office=Office(
+            outside.etcd.store, outside.pools.etcd.calls, key=base.cluster.keys.upkeep, node=settings.node, lease=lease
+        ),
         is_full=is_full,
         is_first=is_first,
     )

@@ -114,7 +114,7 @@ def memory_pools() -> Pools:
     """Those of one agent."""
     pool = MemoryWorkers
     return Pools(
-        etcd=EtcdPools(calls=pool("etcd"), beats=pool("heartbeat")),
+        etcd=EtcdPools(calls=pool("etcd"), beats=pool("heartbeat"), upkeep=pool("upkeep")),
         engine=EnginePools(
             work=pool("docker"), stops=pool("stops"), pulls=pool("pulls"), checks=pool("checks"), ping=pool("ping")
         ),

@@ -22,6 +22,7 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.engine_fields import CONFIG_FIELDS, HOST_FIELDS
 from daprdockr.model.wanted.health import Health
 from daprdockr.model.wanted.update import Update
+from daprdockr.wiring.real import pools
 from tests.unit.house.keys import LEAST, OPTIONAL_PARTS, known_keys
 from tests.unit.house.pages import (
     AGENT,
@@ -240,6 +241,13 @@ class DesignTests(SynchronousTestCase):
         """The list of folders within the rooms names each of them, in the order that the imports are held to."""
         told = {row[0]: [floor.split(", ") for floor in row[1].split("; ")] for row in rows(ARCHITECTURE, "The floors")}
         self.assertEqual({room: [list(level) for level in levels] for room, levels in FLOORS.items()}, told)
+
+    def test_threads(self) -> None:
+        """The table of threads has each pool, with its size for one thread of ``--docker-workers``."""
+        told = {name: size for name, size, _ in rows(ARCHITECTURE, "Threads")}
+        for pool in pools(reactor=None, docker_workers=1).all:
+            self.assertRegex(told.pop(str(pool.name), ""), rf"^{pool.size}\b", pool.name)
+        self.assertEqual(set(told), {"reactor", "follower", "events"})
 
     def test_dependencies(self) -> None:
         """Each package that setup.py asks for has its line of reason, with the version it is asked for in."""

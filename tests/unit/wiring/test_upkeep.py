@@ -31,6 +31,15 @@ class WiringUpkeepTests(SynchronousTestCase):
         self.assertIsNone(self.made(self.cluster.add("a", no_etcd_upkeep=True)))
         self.assertIsNone(self.made(self.cluster.add("b"), maintained=False))
 
+    def test_own_threads(self) -> None:
+        """A member that is silent, or is defragmented, holds no thread that other calls to etcd wait for."""
+        agent = self.cluster.add("a")
+        pools = agent.parts.base.outside.pools.etcd
+        found = self.made(agent)
+        assert found is not None
+        self.assertIs(found._run, pools.upkeep)
+        self.assertIsNot(pools.upkeep, pools.calls)
+
     def test_first(self) -> None:
         """The first node by name stands in, if its lease is certain; a refusal of some keys alone is no full etcd."""
         agents = self.cluster.add("a"), self.cluster.add("b")
