@@ -79,6 +79,7 @@ class OrderTests(TapCase):
     THREADS = [
         "etcd",
         "heartbeat",
+        "upkeep",
         "docker",
         "stops",
         "pulls",
