@@ -180,8 +180,8 @@ def allows(candidate: Candidate, needed: frozenset[str]) -> bool:
 
 def failing(service: ServiceName, claims: Iterable[Claim], candidates: Iterable[Candidate]) -> set[str]:
     """Return the nodes on which a service does not come up, by its claims and the nodes' records."""
-    told = {claim.node for claim in claims if claim.record.fails}
-    return told.union(c.name for c in candidates if c.dark or str(service) in c.fails)
+    written, reported = str(service), {claim.node for claim in claims if claim.record.fails}
+    return reported.union(c.name for c in candidates if c.dark or written in c.fails)
 
 
 def runs_elsewhere(claims: Iterable[Claim], node: str, digest: str) -> bool:

@@ -20,7 +20,7 @@ from daprdockr.agent.reconcile.withdrawals import Withdrawals
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.placing.failing import brought_up
-from daprdockr.planning.placing.leaving import REBALANCE_AFTER, Claims, givers, leaving
+from daprdockr.planning.placing.leaving import REBALANCE_AFTER, Claims, leaving
 from daprdockr.planning.situation import Fronts, Here, Rollout, Runs
 
 
@@ -132,16 +132,12 @@ class Since:
             successors = {name: cluster.successors(name) for name in cluster.moving}
             found: dict[ServiceName, list[int]] = {}
             draining, candidates = cluster.draining, self._candidates()
-            claims = self._claims_of(here.node)
-            if self._rebalance and here.node not in draining:
-                claims = self._claims_of(here.node, *givers(here.node, claims, successors, candidates))
-            for one in leaving(here.node, draining, self._rebalance, cluster.services, claims, successors, candidates):
+            known = cluster.services, self._claims_of, successors, candidates
+            for one in leaving(here.node, draining, self._rebalance, *known):
                 found.setdefault(one.service, []).append(one.number)
             self._leavers = (cluster.generation, found)
         return self._leavers[1]
 
-    def _claims_of(self, *nodes: str) -> Claims:
-        """Return the claims of the services that these nodes have a part in."""
-        placed = self._cluster.layout.placed
-        names = {name for node in nodes for name in placed.get(node, ())}
-        return {name: self._cluster.claims(name) for name in names}
+    def _claims_of(self, node: str) -> Claims:
+        """Return the claims of the services that a node has a part in."""
+        return {name: self._cluster.claims(name) for name in self._cluster.layout.placed.get(node, ())}

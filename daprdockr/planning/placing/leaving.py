@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 
 from attrs import evolve
 
@@ -84,7 +85,7 @@ def leaving(
     draining: Collection[str],
     rebalance: bool,
     services: Mapping[ServiceName, Service],
-    claims: Claims,
+    claims_of: Callable[[str], Claims],
     successors: Claims,
     candidates: tuple[Candidate, ...],
 ) -> frozenset[InstanceName]:
@@ -92,9 +93,10 @@ def leaving(
     Return the instances of ``node`` that should leave it.
 
     :param draining: the nodes that hand over all of theirs.
-    :param claims: those of the services that it has a part in, and its ``givers``.
+    :param claims_of: returns those of the services that a node has a part in.
     :param successors: those of all services.
     """
+    claims = claims_of(node)
     misplaced = services if node in draining else _misplaced(node, services, claims, candidates)
     if misplaced:
         others = [candidate for candidate in candidates if candidate.name != node]
@@ -102,26 +104,20 @@ def leaving(
         found = frozenset(_movable(node, True, may, claims, moves(services, successors), others))
         if found:
             return found
-    may_even_out = rebalance and node not in draining
-    for one in givers(node, claims, successors, candidates) if may_even_out else ():
-        if given := _evening_out(one, services, claims, successors, candidates):
-            return frozenset(given if one == node else ())  # one node at a time evens things out
-    return frozenset()
+    if not rebalance or node in draining:
+        return frozenset()
+    given = _evening_out(node, services, claims, successors, candidates)
+    # The others come last: where nobody can give one, each node would go through all claims at each change.
+    before = _with_more(node, candidates) if given else ()
+    if any(_evening_out(one, services, claims_of(one), successors, candidates) for one in before):
+        return frozenset()  # one node at a time evens things out
+    return frozenset(given)
 
 
-def givers(node: str, claims: Claims, successors: Claims, candidates: tuple[Candidate, ...]) -> Sequence[str]:
-    """
-    Return the nodes from the one with the most instances down to ``node``, in the order in which they are asked for one
-    that evens things out; empty if ``node`` itself has at most one more than any other, as nearly all have most of the
-    time.
-
-    :param claims: those of the services that ``node`` has a part in.
-    """
-    loads = {one.name: one.load for one in _without_own_moves(node, claims, successors, candidates)}
-    if node not in loads or loads[node] < min(loads.values()) + 2:
-        return ()
+def _with_more(node: str, candidates: Sequence[Candidate]) -> list[str]:
+    """Return the nodes that even things out before ``node``: those with more instances, and of equal ones the first."""
     order = sorted((-candidate.load, candidate.name) for candidate in candidates)
-    return [name for _, name in order[: order.index((-loads[node], node)) + 1]]
+    return list(takewhile(lambda name: name != node, (name for _, name in order)))
 
 
 def _evening_out(
@@ -133,6 +129,9 @@ def _evening_out(
 ) -> list[InstanceName]:
     """Return the instance that a node gives to even things out, first of all one on its way; empty if it has none."""
     loads = _without_own_moves(node, claims, successors, candidates)
+    own = next((one.load for one in loads if one.name == node), 0)
+    if all(one.load > own - 2 for one in loads):
+        return []
 
     def order(instance: InstanceName) -> tuple[bool, int, InstanceName]:
         held = sum(claim.node == node for claim in claims[instance.service].values())
@@ -207,12 +206,12 @@ def _movable(
         before = [one for one in others if not mine[name] or one.precedence < mine[name][0].precedence]
         left, others = counted(left, before), others[len(before) :]
         definition, of = services[name].definition, claims[name]
-        if definition.at_most_one and not must:
+        if not own[name] or (definition.at_most_one and not must) or keeps_data(definition):
             continue
         placed = Counter(claim.node for claim in of.values())
         bad = () if must else failing(name, of.values(), candidates)
         there = takers(node, left, placed, failing=bad)
-        if own[name] and not why_not(definition, placed, node, there):
+        if not why_not(definition, placed, node, there):
             begun = {move.instance.number for move in mine[name]}
             yield InstanceName(name, min(own[name], key=lambda number: (number not in begun, number)))
             left = counted(left, mine[name])

@@ -29,6 +29,7 @@ class Placed:
         self.services: dict[ServiceName, Service] = {}
         self.claims: dict[ServiceName, dict[int, Claim]] = {}
         self.successors: dict[ServiceName, dict[int, Claim]] = {}
+        self.asked: list[str] = []
         for service, holders in services.items():
             self.define(service, len(holders))
             for number, node in enumerate(holders, 1):
@@ -51,6 +52,13 @@ class Placed:
         self.successors.clear()
         self._put(self.claims, service, number, ClaimRecord(node, healthy=True))
 
+    def claims_of(self, node: str) -> dict[ServiceName, dict[int, Claim]]:
+        """The claims of the services that a node has a part in, as an owner or as a successor."""
+        self.asked.append(node)
+        parts = (self.claims, self.successors)
+        names = {name for of in parts for name, held in of.items() if any(c.node == node for c in held.values())}
+        return {name: self.claims[name] for name in names if name in self.claims}
+
     def loads(self) -> dict[str, int]:
         held = [c.node for of in (self.claims, self.successors) for claims in of.values() for c in claims.values()]
         return {node: held.count(node) for node in self.nodes}
@@ -64,10 +72,10 @@ class Placed:
 
     def drained(self, node: str = "a") -> list[str]:
         others = tuple(candidate for candidate in self.candidates() if candidate.name != node)
-        return self._sorted(leaving(node, node, True, self.services, self.claims, self.successors, others))
+        return self._sorted(leaving(node, node, True, self.services, self.claims_of, self.successors, others))
 
     def evened_out(self, node: str = "a") -> list[str]:
-        found = leaving(node, "", True, self.services, self.claims, self.successors, self.candidates())
+        found = leaving(node, "", True, self.services, self.claims_of, self.successors, self.candidates())
         return self._sorted(found)
 
     def _sorted(self, found: frozenset[InstanceName]) -> list[str]:
@@ -138,7 +146,7 @@ class DrainTests(SynchronousTestCase):
         for constraints, nodes in ((["node == d"], "a"), (["node != b", "node != c"], "b"), (["node == e"], "")):
             placed.define("web", 3, OnPartition="stop", Placement={"Constraints": constraints})
             there = candidates("a", "b", "c", "d")
-            found = {n: leaving(n, "", True, placed.services, placed.claims, {}, there) for n in "abc"}
+            found = {n: leaving(n, "", True, placed.services, placed.claims_of, {}, there) for n in "abc"}
             self.assertEqual("".join(node for node, ones in found.items() if ones), nodes)
 
     def test_at_most_one_of_all_drained(self) -> None:
@@ -147,7 +155,7 @@ class DrainTests(SynchronousTestCase):
         placed.define("web", 3, OnPartition="stop")
         for draining, node in (("abc", "a"), ("bc", "b"), ("c", "c")):
             there = candidates(*(name for name in "abcd" if name not in draining))
-            found = {n: leaving(n, draining, True, placed.services, placed.claims, {}, there) for n in draining}
+            found = {n: leaving(n, draining, True, placed.services, placed.claims_of, {}, there) for n in draining}
             self.assertEqual([n for n, ones in found.items() if ones], [node])
 
     def test_no_room(self) -> None:
@@ -161,12 +169,12 @@ class DrainTests(SynchronousTestCase):
         placed = Placed(web="a")
         placed.define("web", 1, Container=fixing(5432))
         others = (Candidate("b", {}, 1, ports={("tcp", 5432): 1}),)
-        found = leaving("a", "a", True, placed.services, placed.claims, placed.successors, others)
+        found = leaving("a", "a", True, placed.services, placed.claims_of, placed.successors, others)
         self.assertEqual(found, frozenset())
         reason = "no other node has host port 5432/tcp free: each node has it for one instance"
         self.assertEqual(why_not(definition(Container=fixing(5432)), {}, "a", others), reason)
         placed.prepare("web", 1, "b")
-        found = leaving("a", "a", True, placed.services, placed.claims, placed.successors, others)
+        found = leaving("a", "a", True, placed.services, placed.claims_of, placed.successors, others)
         self.assertEqual(len(found), 1)
 
     def test_only_room(self) -> None:
@@ -207,19 +215,18 @@ class DrainTests(SynchronousTestCase):
                 placed.prepare(service, 1, "c", begun)
             there = (Candidate("c", {}, 2, **left),)
             found: list[InstanceName] = []
-            for node, name in (("a", _name("api")), ("b", _name("web"))):
-                claims = {name: placed.claims[name]}
-                found += leaving(node, "ab", True, placed.services, claims, placed.successors, there)
+            for node in "ab":
+                found += leaving(node, "ab", True, placed.services, placed.claims_of, placed.successors, there)
             self.assertEqual([one.service for one in found], [_name("web")])
 
     def _leavers(self, placed: Placed, others: tuple[Candidate, ...], node: str = "a") -> list[str]:
-        found = leaving(node, node, True, placed.services, placed.claims, placed.successors, others)
+        found = leaving(node, node, True, placed.services, placed.claims_of, placed.successors, others)
         return sorted(instance.service.service for instance in found)
 
     def test_neither(self) -> None:
         """From a node that is not drained nothing leaves when rebalancing is off."""
         placed = Placed(web="aaaa")
-        found = leaving("a", "", False, placed.services, placed.claims, {}, placed.candidates())
+        found = leaving("a", "", False, placed.services, placed.claims_of, {}, placed.candidates())
         self.assertEqual(found, frozenset())
 
 
@@ -264,6 +271,22 @@ class EvenOutTests(SynchronousTestCase):
         self.assertEqual([placed.evened_out(node) for node in "abcd"], [[], [], ["2.web"], []])
         placed.move("web", 2, "d")
         self.assertEqual([placed.evened_out(node) for node in "abcd"], [[], [], [], []])
+
+    def test_claims_of_others(self) -> None:
+        """A node that can give none asks for the claims of no other, however long a difference lasts."""
+        placed = Placed(nodes="abcd", db="aaaaa", job="bbbb", web="ccc")
+        for service, instances in (("db", 5), ("job", 4)):
+            placed.define(service, instances, Container={"Binds": ["/srv:/srv"]})
+        for node, others in (("a", ""), ("b", ""), ("c", "ab"), ("d", "")):
+            placed.asked.clear()
+            placed.evened_out(node)
+            self.assertEqual(placed.asked, [node, *others])
+
+    def test_successor_of_itself(self) -> None:
+        """A node that claimed what it had prepared to take over, and did not drop that yet, gives one as usual."""
+        placed = Placed(nodes="ab", web="aaaa")
+        placed.prepare("web", 1, "a")
+        self.assertEqual(placed.evened_out(), ["1.web"])
 
     def test_stuck(self) -> None:
         """An instance that its constraints forbid here, and that no other node may have, keeps no other from moving."""
@@ -311,7 +334,7 @@ class EvenOutTests(SynchronousTestCase):
         """A node that is cordoned and not drained keeps what it has."""
         placed = Placed(web="aaaa")
         others = placed.candidates()[1:]
-        self.assertEqual(leaving("a", "", True, placed.services, placed.claims, {}, others), frozenset())
+        self.assertEqual(leaving("a", "", True, placed.services, placed.claims_of, {}, others), frozenset())
 
     @settings(max_examples=100, deadline=None)
     @given(services=st.lists(st.text("abcd", min_size=1, max_size=6), min_size=1, max_size=5), pick=st.randoms())
