@@ -38,7 +38,7 @@ def certificate_table(
 
     :param renewals: what became of the attempts to get certificates by ACME, by host name.
     """
-    wanted = names_wanted(cluster, now)
+    wanted = frozenset(names_wanted(cluster, now))  # a cluster may have thousands
     rows: list[Row] = [
         {**_stored(name, record, now, renewals.get(name)), "Needed": record.source != ACME or name in wanted}
         for name, record in cluster.certificates.items()
