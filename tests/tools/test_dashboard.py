@@ -33,7 +33,7 @@ class DashboardTests(SynchronousTestCase):
     def test_failing_step(self) -> None:
         """A single object that fails for good fires its alert, though it is tried again after the longest delay."""
         found = re.search(
-            r'daprdockr_steps_total\{outcome!="done"\}\[(\d+)m\]\)\) > ([\d.]+)', RULES.read_text("utf-8")
+            r'daprdockr_steps_total\{outcome=~"fault\|error"\}\[(\d+)m\]\)\) > ([\d.]+)', RULES.read_text("utf-8")
         )
         assert found is not None
         self.assertLess(float(found[2]), 1 / (2 * DELAYS.limit))
