@@ -151,8 +151,7 @@ def _misplaced(
     node: str, services: Mapping[ServiceName, Service], claims: Claims, candidates: tuple[Candidate, ...]
 ) -> dict[ServiceName, Service]:
     """Return the services that may have no instance on this node any more."""
-    here = (name for name, of in claims.items() if any(claim.node == node for claim in of.values()))
-    known = (name for name in here if name in services and services[name].definition.placement.constraints)
+    known = (name for name in claims if name in services and services[name].definition.placement.constraints)
     return {name: services[name] for name in known if forbidden(services[name].definition, node, candidates)}
 
 
