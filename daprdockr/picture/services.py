@@ -10,7 +10,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.owners import Taken, in_short, taken
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
-from daprdockr.model.stored.revisioned import Service
+from daprdockr.model.stored.revisioned import KnownRun, Service
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.picture.instances import is_current, stopping, waiting_for_volumes
 from daprdockr.picture.runs import last_run
@@ -57,12 +57,13 @@ def _row(
     paused = cluster.pauses.get(name)
     reason = str(stopped or next((claim.record.reason for claim in claims if claim.record.reason), ""))
     waiting = _waiting(cluster, service, nodes) if stopped is None else ""
-    also = _surplus(cluster, name), _failed_run(cluster, name), in_short(lost)
+    last, schedule = last_run(cluster, name), service.definition.schedule
+    also = _surplus(cluster, name), _failed_run(last), in_short(lost)
     return {
         "Service": str(name),
         "Wanted": wanted,
-        "Schedule": service.definition.schedule.text if service.definition.schedule is not None else None,
-        "LastRun": _state_of_run(cluster, name),
+        "Schedule": schedule.text if schedule is not None else None,
+        "LastRun": last.record.state.value if last is not None and schedule is not None else None,
         "Running": len(running),
         "Healthy": sum(claim.record.healthy for claim in running),
         "Current": sum(is_current(service, claim) for claim in running),
@@ -84,15 +85,8 @@ def _surplus(cluster: Cluster, name: ServiceName) -> str:
     return f"{left} more {'is' if left == 1 else 'are'} still stopping" if left else ""
 
 
-def _state_of_run(cluster: Cluster, name: ServiceName) -> str | None:
-    """Return the state of the last run of a job; None if it had none, or is no job."""
-    last = last_run(cluster, name)
-    return last.record.state.value if last and cluster.services[name].definition.schedule else None
-
-
-def _failed_run(cluster: Cluster, name: ServiceName) -> str:
+def _failed_run(last: KnownRun | None) -> str:
     """Return what went wrong with the last run of a job; "" if nothing."""
-    last = last_run(cluster, name)
     if last is None or not last.record.reason:
         return ""
     return f"run {last.number} is {last.record.state.value}: {last.record.reason}"
