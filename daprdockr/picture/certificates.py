@@ -11,7 +11,7 @@ from daprdockr.model.stored.certificate import ACME, FILE, CertificateRecord
 from daprdockr.model.stored.renewal import RenewalRecord
 from daprdockr.picture.cells import moment
 from daprdockr.picture.table import Column, Row, Table
-from daprdockr.planning.renewing.wanted import names_wanted
+from daprdockr.planning.renewing.wanted import wanted_in_cluster
 
 DAY = 86400.0
 
@@ -38,7 +38,7 @@ def certificate_table(
 
     :param renewals: what became of the attempts to get certificates by ACME, by host name.
     """
-    wanted = frozenset(names_wanted(cluster, now))  # a cluster may have thousands
+    wanted = frozenset(wanted_in_cluster(cluster, now))  # a cluster may have thousands
     rows: list[Row] = [
         {**_stored(name, record, now, renewals.get(name)), "Needed": record.source != ACME or name in wanted}
         for name, record in cluster.certificates.items()

@@ -26,7 +26,7 @@ from daprdockr.model.names import one_line
 from daprdockr.model.stored.certificate import ACME
 from daprdockr.model.stored.renewal import LONGEST_REASON, RenewalRecord
 from daprdockr.planning.renewing.schedule import Life, ask_after, drawn, names_to_ask, next_names, pause
-from daprdockr.planning.renewing.wanted import names_wanted
+from daprdockr.planning.renewing.wanted import wanted_in_cluster
 from daprdockr.runtime.periodic import Periodic
 
 POLL = 1.0
@@ -162,7 +162,7 @@ class Renewer(Periodic):
         return Desk(term, obtain, settled)
 
     def _wanted(self) -> tuple[str, ...]:
-        return names_wanted(self._cluster, self._chances.wall())
+        return wanted_in_cluster(self._cluster, self._chances.wall())
 
     def _begin(self) -> None:
         """Begin the attempts that are due, as many as may be under way."""

@@ -42,7 +42,7 @@ class Covered:
         return bool(having) and all(any(now < ends.get(one, now) for one in names) for ends in having)
 
 
-def names_wanted(cluster: Cluster, now: float) -> tuple[str, ...]:
+def wanted_in_cluster(cluster: Cluster, now: float) -> tuple[str, ...]:
     """Return the names of a cluster in order. :param now: wall-clock seconds."""
     stored = [one.facts for one in cluster.certificates.values() if one.source != ACME]
     covered = Covered(stored, [node.record.certificates for node in cluster.nodes.values()])
