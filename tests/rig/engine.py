@@ -46,6 +46,8 @@ TRUST_KEY = Path("/etc/docker/key.json")
 OWN_CGROUP = "daprdockr-engine-{number}"
 OWN_BRIDGE = "daprd-eng{number}"
 OWN_POOL = "10.216.{number}.0/24"
+# The processor time of all containers together, as a multiple of what one process of the host gets.
+WEIGHT = 8
 
 
 class EngineFailed(Exception):
@@ -157,6 +159,7 @@ class PrivateEngine:
         self.take_down()
         (self.home / "exec").mkdir()
         self.number = take_bridge()
+        self.weigh_containers()
         (self.home / "daemon.json").write_text(json.dumps(self.options(), indent=1))
         with open(self.home / "dockerd.log", "wb") as log:
             self.daemon = daemon = subprocess.Popen(
@@ -200,6 +203,15 @@ class PrivateEngine:
             "shutdown-timeout": 2,
             "log-level": "warn",
         }
+
+    def weigh_containers(self) -> None:
+        """Have the containers compete with the processes of tests as if they were not one cgroup, with its one share."""
+        is_unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+        root, file, one = (".", "cpu.weight", 100) if is_unified else ("cpu", "cpu.shares", 1024)
+        cgroup = Path("/sys/fs/cgroup") / root / OWN_CGROUP.format(number=self.number)
+        with contextlib.suppress(OSError):
+            cgroup.mkdir(exist_ok=True)
+            (cgroup / file).write_text(str(one * WEIGHT))
 
     def answers(self) -> bool:
         return ask(self.url, "GET", "/_ping") is not None
