@@ -205,7 +205,7 @@ class PrivateEngine:
         }
 
     def weigh_containers(self) -> None:
-        """Have the containers compete with the processes of tests as if they were not one cgroup, with its one share."""
+        """Have the containers compete with the processes of tests as if each were a process of the host, too."""
         is_unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
         root, file, one = (".", "cpu.weight", 100) if is_unified else ("cpu", "cpu.shares", 1024)
         cgroup = Path("/sys/fs/cgroup") / root / OWN_CGROUP.format(number=self.number)
