@@ -76,11 +76,12 @@ PANELS = (
     ),
     Panel("DNS replies", [_rate("daprdockr_dns_replies_total", "type, result", "{{type}} {{result}}")], "reqps"),
     Panel(
-        "HTTP requests that were held, retried, unserved",
+        "HTTP requests that were held, retried, unserved, paused",
         [
             _rate("daprdockr_http_held_requests_total", "instance", "{{instance}} held"),
             _rate("daprdockr_http_retried_requests_total", "instance", "{{instance}} retried"),
             _rate("daprdockr_http_unserved_requests_total", "instance", "{{instance}} unserved"),
+            _rate("daprdockr_http_paused_requests_total", "instance", "{{instance}} paused"),
         ],
         "reqps",
     ),

@@ -118,6 +118,7 @@ RETRIED = _metric(_COUNTER, "http_retried_requests_total", "Further tries of HTT
 UNSERVED = _metric(
     _COUNTER, "http_unserved_requests_total", "HTTP requests that found no instance, and were answered 503"
 )
+PAUSED = _metric(_COUNTER, "http_paused_requests_total", "HTTP requests answered 503 because their service is paused")
 
 CERTIFICATE_END = _metric(
     _GAUGE,

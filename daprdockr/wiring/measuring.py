@@ -33,6 +33,14 @@ from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation
 from daprdockr.wiring.showing import known_room
 
+_OF_REQUESTS = {
+    "held": metric.HELD,
+    "retried": metric.RETRIED,
+    "unserved": metric.UNSERVED,
+    "paused": metric.PAUSED,
+}
+"""By nginx's names of its counts."""
+
 
 @frozen
 class Measured:
@@ -175,6 +183,6 @@ def _http(nginx: Nginx, counts: dict[str, int]) -> Iterator[Sample]:
     yield Sample(metric.ROUTE_ENDPOINTS, sum(len(route.upstreams) for route in nginx.led))
     yield Sample(metric.ROUTE_CHANGES, status.changes)
     yield Sample(metric.ROUTE_FAILURES, status.failures)
-    for of_requests, name in ((metric.HELD, "held"), (metric.RETRIED, "retried"), (metric.UNSERVED, "unserved")):
+    for name, of_requests in _OF_REQUESTS.items():
         if name in counts:
             yield Sample(of_requests, counts[name])

@@ -32,6 +32,7 @@ LATER: tuple[Metric, ...] = (
     metric.HELD,
     metric.RETRIED,
     metric.UNSERVED,
+    metric.PAUSED,
     metric.CERTIFICATE_END,
     metric.ETCD_MEMBERS,
     metric.ETCD_SIZE,

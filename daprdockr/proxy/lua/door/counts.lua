@@ -4,7 +4,7 @@ local counted = ngx.shared.counts
 
 local M = {}
 
-local NAMES = { "held", "retried", "unserved" }
+local NAMES = { "held", "retried", "unserved", "paused" }
 
 function M.add(name)
     counted:incr(name, 1, 0)

@@ -46,8 +46,8 @@ end
 
 -- Answer a request that found no endpoint.
 function M.give_up()
-    counts.add("unserved")
     local location = present_location()
+    counts.add(location.paused and "paused" or "unserved")
     if location.page then
         return pages.maintenance(routes.page(location.page))
     end
@@ -70,11 +70,19 @@ local function call_again(ctx)
     end
 end
 
+-- Whether a request that has no endpoint may wait for one.
+local function may_wait(ctx)
+    return ngx.now() < ctx.deadline and not present_location().page
+end
+
 -- Wait until an endpoint is there that was not tried, at most until `ctx.deadline`, and not under maintenance; whether
 -- there is one. A paused service has none.
 function M.hold(ctx)
     local service = ctx.service
     local of_service = waiting_for[service] or 0
+    if not may_wait(ctx) then
+        return false
+    end
     if waiting >= MOST_WAITING or of_service >= MOST_OF_SERVICE then
         return false
     end
@@ -82,7 +90,7 @@ function M.hold(ctx)
     waiting, waiting_for[service] = waiting + 1, of_service + 1
     local pause, call = FIRST_PAUSE, FIRST_CALL
     local call_at = ngx.now() + call
-    while not ready(ctx) and not present_location().page and ngx.now() < ctx.deadline do
+    while not ready(ctx) and may_wait(ctx) do
         ngx.sleep(math.min(pause, math.max(ctx.deadline - ngx.now(), 0.001)))
         pause = math.min(1.5 * pause, LAST_PAUSE)
         if ngx.now() >= call_at and next(ctx.refused) then
