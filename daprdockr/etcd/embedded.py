@@ -8,6 +8,10 @@ Note [A cluster of its own]
     that nobody uses and listens for peers on any free port, so only the token, which is random, distinguishes one
     private etcd from another; and agents that remember an id notice when the data was lost. A member that has data
     ignores the token.
+
+Note [At another address]
+    The etcd of an earlier agent listens at the first endpoint of that agent's ``--etcd``. If the option has changed it
+    would be adopted and never reached, so it is ended, and started with the same data where it is looked for now.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +54,7 @@ class EmbeddedEtcd(Service):
 
     :param flags: returns its command line, before each start, for the directory of its data.
     :param stop_at_exit: whether it ends with this service; otherwise the next agent adopts it.
+    :param usable_with: as for ``Program``.
     :raises BadInput: etcd is not installed.
     """
 
@@ -63,10 +68,12 @@ class EmbeddedEtcd(Service):
         reactor: Any,
         environment: Mapping[str, str],
         stop_at_exit: bool = False,
+        usable_with: Collection[str] = (),
     ) -> None:
         self._data = directory / "data"
         self._output = directory / "etcd.log"
         self._flags = flags
+        self.usable_with = frozenset(usable_with)
         found = shutil.which("etcd", path=environment.get("PATH", os.defpath))
         if found is None:
             raise BadInput("the program etcd is missing: install the Debian package etcd-server")
@@ -79,6 +86,7 @@ class EmbeddedEtcd(Service):
             # Any flag of etcd can also be set by a variable, such as ETCD_CERT_FILE.
             environment={name: value for name, value in environment.items() if not name.startswith("ETCD_")},
             output=self._output,
+            usable_with=self.usable_with,
         )
         self._process = SupervisedProcess(
             program=etcd,
@@ -130,13 +138,22 @@ def listening(access: Access) -> EtcdEndpoint:
     return resolved[0]
 
 
+def reached_with(access: Access) -> frozenset[str]:
+    """Return the flags of which a private etcd has one if it listens where ``access`` looks for it."""
+    return frozenset(map(_listens, addresses(access.endpoints[0])))
+
+
+def _listens(endpoint: EtcdEndpoint) -> str:
+    return f"--listen-client-urls=http://{endpoint}"
+
+
 def flags(endpoint: EtcdEndpoint, data: Path, token: str) -> list[str]:
     """Return etcd's flags (its configuration page). Every write is synced, so the data outlives a power cut."""
     return [
         # First, because it identifies the process, and is followed by a space there.
         f"--data-dir={data}",
         "--name=embedded",
-        f"--listen-client-urls=http://{endpoint}",
+        _listens(endpoint),
         f"--advertise-client-urls=http://{endpoint}",
         "--listen-peer-urls=http://127.0.0.1:0",
         f"--initial-advertise-peer-urls={_PEER}",

@@ -17,7 +17,7 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ class Program:
     :ivar stop_signal: the name of the signal that asks it to end, without ``SIG``.
     :ivar grace: seconds it is given to end before its group is killed.
     :ivar output: the file its output is appended to; needed if the process is left running, as a pipe breaks with us.
+    :ivar usable_with: words of which a process of an earlier agent has one, or is ended and started anew; none: it is
+        taken over as it is.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Program:
     stop_signal: str = "TERM"
     grace: float = 5.0
     output: Path | None = None
+    usable_with: Collection[str] = ()
 
 
 @frozen(kw_only=True)
@@ -152,9 +155,12 @@ class SupervisedProcess(Service):
             self._hold = None
             return None
         self._gone = Deferred()
-        self._timer = self.reactor.callLater(self.program.grace, self._kill, self._hold)
-        self.signal(self.program.stop_signal)
+        self._end(self._hold)
         return self._gone
+
+    def _end(self, hold: Hold) -> None:
+        self._timer = self.reactor.callLater(self.program.grace, self._kill, hold)
+        self.signal(self.program.stop_signal)
 
     def _adopt(self) -> bool:
         """Take over the process of an earlier agent. See Note [Adoption] in ``recorded``."""
@@ -163,8 +169,14 @@ class SupervisedProcess(Service):
         if adopted is None:
             return False
         pid, descriptor = adopted
-        self._took(Adopted(pid, descriptor, self.reactor, self._ended))
-        self.log.info("{name} is running as pid {pid} and was adopted", name=self.program.name, pid=pid)
+        hold = Adopted(pid, descriptor, self.reactor, self._ended)
+        self._took(hold)
+        if self.program.usable_with and not self.table.has_any(pid, self.program.usable_with):
+            text = "{name} is running as pid {pid} with other options, and is started anew"
+            self.log.warn(text, name=self.program.name, pid=pid)
+            self._end(hold)
+        else:
+            self.log.info("{name} is running as pid {pid} and was adopted", name=self.program.name, pid=pid)
         return True
 
     def _start(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from attrs import define, frozen
@@ -50,6 +50,11 @@ class ProcessTable:
     def lives(self, record: Record, identity: str) -> bool:
         """Return whether that very process lives, and its command line still holds ``identity``."""
         return self.identify(record.pid) == record and identity in self._command_line(record.pid)
+
+    def has_any(self, pid: int, words: Collection[str]) -> bool:
+        """Return whether one of these is a whole word of the command line."""
+        line = f" {self._command_line(pid)} "
+        return any(f" {word} " in line for word in words)
 
     def find(self, identity: str, program: str) -> Record | None:
         """

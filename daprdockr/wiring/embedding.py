@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from daprdockr.etcd.cluster_files import ClusterFiles
-from daprdockr.etcd.embedded import EmbeddedEtcd, private_flags
+from daprdockr.etcd.embedded import EmbeddedEtcd, private_flags, reached_with
 from daprdockr.etcd.member_flags import member_flags
 from daprdockr.model.errors import BadInput
 from daprdockr.wiring.foundation import Foundation
@@ -15,7 +15,7 @@ from daprdockr.wiring.foundation import Foundation
 
 def embedded_etcd(base: Foundation) -> EmbeddedEtcd | None:
     """:raises BadInput: etcd is not installed, or cannot listen where it should."""
-    settings = base.settings
+    settings, usable_with = base.settings, frozenset[str]()
     if settings.founded:
         files = ClusterFiles(settings.state_dir)
         part = files.part()
@@ -23,7 +23,7 @@ def embedded_etcd(base: Foundation) -> EmbeddedEtcd | None:
             return None
         flags = flags_of_member(files)
     elif settings.embedded_etcd:
-        flags = private_flags(settings.etcd)
+        flags, usable_with = private_flags(settings.etcd), reached_with(settings.etcd)
     else:
         return None
     return EmbeddedEtcd(
@@ -32,6 +32,7 @@ def embedded_etcd(base: Foundation) -> EmbeddedEtcd | None:
         stop_at_exit=settings.ephemeral,
         reactor=base.outside.reactor,
         environment=base.outside.machine.environment,
+        usable_with=usable_with,
     )
 
 

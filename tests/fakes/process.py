@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +47,15 @@ class MemoryProcess:
 @define
 class MemoryTable(ProcessTable):
     """
-    The kernel's table: which records live, and which were killed. ``open`` hands out a real, harmless descriptor;
-    ``unrecorded`` is the pid that ``find`` finds.
+    The kernel's table: which records live, and which were killed. ``open`` hands out a real, harmless descriptor, or
+    a pidfd if the processes are ``real``; ``unrecorded`` is the pid that ``find`` finds, ``words`` the command line of
+    every process.
     """
 
     records: dict[int, Record] = field(factory=dict)
     unrecorded: int = 0
+    words: tuple[str, ...] = ()
+    real: bool = False
     left_behind: tuple[int, ...] = ()
     killed: list[int] = field(factory=list)
     groups_killed: list[int] = field(factory=list)
@@ -66,13 +70,16 @@ class MemoryTable(ProcessTable):
     def find(self, identity: str, program: str) -> Record | None:
         return self.records.get(self.unrecorded)
 
+    def has_any(self, pid: int, words: Collection[str]) -> bool:
+        return bool(set(words).intersection(self.words))
+
     def orphans(self, record: Record, program: str) -> tuple[int, ...]:
         return self.left_behind
 
     def open(self, pid: int) -> int:
         if pid not in self.records:
             raise ProcessLookupError()
-        self.opened.append(os.open(os.devnull, os.O_RDONLY))
+        self.opened.append(os.pidfd_open(pid) if self.real else os.open(os.devnull, os.O_RDONLY))
         return self.opened[-1]
 
     def kill(self, pid: int) -> None:

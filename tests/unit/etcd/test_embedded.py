@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.address import Access, EtcdEndpoint
-from daprdockr.etcd.embedded import EmbeddedEtcd, flags, listening, private_flags
+from daprdockr.etcd.embedded import EmbeddedEtcd, flags, listening, private_flags, reached_with
 from daprdockr.model.errors import BadInput
 from tests.fakes.process import ProcessReactor
 
@@ -42,6 +42,13 @@ class FlagsTests(SynchronousTestCase):
         self.assertEqual(given[0], "--data-dir=/var/lib/x/etcd/data")
         self.assertIn("--initial-cluster-token=abc", given)
         self.assertFalse([flag for flag in given if "unsafe" in flag])
+
+    def test_reached_with(self) -> None:
+        """An etcd of an earlier agent is of use if it listens where it is looked for: Note [At another address]."""
+        former = flags(EtcdEndpoint("127.0.0.1", 5001), Path("/x"), "abc")
+        self.assertTrue(reached_with(Access.parse("localhost:5001,http://10.0.0.2:1")).intersection(former))
+        for now in ("127.0.0.1:5002", "127.0.0.7:5001", "10.0.0.2:1,127.0.0.1:5001"):
+            self.assertFalse(reached_with(Access.parse(now)).intersection(former), now)
 
 
 class EmbeddedEtcdTests(SynchronousTestCase):

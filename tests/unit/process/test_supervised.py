@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -285,6 +286,32 @@ class AdoptTests(SupervisedProcessTestCase):
         self.assertRaises(OSError, os.fstat, self.reactor.table.opened[0])
         self.reactor.advance(0.1)
         self.assertEqual(thing.pid, self.reactor.processes[0].pid)
+
+    def test_adopted_with_words(self) -> None:
+        """One that has any of the words with which it is of use is taken over as it is."""
+        self.reactor.table.records[77] = self.record
+        self.reactor.table.words = ("thing", "--port=1")
+        thing = self.supervise(usable_with=("--port=1", "--port=2"))
+        thing.startService()
+        self.assertEqual((thing.pid, self.reactor.processes), (77, []))
+        self.assertEqual(self.reactor.getDelayedCalls()[:-1], [])
+
+    def test_of_no_use(self) -> None:
+        """One that has none of these words is asked to end, and started anew."""
+        child = subprocess.Popen(["sleep", "60"])
+        self.addCleanup(child.kill)
+        record = self.reactor.table.records[child.pid] = Record(pid=child.pid, started=1, boot="this-boot")
+        PidFile(self.place / "pid.json").write(record)
+        self.reactor.table.real, self.reactor.table.words = True, ("thing", "--port=1")
+        thing = self.supervise(usable_with=("--port=2",))
+        thing.startService()
+        self.assertEqual((child.wait(10), self.reactor.processes), (-TERM, []))
+        self.reactor.readers[0].doRead()
+        self.reactor.advance(0.1)
+        self.assertEqual(thing.pid, self.reactor.processes[0].pid)
+        thing.leave_running = True
+        thing.stopService()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_left_again(self) -> None:
         """An adopted process that is to go on is let go of."""

@@ -98,6 +98,13 @@ class ProcessTableTests(FilesAsProc):
         self.process(20)
         self.assertEqual(self.table.orphans(Record(20, 500, "boot-1"), "/usr/sbin/nginx"), ())
 
+    def test_has_any(self) -> None:
+        """Of the words of a command line, whole ones count."""
+        self.process(7, argv=b"etcd\0--data-dir=/x\0--listen=http://127.0.0.1:50\0")
+        self.assertTrue(self.table.has_any(7, ("--listen=http://10.0.0.1:50", "--listen=http://127.0.0.1:50")))
+        self.assertFalse(self.table.has_any(7, ("--listen=http://127.0.0.1:5", "--data-dir")))
+        self.assertFalse(self.table.has_any(8, ("etcd",)))
+
     def test_find(self) -> None:
         """A process of which there is no record is found as the leader of a session that runs our words, no others."""
         self.process(30, argv=b"nginx: master process /usr/sbin/nginx -c /var/lib/xy/nginx.conf -p /\0")

@@ -9,6 +9,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.statedir import StateDir
+from daprdockr.etcd.address import Access
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.etcd_member import HostPart
 from daprdockr.wiring.embedding import embedded_etcd
@@ -42,8 +43,10 @@ class EmbeddedEtcdTests(SynchronousTestCase):
         self.assertIsNone(embedded_etcd(self.base(founded=True)))
 
     def test_private(self) -> None:
-        """The option makes a private one."""
-        self.assertIsNotNone(embedded_etcd(self.base(embedded_etcd=True)))
+        """The option makes a private one, of use where the first endpoint is."""
+        etcd = embedded_etcd(self.base(embedded_etcd=True, etcd=Access.parse("http://127.0.0.1:5001")))
+        assert etcd is not None
+        self.assertEqual(etcd.usable_with, {"--listen-client-urls=http://127.0.0.1:5001"})
 
     def test_member(self) -> None:
         """A host with a member needs no option."""
