@@ -10,6 +10,10 @@ Note [Opening anew]
     The addresses of host names are resolved when the channels are opened. After ``STRIKES`` unanswered calls in a row
     the channels are closed, and the next call opens new ones, in case a name has moved.
 
+    A look-up may take half a minute if no name server answers. Only calls wait for it: ``reopen`` is called by the
+    reactor, whose agent may be the name server of this host. Channels that were asked for anew meanwhile are opened
+    once more.
+
 Note [New certificates]
     A connection outlives its certificate, and fails when it is made again with the files read long ago. So when the
     files have changed, new calls go to new channels, and the old ones are closed ``RETIREMENT`` seconds later: calls in
@@ -20,7 +24,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from attrs import define, evolve, field
@@ -68,11 +72,13 @@ class Session:
     open_lanes: Callable[[Access], tuple[EtcdChannel, ...]] = open_lanes
     failover: Failover = field(factory=Failover)
     _lock: threading.Lock = field(init=False, factory=threading.Lock)
+    _opening: threading.Lock = field(init=False, factory=threading.Lock)
     _renewing: threading.Lock = field(init=False, factory=threading.Lock)
     _lanes: tuple[EtcdChannel, ...] = field(init=False, default=())
     _strikes: int = field(init=False, default=0)
     _token: str = field(init=False, default="")
     _closed: bool = field(init=False, default=False)
+    _reopened: int = field(init=False, default=0)
     _retired: tuple[EtcdChannel, ...] = field(init=False, default=())
     _retired_until: float = field(init=False, default=0.0)
 
@@ -148,6 +154,7 @@ class Session:
         """See Note [New certificates]."""
         with self._lock:
             retired, self._lanes = self._lanes, ()
+            self._reopened += 1
             self._retired += retired
             self._retired_until = self.clock() + RETIREMENT
 
@@ -197,14 +204,30 @@ class Session:
 
     def _by_preference(self) -> tuple[int, tuple[EtcdChannel, ...]]:
         """Return the choice and all lanes, opened if necessary, beginning with the one to try first."""
+        lanes, choice = self._present()[0] or self._opened(), self.failover.number
+        first = choice % len(lanes)
+        return choice, lanes[first:] + lanes[:first]
+
+    def _present(self) -> tuple[tuple[EtcdChannel, ...], int]:
+        """Return the lanes, () if none are open, and how often they were to be opened anew."""
         with self._lock:
             if self._closed:
                 raise EtcdUnavailable("the connection to etcd was closed by us")
-            if not self._lanes:
-                self._lanes = self.open_lanes(self.access)
-            choice = self.failover.number
-            first = choice % len(self._lanes)
-            return choice, self._lanes[first:] + self._lanes[:first]
+            return self._lanes, self._reopened
+
+    def _opened(self) -> tuple[EtcdChannel, ...]:
+        """Return the lanes, opened unless another thread has done so. See Note [Opening anew]."""
+        with self._opening:
+            while True:
+                lanes, reopened = self._present()
+                if lanes:
+                    return lanes
+                lanes = self.open_lanes(self.access)
+                with self._lock:
+                    if not self._closed and reopened == self._reopened:
+                        self._lanes = lanes
+                        return lanes
+                _close(lanes)
 
     def _strike(self) -> None:
         self._strikes += 1
@@ -216,11 +239,14 @@ class Session:
     def _close_retired(self) -> None:
         with self._lock:
             retired, self._retired = self._retired, ()
-        for lane in retired:
-            lane.channel.close()
+        _close(retired)
 
     def _discard(self) -> None:
         with self._lock:
             lanes, self._lanes = self._lanes, ()
-        for lane in lanes:
-            lane.channel.close()
+        _close(lanes)
+
+
+def _close(lanes: Iterable[EtcdChannel]) -> None:
+    for lane in lanes:
+        lane.channel.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -131,6 +132,25 @@ class SessionTests(SessionCase):
         self.call(session)
         self.call(session)
         self.assertEqual(len(cluster.opened), 1)
+
+    def test_reopened_during_a_look_up(self) -> None:
+        """
+        To have the channels opened anew, or closed, waits for no look-up of names; what it found before does not count.
+        """
+        cluster = MemoryCluster()
+        session = Session(self.access, 3.0, cluster.clock.seconds, lambda access: looked_up(access))
+        meanwhile, waited = [session.reopen, session.close], []
+
+        def looked_up(access: Access) -> Any:
+            thread = threading.Thread(target=meanwhile.pop(0), daemon=True)
+            thread.start()
+            thread.join(10)
+            waited.append(thread.is_alive())
+            return cluster.open(access)
+
+        self.assertRaises(EtcdUnavailable, self.call, session)
+        self.assertEqual(waited, [False, False])
+        self.assertEqual([lane.closed for lane in cluster.opened], [True, True])
 
     def test_new_certificates(self) -> None:
         """New calls go to new channels; the old ones serve calls under way, and are closed after a while."""
