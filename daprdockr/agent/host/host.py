@@ -33,6 +33,9 @@ LIST_INTERVAL = 30.0
 FIRST_RETRY = 1.0
 """Seconds from the first call that failed to another list; each further time twice as long, up to the interval."""
 
+STOP = 10.0
+"""The longest time that a stop waits for the listener, in seconds."""
+
 
 class Listening(Protocol):
     """The listener to the Engine's events, in a thread of its own; ``daprdockr.engine.events`` implements it."""
@@ -73,6 +76,7 @@ class Host(Service):
         self._loop.clock = reactor
         self._retry: IDelayedCall | None = None
         self._pause = FIRST_RETRY
+        self._ended = False
         self.asked = False
         self.listed = False
         self._unanswered: EngineNotReached | EngineHangs | EngineLost | None = EngineNotReached()
@@ -89,11 +93,13 @@ class Host(Service):
 
     def startService(self) -> None:
         super().startService()
+        self._ended = False
         self._listener.start()
         self._loop.start(LIST_INTERVAL, now=False)
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
+        self._ended = True
         if self._loop.running:
             self._loop.stop()
         if self._retry is not None and self._retry.active():
@@ -101,7 +107,9 @@ class Host(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        await self._run(self._listener.stop)
+        """End the listener, unless calls to an Engine that hangs leave no thread for that: its own is a daemon."""
+        ended = self._run(self._listener.stop)
+        await ended.addTimeout(STOP, self._reactor, lambda *_: None)
 
     def may_run(self, claim: Claim) -> bool:
         """Whether the container named in this node's claim is running; True until the Engine has been listed."""
@@ -171,7 +179,8 @@ class Host(Service):
         self._on_answer()
 
     def _list_now(self) -> None:
-        Deferred.fromCoroutine(self._list())
+        if not self._ended:
+            Deferred.fromCoroutine(self._list())
 
     async def _list(self) -> None:
         before = self.containers.inspections

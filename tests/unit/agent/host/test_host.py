@@ -10,7 +10,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.host.containers import Containers
-from daprdockr.agent.host.host import FIRST_RETRY, LIST_INTERVAL, Host
+from daprdockr.agent.host.host import FIRST_RETRY, LIST_INTERVAL, STOP, Host
 from daprdockr.agent.host.stock import Stock
 from daprdockr.model.errors import EngineUnavailable
 from daprdockr.model.host import ContainerState, Image, Status
@@ -184,6 +184,20 @@ class ListTests(HostCase):
         self.step()
         self.successResultOf(self.host.stopService())
         self.assertEqual((self.listener.running, self.clock.getDelayedCalls()), (False, []))
+
+    def test_stop_without_a_thread(self) -> None:
+        """A stop ends also while calls to an Engine that hangs have all threads; reports after it begin nothing."""
+        threads = HeldRun()
+        self.host = self.make(threads)
+        self.host.startService()
+        stopped = self.host.stopService()
+        self.clock.advance(STOP - 0.1)
+        self.assertNoResult(stopped)
+        self.clock.advance(0.1)
+        self.successResultOf(stopped)
+        self.host.on_connected()
+        self.clock.advance(0)
+        self.assertEqual(threads.names, ["stop"])
 
 
 class OrderTests(HostCase):
