@@ -29,6 +29,9 @@ KEEP_RETRY = 5.0
 KEEP_REST = 10
 """The pause after a write, in multiples of its duration, so that a large state keeps neither disk nor CPU busy."""
 
+LAST_WRITE = 10.0
+"""The longest time that a stop waits for the last write, in seconds."""
+
 
 class Snapshots:
     """Writes the mirror to the state directory, at most one write at a time, and soon after each change."""
@@ -61,9 +64,9 @@ class Snapshots:
             self._due.cancel()
 
     async def finish(self) -> None:
-        """Write the changes that were not written yet; a failure is logged."""
+        """Write the changes that were not written yet, unless the disk hangs; a failure is logged."""
         if self._changed and not self._withheld:
-            await self.write().addErrback(self._failed)
+            await self.write().addTimeout(LAST_WRITE, self._reactor, _late).addErrback(self._failed)
 
     def withhold(self) -> None:
         """Write nothing by itself until ``release``."""
@@ -119,3 +122,7 @@ class Snapshots:
             self._failing_for.found("")
         finally:
             self._delay = max(KEEP_DELAY, KEEP_REST * (self._reactor.seconds() - began))
+
+
+def _late(_: object, seconds: float) -> None:
+    raise TimeoutError(f"the disk of the state directory took more than {seconds:g} s")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.logger import capturedLogs
 
-from daprdockr.agent.mirror.snapshots import KEEP_DELAY, KEEP_RETRY
+from daprdockr.agent.mirror.snapshots import KEEP_DELAY, KEEP_RETRY, LAST_WRITE
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.stored.entries import Batch, Deleted, Listing
 from tests.build.history import claimed, defined
@@ -208,6 +208,22 @@ class DiskTests(MirrorCase):
         run.end("write_listing")
         self.successResultOf(stopped)
         self.assertEqual(self.kept()[0], 5)
+
+    def test_stop_while_the_disk_hangs(self) -> None:
+        """A stop does not wait for a disk that takes nothing, and says what is not kept."""
+        run = HeldRun()
+        self.mirror = self.make(run)
+        self.mirror.startService()
+        self.listed(5, defined(WEB, 3))
+        stopped = self.mirror.stopService()
+        run.end("stop")
+        with capturedLogs() as logged:
+            self.clock.advance(LAST_WRITE - 0.1)
+            self.assertNoResult(stopped)
+            self.clock.advance(0.1)
+        self.successResultOf(stopped)
+        self.assertEqual([event["reason"] for event in logged], ["the disk of the state directory took more than 10 s"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_stop_with_nothing_new(self) -> None:
         """A stop writes nothing when all is kept."""
