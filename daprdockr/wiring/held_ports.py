@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from daprdockr.arguments.settings import Settings
+from daprdockr.model.etcd_member import MEMBER_PORT
 from daprdockr.model.host import ContainerState
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.owners import owners, wanted_ports
@@ -57,6 +58,8 @@ def _own(settings: Settings) -> Iterator[tuple[PortKey, str]]:
         yield ("tcp", settings.peer[1]), "it is in use for --peer"
     for endpoint in settings.etcd.endpoints:
         yield ("tcp", endpoint.port), "it is in use for --etcd"
+    if settings.founded:  # a member that is started anew needs it as before
+        yield ("tcp", MEMBER_PORT), "the members of etcd speak to each other there"
 
 
 def ports_of_routes(cluster: Cluster) -> dict[PortKey, str]:

@@ -36,6 +36,13 @@ class HeldPortsTests(SynchronousTestCase):
         self.assertEqual(tcp, {**expected, 5080: "--api", 5081: "--peer"})
         self.assertEqual([key for key in held if key[0] == "udp"], [("udp", 53)])
 
+    def test_member(self) -> None:
+        """In a cluster of ours no route and no definition takes the port by which members of etcd reach each other."""
+        chosen = settings("a", Path("/nonexistent"), etcd=Access.parse("http://10.0.0.1:2379"), founded=True)
+        for found in (held_ports(chosen, ()), not_to_fix(chosen, {})):
+            self.assertEqual(found[("tcp", 2380)], "the members of etcd speak to each other there")
+            self.assertEqual(found[("tcp", 2379)], "it is in use for --etcd")
+
     def test_host_ports(self) -> None:
         """A port that a container here published is no route's, even if it ended: it starts again with its ports."""
         runs = container("c1", ports=(Port(80, "tcp", 20_001), Port(81, "udp", 20_002), Port(82, "tcp", 0)))
