@@ -93,7 +93,13 @@ class EtcdMaintenance:
             return  # it has been, by etcd itself or by somebody else
 
     def defragment(self, member: int) -> None:
-        with self._session(self._access.alone(self._places[member]), LONGEST) as session:
+        """:raises EtcdUnavailable: another one answers in its place, as behind an address that several share."""
+        place = self._places[member]
+        with self._session(self._access.alone(place), LONGEST) as session:
+            soon = session.deadline(self._timeout / LONGEST)
+            told = session.call(lambda lane: lane.maintenance.Status, StatusRequest(), deadline=soon)
+            if told.header.member_id != member:
+                raise EtcdUnavailable(f"member {member:x} of etcd was not defragmented: another one answers at {place}")
             self._ask(session, lambda lane: lane.maintenance.Defragment, DefragmentRequest())
 
     def disarm(self, members: Collection[int]) -> None:

@@ -43,6 +43,7 @@ class MaintenanceTests(SynchronousTestCase):
         self.sent: list[tuple[str, str, Any]] = []
         self.failing: dict[tuple[str, str], Failed] = {}
         self.alarms: list[SimpleNamespace] = []
+        self.places = dict(PLACES)
         self.urls = list(PLACES)
         self.used = USED
         self.told = MemberFigures(100, 8)
@@ -88,7 +89,7 @@ class MaintenanceTests(SynchronousTestCase):
     def status(self, url: str) -> Any:
         """The answer of a member whose database has 50 bytes, of which it uses 7."""
         told = StatusResponse(dbSize=50, leader=1)
-        told.header.member_id, told.header.revision = PLACES[url], 9
+        told.header.member_id, told.header.revision = self.places[url], 9
         told.MergeFromString(self.used)
         return told
 
@@ -145,6 +146,14 @@ class MaintenanceTests(SynchronousTestCase):
         self.made.look()
         self.made.defragment(2)
         self.assertEqual(self.asked("Defragment"), [("http://10.0.0.2:2379", "Defragment")])
+
+    def test_defragment_behind_a_shared_address(self) -> None:
+        """Where one address leads to several members, none is taken for another."""
+        self.made.look()
+        self.places["http://10.0.0.2:2379"] = 1
+        error = self.assertRaises(EtcdUnavailable, self.made.defragment, 2)
+        self.assertIn("another one answers at 10.0.0.2:2379", str(error))
+        self.assertEqual(self.asked("Defragment"), [])
 
     def test_disarm(self) -> None:
         """Each alarm is ended by member and kind."""
