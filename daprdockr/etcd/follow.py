@@ -102,6 +102,8 @@ class Follower:
     _position: int | None = field(init=False, default=None)
     _cluster_id: int = field(init=False, default=0)
     _failures: int = field(init=False, default=0)
+    _in_vain: int = field(init=False, default=0)
+    """How many lists in a row no watch could follow: each is a reason to wait longer, because a list costs much."""
     _took: float = field(init=False, default=0.0)
     _watch: Watch | None = field(init=False, default=None)
     _lock: threading.Lock = field(init=False, factory=threading.Lock)
@@ -155,7 +157,8 @@ class Follower:
         if self._stopping.is_set():
             return
         self.listener.listed(listing)
-        self._position, self._cluster_id, self._failures = listing.revision, listing.cluster_id, 0
+        self._position, self._cluster_id = listing.revision, listing.cluster_id
+        self._failures, self._in_vain = self._in_vain, self._in_vain + 1
 
     def _listen(self) -> None:
         """Report the batches of one watch until it is closed or breaks."""
@@ -176,7 +179,7 @@ class Follower:
             self.listener.changed(batch)
         assert self._position is not None
         self._position = max(self._position, batch.revision)
-        self._failures = 0
+        self._failures = self._in_vain = 0
 
     def _open_watch(self) -> Watch | None:
         """Return a watch from the position on; None if a list fell due meanwhile, or the follower is stopping."""

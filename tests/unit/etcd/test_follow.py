@@ -14,7 +14,7 @@ from daprdockr.model.backoff import Backoff
 from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
 from daprdockr.model.stored.entries import Batch, Delete, Deleted, Listing, Prefixes, Put
 from tests.fakes.listener import PATIENCE, MemoryListener, MemoryPause
-from tests.fakes.store import MemoryStore
+from tests.fakes.store import MemoryStore, MemoryWatch
 
 
 class SlowStore(MemoryStore):
@@ -29,6 +29,17 @@ class SlowStore(MemoryStore):
         self.go_on.acquire(timeout=PATIENCE)
         self.clock.advance(100.0)
         return super().list(prefixes, revision)
+
+
+class UnwatchedStore(MemoryStore):
+    """Raises ``fault`` instead of opening a watch."""
+
+    fault: Exception | None = None
+
+    def watch(self, prefixes: Prefixes, revision: int) -> MemoryWatch:
+        if self.fault is not None:
+            raise self.fault
+        return super().watch(prefixes, revision)
 
 
 class Pauses:
@@ -77,7 +88,7 @@ class FollowerTests(SynchronousTestCase):
     """``Follower``."""
 
     def setUp(self) -> None:
-        self.store = MemoryStore()
+        self.store = UnwatchedStore()
         self.listener = MemoryListener()
         self.pause = MemoryPause(60.0)
         self.follower = Follower(
@@ -163,6 +174,19 @@ class FollowerTests(SynchronousTestCase):
         self.store.unavailable = True
         self.lost(EtcdUnavailable)
         self.assertEqual(self.pause.end_backoff(), 1.0)
+
+    def test_lists_in_vain(self) -> None:
+        """While no watch can be opened, as without a thread for it, the lists become more seldom."""
+        self.store.fault = RuntimeError("can't start new thread")
+        self.follow()
+        delays = [self.pause.end_backoff()]
+        for _ in range(3):
+            while not isinstance(self.listener.next(), Listing):
+                pass
+            delays.append(self.pause.end_backoff())
+        self.assertEqual(delays, [1.0, 2.0, 4.0, 4.0])
+        self.follower.stop()
+        self.assertTrue(self.flushLoggedErrors(RuntimeError))
 
     def test_compacted(self) -> None:
         """When etcd compacted what was missed, a list takes its place."""
