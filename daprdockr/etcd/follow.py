@@ -104,6 +104,8 @@ class Follower:
     _failures: int = field(init=False, default=0)
     _in_vain: int = field(init=False, default=0)
     """How many lists in a row no watch could follow: each is a reason to wait longer, because a list costs much."""
+    _fault: str = field(init=False, default="")
+    """The last one that is no error of etcd, which is logged once until a watch reports something; "" after that."""
     _took: float = field(init=False, default=0.0)
     _watch: Watch | None = field(init=False, default=None)
     _lock: threading.Lock = field(init=False, factory=threading.Lock)
@@ -180,6 +182,7 @@ class Follower:
         assert self._position is not None
         self._position = max(self._position, batch.revision)
         self._failures = self._in_vain = 0
+        self._fault = ""
 
     def _open_watch(self) -> Watch | None:
         """Return a watch from the position on; None if a list fell due meanwhile, or the follower is stopping."""
@@ -205,8 +208,9 @@ class Follower:
             return
         self._failures += 1
         if not isinstance(error, EtcdError):
-            self.log.failure("following etcd failed and begins again with a list")
-            self._position = None
+            if repr(error) != self._fault:
+                self.log.failure("following etcd failed and begins again with a list")
+            self._position, self._fault = None, repr(error)
             return
         if isinstance(error, EtcdHistoryLost):
             self._position = None

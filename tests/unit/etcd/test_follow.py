@@ -176,7 +176,7 @@ class FollowerTests(SynchronousTestCase):
         self.assertEqual(self.pause.end_backoff(), 1.0)
 
     def test_lists_in_vain(self) -> None:
-        """While no watch can be opened, as without a thread for it, the lists become more seldom."""
+        """While no watch can be opened, as without a thread, the lists become more seldom, and one line says why."""
         self.store.fault = RuntimeError("can't start new thread")
         self.follow()
         delays = [self.pause.end_backoff()]
@@ -186,7 +186,7 @@ class FollowerTests(SynchronousTestCase):
             delays.append(self.pause.end_backoff())
         self.assertEqual(delays, [1.0, 2.0, 4.0, 4.0])
         self.follower.stop()
-        self.assertTrue(self.flushLoggedErrors(RuntimeError))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_compacted(self) -> None:
         """When etcd compacted what was missed, a list takes its place."""
