@@ -67,9 +67,12 @@ class RecordedProcess:
         return record.pid, descriptor
 
     def write(self, pid: int) -> None:
-        """Write the pidfile. A full disk costs no process: the failure is logged once, and ``retry`` tries again."""
-        record = self.table.identify(pid)
+        """
+        Write the pidfile. A full disk, or a host without a descriptor left, costs no process: the failure is logged
+        once, and ``retry`` tries again.
+        """
         try:
+            record = self.table.identify(pid)
             if record is not None:
                 PidFile(self.path).write(record)
         except OSError as error:
@@ -78,7 +81,7 @@ class RecordedProcess:
                 self.log.warn(text, name=self.name, path=str(self.path), reason=error)
             self._failure = str(error)
         else:
-            self._failure = ""
+            self._failure = "" if record is not None else "it has ended, or cannot be identified"
 
     def retry(self, pid: int | None) -> None:
         """Write the pidfile again if the last attempt failed; None: there is no process any more."""

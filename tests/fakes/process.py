@@ -56,12 +56,16 @@ class MemoryTable(ProcessTable):
     unrecorded: int = 0
     words: tuple[str, ...] = ()
     real: bool = False
+    fault: OSError | None = None
+    """Why no process can be identified now."""
     left_behind: tuple[int, ...] = ()
     killed: list[int] = field(factory=list)
     groups_killed: list[int] = field(factory=list)
     opened: list[int] = field(factory=list)
 
     def identify(self, pid: int) -> Record | None:
+        if self.fault is not None:
+            raise self.fault
         return self.records.get(pid)
 
     def lives(self, record: Record, identity: str) -> bool:

@@ -67,6 +67,19 @@ class SpawnTests(SupervisedProcessTestCase):
         self.assertEqual(thing.pid, process.pid)
         self.assertEqual(PidFile(thing.program.pidfile).read(), self.reactor.table.records[process.pid])
 
+    def test_recorded_when_it_can_be_identified(self) -> None:
+        """One that cannot be identified, on a host without a descriptor left, runs on, and is recorded later."""
+        self.reactor.table.fault = OSError("too many open files")
+        thing, process = self.started()
+        record = self.reactor.table.records.pop(process.pid)
+        self.reactor.pump([5.0] * 3)
+        self.reactor.table.fault = None
+        self.reactor.pump([5.0] * 3)
+        self.reactor.table.records[process.pid] = record
+        self.reactor.pump([5.0])
+        self.assertEqual((self.reactor.processes, PidFile(thing.program.pidfile).read()), ([process], record))
+        self.assertEqual(thing.pid, process.pid)
+
     def test_silent_without_output(self) -> None:
         """Without a file and a callback its output goes nowhere, and no descriptor stays open with us."""
         before = len(os.listdir("/proc/self/fd"))
