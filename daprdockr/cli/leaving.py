@@ -34,6 +34,7 @@ from daprdockr.model.stored.entries import Delete
 from daprdockr.picture.extent import number_of_instances
 from daprdockr.planning.etcd_departure import departure
 from daprdockr.planning.etcd_membership import MemberStep
+from daprdockr.process.own_memory import USUAL, remove_own
 
 PAUSE = 0.5
 _LEFT = b"left"
@@ -48,7 +49,7 @@ class Leaving:
     """
     :ivar request: for this node, with its state directory.
     :ivar containers: returns the instances whose containers run here; None: the agent does not know them.
-    :ivar end: ends the process that is recorded in a file.
+    :ivar clear: ends what outlives the agent, and removes what it kept: ``clear`` below.
     """
 
     request: Request
@@ -57,7 +58,7 @@ class Leaving:
     unit: AgentUnit
     changes: MemberChanges
     containers: Callable[[], Sequence[str] | None]
-    end: Callable[[Path], object]
+    clear: Callable[[], None]
 
     @property
     def files(self) -> ClusterFiles:
@@ -72,7 +73,7 @@ class Leaving:
         self._end_agent()
         self._leave_etcd(store)
         self.files.write(self.files.leaving, _LEFT)
-        clear(self.files, self.part, self.end, self.console.say)
+        self.clear()
 
     def _steps(self) -> Sequence[MemberStep]:
         """:raises BadInput: etcd would have no quorum."""
@@ -122,17 +123,25 @@ def has_left(files: ClusterFiles) -> bool:
     return files.read(files.leaving) == _LEFT
 
 
-def clear(files: ClusterFiles, part: HostPart, end: Callable[[Path], object], say: Callable[[str], object]) -> None:
+def clear(
+    files: ClusterFiles,
+    part: HostPart,
+    end: Callable[[Path], object],
+    say: Callable[[str], object],
+    memory: Sequence[Path] = USUAL,
+) -> None:
     """
     End the processes of this host, and remove what its agent kept: the last step of all.
 
-    :param end: as that of ``Leaving``.
+    :param end: ends the process that is recorded in a file.
+    :param memory: the places in memory where the agent may have keys.
     :raises BadInput: a file cannot be removed.
     """
     for name in _PROCESSES:
         if end(files.state / name / "process.json"):
             say(f"{name} was ended")
     try:
+        remove_own(memory, part.node, files.state)
         remove_state(files)
     except OSError as error:
         raise BadInput(f"{error.filename} cannot be removed: {error.strerror}") from None

@@ -15,7 +15,7 @@ from daprdockr.agent.reconcile.creating import Creating
 from daprdockr.agent.reconcile.delivery import Delivery, StoredValues
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork, container_network
-from daprdockr.agent.reconcile.places import MOUNTS, USUAL, InMemory, on_disk
+from daprdockr.agent.reconcile.places import MOUNTS, InMemory, on_disk
 from daprdockr.agent.reconcile.pulling import Pulling
 from daprdockr.agent.reconcile.rollout_events import RolloutEvents
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
@@ -24,6 +24,7 @@ from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reconcile.under_way import UnderWay
 from daprdockr.agent.reconcile.volume_steps import VolumeSteps
+from daprdockr.process.own_memory import USUAL, secrets_folder
 from daprdockr.wiring.edges import Edges
 from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation, Surroundings, own_addresses
@@ -107,7 +108,7 @@ def delivered(base: Foundation, found: Found) -> Delivery:
     outside, settings = base.outside, base.settings
     memory = InMemory(
         places=USUAL if settings.memory_dir is None else (settings.memory_dir,),
-        agent=f"{settings.node} {settings.state_dir}",
+        folder=secrets_folder(settings.node, settings.state_dir),
         mounts=lambda: MOUNTS.read_text(encoding="utf-8"),
     )
     containers = found.local.host.containers

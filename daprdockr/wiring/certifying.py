@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +11,11 @@ from pathlib import Path
 from daprdockr.agent.certifying.certifying import Certifying
 from daprdockr.agent.certifying.given_pairs import GivenPairs
 from daprdockr.agent.certifying.sealed_pairs import KeptPairs, SealedPairs, Sources
-from daprdockr.agent.reconcile.places import MOUNTS, USUAL, is_in_memory
+from daprdockr.agent.reconcile.places import MOUNTS, is_in_memory
 from daprdockr.agent.replaceable import replaceable
 from daprdockr.agent.statedir import CERTIFICATES
 from daprdockr.model.errors import BadInput
+from daprdockr.process.own_memory import USUAL, tls_folder
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.tls_files import TlsFiles
 from daprdockr.sealing.certificates import self_signed, ticket_key
@@ -39,8 +39,7 @@ def tls_files(base: Foundation) -> TlsFiles | None:
     place = next((one for one in places if is_in_memory(one, mounts) and _is_writable(one)), None)
     if place is None:
         raise BadInput(f"--https needs a directory in memory, and {places[0]} is on a disk: name one by --memory-dir")
-    agent = hashlib.blake2s(f"{settings.node} {settings.state_dir}".encode(), digest_size=8).hexdigest()
-    directory = place / f"{agent}.tls"
+    directory = place / tls_folder(settings.node, settings.state_dir)
     if place.exists() and (other := replaceable(directory)):
         raise BadInput(f"no key may be in {place}, because {other}: name another --memory-dir")
     return TlsFiles(directory, self_signed(datetime.datetime.fromtimestamp(base.outside.clocks.wall(), datetime.UTC)))

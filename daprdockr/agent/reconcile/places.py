@@ -10,7 +10,6 @@ Note [Files in memory]
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,9 +20,6 @@ from daprdockr.agent.reconcile.mounted_files import MountedFiles
 from daprdockr.agent.replaceable import replaceable
 from daprdockr.model.errors import EngineFailed
 
-USUAL = (Path("/run/daprdockr"), Path("/dev/shm/daprdockr"))
-"""The places to choose from, the best first; on some hosts ``/run`` is on a disk."""
-
 MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -31,21 +27,17 @@ MOUNTS = Path("/proc/self/mountinfo")
 class InMemory:
     """
     :ivar places: the directories to choose from, the best first.
-    :ivar agent: a text that differs for each agent of this host.
+    :ivar folder: the name of the directory in each, which differs for each agent of this host.
     :ivar mounts: returns the content of ``/proc/self/mountinfo``.
     """
 
     places: Sequence[Path]
-    agent: str
+    folder: str
     mounts: Callable[[], str]
 
     @property
     def files(self) -> MountedFiles:
-        return MountedFiles(choose=self.choose, places=[place / self._folder for place in self.places])
-
-    @property
-    def _folder(self) -> str:
-        return hashlib.blake2s(self.agent.encode(), digest_size=8).hexdigest()
+        return MountedFiles(choose=self.choose, places=[place / self.folder for place in self.places])
 
     def choose(self) -> Path:
         """
@@ -57,7 +49,7 @@ class InMemory:
         for place in self.places:
             if not is_in_memory(place, mounts):
                 continue
-            folder = place / self._folder
+            folder = place / self.folder
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:  # such as a read-only /run

@@ -39,9 +39,9 @@ def leave(request: Request, console: Console) -> None:
     if part is None:
         console.say("this host is in no cluster")
         return
-    end = partial(end_recorded, grace=GRACE)
+    clear_host = partial(clear, files, part, partial(end_recorded, grace=GRACE), console.say)
     if has_left(files):
-        clear(files, part, end, console.say)
+        clear_host()
         return
     asked = for_node(request, part, files)
     if asked.access is None:
@@ -54,7 +54,7 @@ def leave(request: Request, console: Console) -> None:
             unit=AgentUnit(request.state_dir, console.say),
             changes=MemberChanges(members, partial(is_up, asked.access), time.monotonic, time.sleep),
             containers=partial(containers, asked, console),
-            end=end,
+            clear=clear_host,
         ).leave(store)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from attrs import evolve
@@ -11,7 +12,7 @@ from twisted.internet.task import Clock
 
 from daprdockr.cli.agent_unit import AgentUnit
 from daprdockr.cli.console import Console
-from daprdockr.cli.leaving import Leaving, for_node
+from daprdockr.cli.leaving import Leaving, clear, for_node
 from daprdockr.cli.outcome import TimedOut
 from daprdockr.cli.request import Request
 from daprdockr.etcd.cluster_files import ClusterFiles
@@ -20,6 +21,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import EtcdMember, HostPart
 from daprdockr.model.stored.entries import Delete
 from daprdockr.process.held import LOCK
+from daprdockr.process.own_memory import secrets_folder, tls_folder
 from tests.build.command_line import DrainCase
 from tests.build.values import KEYS, named
 from tests.fakes.command_line import command_line
@@ -45,6 +47,7 @@ class LeavingTests(DrainCase):
             (self.files.state / name).mkdir(parents=True)
         self.members = MemoryMembers([member(number, f"n{number}") for number in (1, 2, 3)])
         self.up = {1, 2, 3}
+        self.memory = Path(self.mktemp()).absolute()
         self.here: list[list[str]] = [["1.web.myapp"], []]
         self.ended: list[str] = []
         self.ending: Callable[[Path], bool] = self.end
@@ -60,7 +63,7 @@ class LeavingTests(DrainCase):
             unit=AgentUnit(self.files.state, console.say),
             changes=MemberChanges(self.members, self.is_up, self.clock.seconds, self.clock.advance),
             containers=lambda: self.here.pop(0) if self.here else None,
-            end=self.ending,
+            clear=partial(clear, self.files, PART, self.ending, console.say, (self.memory,)),
         ).leave(self.store)
         return self.out.getvalue()
 
@@ -81,6 +84,15 @@ class LeavingTests(DrainCase):
         self.assertIn("n1 is cordoned: 0 instances leave it", printed)
         self.assertIn("etcd was ended", printed)
         self.assertIn("n1 has left the cluster", printed)
+
+    def test_keys_in_memory(self) -> None:
+        """Keys of certificates and files of secrets are not left in memory either; those of another agent stay."""
+        own, other = (tls_folder(node, self.files.state) for node in ("n1", "n2"))
+        for name in (own, secrets_folder("n1", self.files.state), other):
+            (self.memory / name).mkdir(parents=True)
+            (self.memory / name / "certificates.json").write_text("key")
+        self.leave()
+        self.assertEqual([path.name for path in self.memory.iterdir()], [other])
 
     def test_client(self) -> None:
         """A client has no member to take out."""

@@ -20,14 +20,14 @@ class PlacesTests(SynchronousTestCase):
         self.place = Path(self.mktemp())
         self.mounts = TMPFS
 
-    def make(self, *before: Path, agent: str = "a") -> MountedFiles:
-        return InMemory((*before, self.place), agent, lambda: self.mounts).files
+    def make(self, *before: Path, folder: str = "a") -> MountedFiles:
+        return InMemory((*before, self.place), folder, lambda: self.mounts).files
 
     def test_apart(self) -> None:
         """Two agents of one host have nothing to do with each other's files."""
         files = self.make()
         files.write("c1", ONE)
-        self.make(agent="b").keep_only([])
+        self.make(folder="b").keep_only([])
         self.assertTrue(files.are_there("c1", 1))
 
     def test_on_a_disk(self) -> None:
