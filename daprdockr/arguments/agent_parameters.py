@@ -123,15 +123,15 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "api",
         "ADDR:PORT",
-        "serve /healthz and /metrics here, or off",
+        "serve the status page, the API in JSON, /healthz and /metrics here, or off",
         default="127.0.0.1:5080",
         read=parameter.listener,
     ),
     Parameter(
         "peer",
         "ADDR:PORT",
-        "take daprdockrcmd logs, exec, forward and push, and images of other nodes here, or off (default: the first"
-        " --host address, port 5081)",
+        "take daprdockrcmd logs, exec, forward, push and volume, images of other nodes, and hosts that join here, or"
+        " off (default: the first --host address, port 5081)",
         read=parameter.listener,
     ),
     Parameter(
