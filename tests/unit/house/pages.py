@@ -45,9 +45,10 @@ def read(page: Path) -> tuple[nodes.document, str]:
 
 
 @cache
-def section(page: Path, title: str) -> nodes.section:
-    """The section of that title."""
-    found = [part for part in read(page)[0].findall(nodes.section) if part[0].astext() == title]
+def section(page: Path, title: str) -> nodes.Element:
+    """The section of that title, or the whole page, if that is its title."""
+    document = read(page)[0]
+    found = [part for part in (document, *document.findall(nodes.section)) if part[0].astext() == title]
     if len(found) != 1:
         raise AssertionError(f"{page.name} has {len(found)} sections {title!r}")
     return found[0]

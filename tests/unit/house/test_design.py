@@ -1,0 +1,107 @@
+"""The tables of the design pages list what is there: each key and record in etcd, each step, each loop."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from inspect import getmembers, isfunction
+from typing import Any, get_type_hints
+
+from docutils import nodes
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.mirrored_keys import MIRRORED
+from tests.build.values import WEB
+from tests.unit.house.pages import ARCHITECTURE, DESIGN, literals, read, rows, section
+from tests.unit.house.sources import sources
+
+KEYS = DESIGN / "etcd-keys.rst"
+RECONCILE = DESIGN / "reconcile.rst"
+EXAMPLES = {ServiceName: WEB, InstanceName: InstanceName(WEB, 1), str: "a", int: 1}
+
+
+def made_keys() -> Iterator[str]:
+    """An example of each key that ``Keys`` makes, below ``/x``, and not the prefixes of several."""
+    keys = Keys("/x")
+    for name, made in getmembers(Keys):
+        found: Any = None
+        if isinstance(made, property):
+            found = getattr(keys, name)
+        elif isfunction(made) and not name.startswith("_") and get_type_hints(made)["return"] is str:
+            kinds = {one: kind for one, kind in get_type_hints(made).items() if one != "return"}
+            found = getattr(keys, name)(**{one: EXAMPLES[kind] for one, kind in kinds.items()})
+        if isinstance(found, str) and not found.endswith("/"):
+            yield found
+
+
+def told_keys() -> Iterator[str]:
+    """A pattern for each key in the tables of the page."""
+    for table, root in enumerate(("/x/", "/x-sealed/")):
+        for row in rows(KEYS, "Keys in etcd", table):
+            yield re.escape(root) + re.sub("<[^>]+>", "[^/]+", row[0].replace("…", ".+"))
+
+
+def record_members() -> Iterator[tuple[str, str]]:
+    """The members of all records that are stored as JSON, each with its module."""
+    for source in sources("daprdockr"):
+        if source.path.parent.name != "stored":
+            continue
+        for table in vars(import_module(source.name)).values():
+            if isinstance(table, dict) and table and all(isinstance(one, tuple) for one in table.values()):
+                yield from ((source.path.name, member) for member in table)
+
+
+class EtcdKeysTests(SynchronousTestCase):
+    """``etcd-keys.rst``."""
+
+    def test_keys(self) -> None:
+        """Its tables have each key that the code makes, and no other; the renewer makes those of its own."""
+        made, told = list(made_keys()), list(told_keys())
+        self.assertTrue(made)
+        self.assertEqual([], [key for key in made if not any(re.fullmatch(one, key) for one in told)])
+        rest = [one for one in told if not any(re.fullmatch(one, key) for key in made)]
+        self.assertEqual([], [one for one in rest if not one.startswith(re.escape(Keys("/x").renewing))])
+
+    def test_mirrored(self) -> None:
+        """It names the places that an agent mirrors, and no others."""
+        first = next(section(KEYS, "How they are read").findall(nodes.paragraph))
+        self.assertEqual(set(MIRRORED), {text for text in literals(first) if re.fullmatch("[a-z]+/?", text)})
+
+    def test_members(self) -> None:
+        """It explains each member of a record that is stored, or shows it in an example."""
+        page = read(KEYS)[0]
+        shown = set(re.findall(r'"(\w+)"', page.astext())) | set(literals(page))
+        members = set(record_members())
+        self.assertIn(("claim.py", "Node"), members)
+        self.assertEqual([], sorted((name, member) for name, member in members if member not in shown))
+
+
+class TablesTests(SynchronousTestCase):
+    """Other pages."""
+
+    def test_steps(self) -> None:
+        """The table of steps has each step of a plan, and no other."""
+        steps = {
+            node.name
+            for source in sources("daprdockr")
+            if re.fullmatch(r"daprdockr\.planning\.\w+_steps", source.name)
+            for node in source.tree.body
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("On")
+        }
+        self.assertEqual(steps, {row[0] for row in rows(RECONCILE, "Steps and lanes")})
+
+    def test_loops(self) -> None:
+        """The table of loops has each module with a service that polls."""
+        polling = {
+            str(source.path).partition("/daprdockr/")[2]
+            for source in sources("daprdockr")
+            for node in source.tree.body
+            if isinstance(node, ast.ClassDef)
+            and any(isinstance(base, ast.Name) and base.id in ("Periodic", "LivenessProbe") for base in node.bases)
+        }
+        told = {row[0] for row in rows(ARCHITECTURE, "The loops")}
+        self.assertEqual(set(), polling - {"agent/host/liveness.py"} - told)
