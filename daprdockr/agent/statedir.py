@@ -58,9 +58,9 @@ CERTIFICATES = "certificates.json"
 PEER = "peer.json"
 """The file of the certificate that this node shows to its peers: ``peer.own``."""
 _LEASE_FILES = ("lease.json", "lease-copy.json")
-_FILES = (_LISTING, _GUARD, _DOUBT, CERTIFICATES, PEER, *_LEASE_FILES)
+FILES = (_LISTING, _GUARD, _DOUBT, CERTIFICATES, PEER, *_LEASE_FILES)
 _ELSE = "choose a directory that root, or the agent's user, alone may change"
-_DIRECTORIES = ("cluster", "etcd", "guard", "nginx", "relay")
+DIRECTORIES = ("cluster", "etcd", "guard", "nginx", "relay")
 _BEFORE_US = ("cluster.key", "lost+found")
 """These may be in a directory before an agent uses it."""
 
@@ -116,8 +116,8 @@ class StateDir:
         if not self.path.stat().st_mode & 0o077:
             return
         names = sorted(os.listdir(self.path))
-        foreign = [name for name in names if name not in (*_DIRECTORIES, *_BEFORE_US)]
-        if foreign and not any(name.removesuffix(".new") in (LOCK, *_FILES) for name in names):
+        foreign = [name for name in names if name not in (*DIRECTORIES, *_BEFORE_US)]
+        if foreign and not any(name.removesuffix(".new") in (LOCK, *FILES) for name in names):
             raise BadInput(
                 f"--state-dir {self.path} has files that are no agent's, such as {shorten(foreign[0])}, and would be "
                 "closed to their users: name an empty directory"
@@ -155,10 +155,10 @@ class StateDir:
 
     def _tidy(self) -> None:
         """Restrict the files of an older agent, too, to their owner. :raises OSError: a mode cannot be changed."""
-        for name in _DIRECTORIES:
+        for name in DIRECTORIES:
             tidy(self.path / name)
         for file in self.path.iterdir():
-            if file.name.removesuffix(".new") in _FILES:
+            if file.name.removesuffix(".new") in FILES:
                 tidy_file(file)
             elif file.is_file() and not file.is_symlink() and file.stat().st_nlink == 1:
                 set_mode(file, file.stat().st_mode & 0o700)

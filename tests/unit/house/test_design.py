@@ -12,15 +12,21 @@ from typing import Any, get_type_hints
 from docutils import nodes
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.agent.statedir import DIRECTORIES, FILES
+from daprdockr.arguments.local_reads import SOCKET
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.mirrored_keys import MIRRORED
+from daprdockr.process.held import LOCK
 from tests.build.values import WEB
 from tests.unit.house.pages import ARCHITECTURE, DESIGN, literals, read, rows, section
-from tests.unit.house.sources import sources
+from tests.unit.house.sources import CHECKOUT, sources
 
 KEYS = DESIGN / "etcd-keys.rst"
 RECONCILE = DESIGN / "reconcile.rst"
+PACKAGE = CHECKOUT / "daprdockr"
+MODULES = {"dns.rst": "dns", "jobs.rst": "planning/jobs", "partition.rst": "guard", "proxy.rst": "proxy"}
+MODULES |= {"reconcile.rst": "planning"}
 EXAMPLES = {ServiceName: WEB, InstanceName: InstanceName(WEB, 1), str: "a", int: 1}
 
 
@@ -43,6 +49,12 @@ def told_keys() -> Iterator[str]:
     for table, root in enumerate(("/x/", "/x-sealed/")):
         for row in rows(KEYS, "Keys in etcd", table):
             yield re.escape(root) + re.sub("<[^>]+>", "[^/]+", row[0].replace("…", ".+"))
+
+
+def first_table(page: str) -> list[list[str]]:
+    """The rows of the first table of a page."""
+    document = read(DESIGN / page)[0]
+    return rows(DESIGN / page, document[0].astext())
 
 
 def record_members() -> Iterator[tuple[str, str]]:
@@ -82,6 +94,22 @@ class EtcdKeysTests(SynchronousTestCase):
 
 class TablesTests(SynchronousTestCase):
     """Other pages."""
+
+    def test_modules(self) -> None:
+        """Each module in a table of modules is there, and each file of Lua is in the one of nginx."""
+        for page, room in MODULES.items():
+            names = {path.stem for path in (PACKAGE / room).rglob("*")}
+            told = {name for name, _ in first_table(page) if re.fullmatch(r"\w+", name)}
+            self.assertTrue(told)
+            self.assertEqual(set(), told - names, page)
+        lua = dict(first_table("proxy.rst"))["lua/door"]
+        files = [path.stem for path in (PACKAGE / "proxy/lua/door").iterdir()]
+        self.assertEqual([], [name for name in files if not re.search(rf"\b{name}\b", lua)])
+
+    def test_state_directory(self) -> None:
+        """The files in the state directory of an agent are listed."""
+        told = set(literals(section(ARCHITECTURE, "What a new agent takes up")))
+        self.assertEqual(set(), {*FILES, *DIRECTORIES, LOCK, SOCKET, "cluster.key"} - told)
 
     def test_steps(self) -> None:
         """The table of steps has each step of a plan, and no other."""
