@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
 from inspect import getmembers, isfunction
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from docutils import nodes
@@ -14,9 +16,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.statedir import DIRECTORIES, FILES
 from daprdockr.arguments.local_reads import SOCKET
+from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.mirrored_keys import MIRRORED
+from daprdockr.peer.admission import MOST
 from daprdockr.process.held import LOCK
 from tests.build.values import WEB
 from tests.unit.house.pages import ARCHITECTURE, DESIGN, literals, read, rows, section
@@ -105,6 +109,19 @@ class TablesTests(SynchronousTestCase):
         lua = dict(first_table("proxy.rst"))["lua/door"]
         files = [path.stem for path in (PACKAGE / "proxy/lua/door").iterdir()]
         self.assertEqual([], [name for name in files if not re.search(rf"\b{name}\b", lua)])
+
+    def test_bounds_of_sessions(self) -> None:
+        """The number of sessions of each kind that a node has under way is stated."""
+        bound = " ".join(section(DESIGN / "peer.rst", "Bounds").astext().split())
+        (told,) = re.findall(r"A node has (.*?) under way", bound)
+        self.assertEqual(Counter(str(most) for most in MOST.values()), Counter(re.findall(r"\d+", told)))
+
+    def test_files_of_a_host(self) -> None:
+        """The table of files has each one in the folder ``cluster`` of the state directory."""
+        files = ClusterFiles(Path("/x"))
+        made = [getattr(files, name) for name, one in getmembers(ClusterFiles) if isinstance(one, property)]
+        there = {path.name for path in made if isinstance(path, Path) and path.parent == files.directory}
+        self.assertEqual(there, {row[0] for row in rows(DESIGN / "joining.rst", "The files of a host")})
 
     def test_state_directory(self) -> None:
         """The files in the state directory of an agent are listed."""
