@@ -56,7 +56,7 @@ def _lines() -> Iterator[str]:
     yield from _table((flag.usage, about(flag)) for flag in OF_COMMANDS)
     yield from ("", "Reaching etcd:")
     yield from _table((flag.usage, flag.about) for flag in REACH)
-    yield from ("", "Exit status: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 timed out.")
+    yield from ("", "Exit status: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 timed out, 130 interrupted.")
 
 
 def takers(flag: Flag) -> list[str]:

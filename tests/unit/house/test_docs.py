@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.arguments.agent_parameters import FLAGS, PARAMETERS
 from daprdockr.arguments.options import Options
-from daprdockr.cli import outcome, reference
+from daprdockr.cli import manual, outcome, reference
 from daprdockr.cli.command import ACTIONS, WORDS
 from daprdockr.cli.flags import ALL
 from daprdockr.cli.parse import read_request
@@ -151,9 +151,11 @@ class ReferenceTests(SynchronousTestCase):
         self.assertEqual(reference.renewed(page), page)
 
     def test_exit_statuses(self) -> None:
-        """Its table has every exit status."""
+        """Its table has every exit status, and so has the page of help."""
         statuses = {value for name, value in vars(outcome).items() if name.isupper() and isinstance(value, int)}
         self.assertEqual(statuses, {int(row[0]) for row in rows(COMMAND_LINE, "The command line", table=1)})
+        (told,) = re.findall("^Exit status: (.*)$", manual.text(), re.MULTILINE)
+        self.assertEqual(statuses, {int(status) for status in re.findall(r"\d+", told)})
 
     def test_definition_keys(self) -> None:
         """Its table has every key of a definition and no other."""
