@@ -12,7 +12,6 @@ Note [Half a renewal]
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 
@@ -27,6 +26,8 @@ from daprdockr.proxy.certificates import Certificate
 from daprdockr.sealing.certificates import facts_of, read_pair
 
 MOST_PAIRS = 1000
+"""The pairs of a directory that are read."""
+
 _CHAIN, _KEY = ".crt", ".key"
 _WILDCARD = "_."
 """The beginning of the files of a ``*.`` name, if somebody avoids that sign in names of files."""
@@ -62,15 +63,15 @@ class GivenDirectory:
 
     def read(self) -> GivenPairs:
         """Return what is there now. :raises OSError: the directory cannot be read."""
-        names = sorted({name[: -len(_CHAIN)] for name in os.listdir(self._path) if name.endswith((_CHAIN, _KEY))})
-        if len(names) > MOST_PAIRS:
-            raise OSError(errno.E2BIG, f"it has more than {MOST_PAIRS} pairs", str(self._path))
-        self._known = {stem: self._found(stem) for stem in names}
-        found = self._known.values()
-        return GivenPairs(
-            tuple(one.certificate for one in found if one.certificate is not None),
-            {stem: one.trouble for stem, one in self._known.items() if one.trouble},
-        )
+        names = {name[: -len(_CHAIN)] for name in os.listdir(self._path) if name.endswith((_CHAIN, _KEY))}
+        # Those that are read already stay: a pair too many must not take the place of one that is shown.
+        ordered = sorted(names, key=lambda stem: (stem not in self._known, stem))
+        self._known = {stem: self._found(stem) for stem in sorted(ordered[:MOST_PAIRS])}
+        troubles = {stem: one.trouble for stem, one in self._known.items() if one.trouble}
+        for stem in ordered[MOST_PAIRS:][:1]:  # it stands for all that are left out
+            troubles[stem] = f"it is not read: an agent reads {MOST_PAIRS} pairs of a directory, which has {len(names)}"
+        found = (one.certificate for one in self._known.values())
+        return GivenPairs(tuple(one for one in found if one is not None), troubles)
 
     def _found(self, stem: str) -> _Found:
         """See Note [Half a renewal]."""

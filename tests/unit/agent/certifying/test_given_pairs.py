@@ -155,11 +155,18 @@ class GivenPairsTests(SynchronousTestCase):
         self.assertEqual(([one.pair for one in found.certificates], found.troubles), ([pair], {}))
 
     def test_bounded(self) -> None:
-        """A directory of too many pairs, or none, is an error as a whole."""
+        """A pair too many is left out and reported, and neither disables nor displaces another one."""
         self.patch(given_pairs, "MOST_PAIRS", 1)
-        for name in ("a.b", "b.b"):
-            self.put(name, CertificatePair("", ""))
-        with self.assertRaisesRegex(OSError, "more than 1 pairs"):
-            self.directory.read()
+        pair = self_signed(("b.b",))
+        self.put("b.b", pair)
+        self.directory.read()
+        for name in ("a.b", "c.b"):
+            self.put(name, self_signed((name,)))
+        found = self.directory.read()
+        self.assertEqual([one.pair for one in found.certificates], [pair])
+        self.assertEqual(found.troubles, {"a.b": "it is not read: an agent reads 1 pairs of a directory, which has 3"})
+
+    def test_absent(self) -> None:
+        """A directory that is not there is an error as a whole."""
         with self.assertRaises(FileNotFoundError):
             GivenDirectory(self.folder / "absent").read()
