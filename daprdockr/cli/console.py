@@ -33,9 +33,14 @@ class Console:
             raise BadInput(f"stdin holds more than the {MAX_DOCUMENT} bytes that a definition may have")
         return data
 
-    def print_json(self, value: object) -> None:
-        """Print pure ASCII, so that no locale, and no control character in somebody's definition, upsets a terminal."""
-        print(json.dumps(value, indent=2), file=self.stdout, flush=True)
+    def print_json(self, value: object) -> int:
+        """
+        Print pure ASCII, so that no locale, and no control character in somebody's definition, upsets a terminal.
+        Return the number of bytes.
+        """
+        text = json.dumps(value, indent=2) + "\n"
+        print(text, end="", file=self.stdout, flush=True)
+        return len(text)
 
     def print_json_lines(self, values: Iterable[object]) -> None:
         """Print each in a line of its own, at once."""

@@ -11,7 +11,7 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
-from daprdockr.cli.saved import places, read_entries, write_backup
+from daprdockr.cli.saved import MAX_BYTES, places, read_entries, write_backup
 from daprdockr.model.errors import DaprdockrError
 from daprdockr.model.names import one_line
 from daprdockr.model.seams import Store
@@ -21,19 +21,28 @@ class Incomplete(DaprdockrError):
     """A stored value cannot be read, so it is not in the backup."""
 
 
+class TooLarge(DaprdockrError):
+    """The backup cannot be restored as one."""
+
+
 def backup(request: Request, store: Store, console: Console) -> None:
-    """:raises Incomplete: something is missing in what was printed."""
+    """
+    :raises Incomplete: something is missing in what was printed.
+    :raises TooLarge: ``restore`` does not take what was printed.
+    """
     if request.snapshot is not None and request.access is not None:
         from daprdockr.cli.etcd_snapshot import save_snapshot
 
         save_snapshot(request.snapshot, request.access, console)
         return
     found, unreadable = read_entries(request.keys, store.list(places(request.keys)).entries)
-    console.print_json(write_backup(request.keys, found, time.time(), author(request)))
+    printed = console.print_json(write_backup(request.keys, found, time.time(), author(request)))
     for key, reason in unreadable.items():
         console.complain(f"not in the backup: {one_line(key)}: {reason}")
     if unreadable:
         raise Incomplete(f"{len(unreadable)} stored values cannot be read: the backup has all others")
+    if printed > MAX_BYTES:
+        raise TooLarge(f"the backup has more than the {MAX_BYTES} bytes that restore takes: keep a snapshot instead")
 
 
 COMMAND = Command(
@@ -48,7 +57,8 @@ COMMAND = Command(
     reference=(
         "print all definitions, files for containers (``file set``), cordons and pauses as one JSON document for"
         " ``restore``, as they are at one moment; history, events and sealed values, which are secrets and"
-        " certificates, are not in it. A stored value that cannot be read is left out and reported (exit status 1)",
+        " certificates, are not in it. A stored value that cannot be read is left out and reported (exit status 1). A"
+        " document of more than 64 MiB, which ``restore`` does not take, is reported in the same way",
         "save all that a member of etcd has, also secrets, certificates, history and roles, in FILE, which only its"
         " owner can read: for ``etcdctl snapshot restore``. It is compared with etcd's checksum, and FILE is replaced"
         " by the whole or left as it was. With authentication in etcd it takes a user with etcd's role ``root``",

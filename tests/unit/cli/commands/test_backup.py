@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.cli.commands import backup
 from daprdockr.cli.saved import VERSION
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.files import FileContent, FileRecord
@@ -78,6 +79,12 @@ class BackupTests(BackupCase):
         done = self.run_line("backup", status=1)
         self.assertEqual([one["Name"] for one in done.json["Services"]], ["db"])
         self.assertIn(f"not in the backup: {KEYS.service(WEB)}: ", done.stderr)
+
+    def test_too_large(self) -> None:
+        """A backup that ``restore`` would refuse is no success, as the person finds in time."""
+        self.patch(backup, "MAX_BYTES", 100)
+        done = self.run_line("backup", status=1)
+        self.assertIn("more than the 100 bytes that restore takes", done.stderr)
 
 
 class RestoreTests(BackupCase):
