@@ -13,7 +13,7 @@ from daprdockr.cli.request import Request
 from daprdockr.model.errors import DaprdockrError
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.node_volumes import NodeVolume, read_volumes
+from daprdockr.model.node_volumes import MOST_VOLUMES, NodeVolume, read_volumes
 from daprdockr.model.seams import Store
 from daprdockr.model.session import VolumesAsked
 from daprdockr.model.stored.node import NodeRecord
@@ -28,7 +28,7 @@ def volumes_of_nodes(
     """
     Return the volumes by node, of those that answer.
 
-    :param complain: takes one line about each of the others.
+    :param complain: takes one line about each of the others, and of those that have too many.
     """
     sessions = Sessions(store, request.keys, author(request), time.monotonic)
     found: dict[str, list[NodeVolume]] = {}
@@ -37,6 +37,8 @@ def volumes_of_nodes(
     for node, answer in sorted(asked.items()):
         try:
             found[node] = answer.result()
+            if len(found[node]) >= MOST_VOLUMES:
+                complain(f"of the volumes of node {node} the first {MOST_VOLUMES} by name are listed")
         except DaprdockrError as error:
             complain(f"volumes of node {node} are not known: {error}")
     return found

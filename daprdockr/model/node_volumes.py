@@ -11,7 +11,10 @@ from daprdockr.model import reading
 from daprdockr.model.members import Members, all_members, encode_members, known_members
 
 MOST_VOLUMES = 2000
-"""The most volumes of a node that are sent."""
+"""The most volumes of a node that are sent, the first by name."""
+
+MOST_BYTES = 8 * 1024 * 1024
+"""The longest answer that is read: a name has 255 characters at most, and several containers may mount a volume."""
 
 
 @frozen(order=True)
@@ -29,7 +32,7 @@ def write_volumes(volumes: Iterable[NodeVolume]) -> bytes:
 
 def read_volumes(data: bytes) -> list[NodeVolume]:
     """:raises BadInput: ``write_volumes`` did not write that."""
-    whole = known_members(reading.parse_json(data), "the answer", {"Volumes": ("volumes", reading.list_of(_volume))})
+    whole = known_members(reading.parse_json(data, MOST_BYTES), "the answer", _ANSWER)
     return list(whole.get("volumes", ()))
 
 
@@ -42,3 +45,4 @@ def _users(value: object, path: str) -> tuple[str, ...]:
 
 
 _MEMBERS: Members = {"Name": ("name", reading.text), "Users": ("users", _users)}
+_ANSWER: Members = {"Volumes": ("volumes", reading.list_of(_volume))}

@@ -70,7 +70,7 @@ class VolumesTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """Of very many the first are sent; an answer that is none is refused."""
-        many = [NodeVolume(f"v{number:05d}") for number in range(MOST_VOLUMES + 1)]
+        many = [NodeVolume(f"v{number:05d}" + "x" * 200, ("1.db.myapp",)) for number in range(MOST_VOLUMES + 1)]
         self.assertEqual(len(read_volumes(write_volumes(many))), MOST_VOLUMES)
         for data in (b"[]", b'{"Volumes": 1}', b'{"Volumes": [1]}', b"x"):
             self.assertRaises(BadInput, read_volumes, data)

@@ -6,9 +6,9 @@ from typing import Any
 
 from attrs import evolve
 
-from daprdockr.model.frames import FrameKind
+from daprdockr.model.frames import MAX_CONTENT, FrameKind
 from daprdockr.model.names import InstanceName
-from daprdockr.model.node_volumes import NodeVolume, write_volumes
+from daprdockr.model.node_volumes import MOST_VOLUMES, NodeVolume, write_volumes
 from daprdockr.model.session import VolumesAsked
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.volume import VolumeRecord
@@ -91,6 +91,18 @@ class ListTests(VolumeCase):
             [line.partition(" are not known")[0] for line in lines],
             ["daprdockrcmd: volumes of node n2", "daprdockrcmd: volumes of node n3"],
         )
+
+    def test_very_many(self) -> None:
+        """Of a node with more volumes than an agent lists, that is said."""
+        answer = write_volumes([NodeVolume(f"v{number}") for number in range(MOST_VOLUMES + 1)])
+        parts = [(FrameKind.OUTPUT, answer[at : at + MAX_CONTENT]) for at in range(0, len(answer), MAX_CONTENT)]
+
+        def play(peer: PeerConnection) -> None:
+            peer.accept(*parts, (FrameKind.STATUS, b"0"))
+
+        self.store.put(KEYS.node("n1"), PeerNode(self, play).record().encode(), self.store.lease)
+        done = self.run_line("volume ls -o json")
+        self.assertIn(f"of the volumes of node n1 the first {MOST_VOLUMES} by name are listed", done.stderr)
 
 
 class MoveTests(VolumeCase):
