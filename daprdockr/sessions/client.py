@@ -157,11 +157,17 @@ def open_session(
 
     :param request: returns the request, when the node has shown that it is the right one.
     :param own: shows the node who asks; one that asks so does not wait for long, because it can do without.
-    :raises SessionFailed: the node does not answer, is another one, or refuses.
+    :raises SessionFailed: the node does not answer, is another one, or refuses; or it is asked too much at once.
     """
     connection = _connected(node, record, own)
     try:
-        connection.sendall(written(FrameKind.ASK, request().encode()))
+        asked = request().encode()
+        if len(asked) >= MAX_FRAME:  # with the octet of its kind; the agent would end the connection, and say nothing
+            raise SessionFailed(
+                f"what is asked of node {node} has {len(asked)} bytes, and less than {MAX_FRAME} are taken: give a"
+                " command what it needs by its stdin (exec -i)"
+            )
+        connection.sendall(written(FrameKind.ASK, asked))
         return _accepted(node, connection, ANSWER_TIMEOUT if own is None else CONNECT_TIMEOUT)
     except OSError as error:
         connection.close()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput, NotFound
-from daprdockr.model.frames import BUSY, FrameKind
+from daprdockr.model.frames import BUSY, MAX_FRAME, FrameKind
 from daprdockr.model.session import LIFE, ExecAsked, SessionRequest, token_digest
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.token import TokenRecord
@@ -92,6 +92,16 @@ class OpeningTests(SessionCase):
         wanted = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE)]
         wanted += [(socket.IPPROTO_TCP, one) for one in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)]
         self.assertLessEqual(silence({one: connection.getsockopt(*one) for one in wanted}), VANISHED)
+
+    def test_too_long(self) -> None:
+        """A request that is too long for an agent is not sent, and the error says so; the node is not called lost."""
+        heard: list[object] = []
+        node = PeerNode(self, lambda one: heard.append(one.next()))
+        script = ExecAsked(instance(1), ("sh", "-c", "x" * MAX_FRAME))
+        error = self.assertRaises(SessionFailed, self.sessions.open, "a", script, node.record())
+        node.wait()
+        self.assertIn("by its stdin", str(error))
+        self.assertEqual(heard, [None])
 
     def test_refused(self) -> None:
         """The error is the reason of the agent that refuses, such as that it is busy."""
