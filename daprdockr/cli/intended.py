@@ -114,6 +114,8 @@ def in_order(intents: Sequence[Intent]) -> list[Intent]:
 
 
 def needs_files(request: Request) -> None:
-    """Check that a request says where the definitions are."""
+    """Check that a request says where the definitions are; an empty name would be that of the working directory."""
     if not request.files:
         raise BadInput(f"{request.command} needs -f: a file with definitions, a directory, or - for stdin")
+    if "" in request.files:
+        raise BadInput("-f names no file: give one with definitions, a directory, or - for stdin")

@@ -275,6 +275,12 @@ class PlanTests(ApplyCase):
         for words in (("plan",), ("apply", "-f", "-", "-check", "x"), ("plan", "-f", "-", "-prune", "A")):
             self.assertEqual(command_line(self.store, *words).status, 2, words)
 
+    def test_no_name(self) -> None:
+        """A name that is empty, as of a variable that is not set, is not that of the working directory."""
+        for command in ("apply", "plan", "diff"):
+            done = command_line(self.store, command, "-f", "")
+            self.assertEqual((done.status, "-f names no file" in done.stderr), (2, True))
+
     def test_circle(self) -> None:
         """Services that would wait for each other are refused, whichever of them is stored already."""
         self.define(named("db", After=["web"]), named("web"))
