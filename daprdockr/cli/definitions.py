@@ -71,10 +71,11 @@ class Definitions:
         self.stored.append(wanted)
         return wanted
 
-    def delete(self, service: ServiceName) -> None:
+    def delete(self, service: ServiceName, insist: Callable[[Entry | None], object] = lambda entry: None) -> None:
         """
         Delete a definition. See Note [What is left of a deleted service].
 
+        :param insist: takes the stored entry that would be deleted, and raises what speaks against that.
         :raises NotFound: there is none.
         """
         attempted = False
@@ -82,9 +83,10 @@ class Definitions:
 
         def transaction(entry: Entry | None) -> Transaction | None:
             nonlocal attempted, lease
+            if entry is None and attempted:
+                return None
+            insist(entry)
             if entry is None:
-                if attempted:
-                    return None
                 raise NoSuchService(service)
             attempted = True
             history, present = self._judged(entry, self.history(service))
@@ -93,7 +95,10 @@ class Definitions:
             return conditions, (*operations, Delete(self.request.keys.rollout(service)))
 
         def alone(entry: Entry | None) -> Transaction | None:
-            return ([Unchanged(entry.key, entry.mod_revision)], [Delete(entry.key)]) if entry is not None else None
+            if entry is None:
+                return None
+            insist(entry)
+            return [Unchanged(entry.key, entry.mod_revision)], [Delete(entry.key)]
 
         key = self.request.keys.service(service)
         try:

@@ -33,21 +33,6 @@ class LentStore(MemoryStore):
         self.lent -= 1
 
 
-class InterruptedStore(LentStore):
-    """A store in which something happens before a commit; ``loses`` answers to writes that then are carried out."""
-
-    before: Callable[[], None] = staticmethod(lambda: None)
-    loses = 0
-
-    def commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
-        self.before()
-        done = super().commit(conditions, operations)
-        if self.loses:
-            self.loses -= 1
-            raise EtcdUnavailable("etcd did not answer")
-        return done
-
-
 class EventfulStore(LentStore):
     """A store in which one thing of ``coming`` happens each time somebody begins to watch."""
 
@@ -60,6 +45,21 @@ class EventfulStore(LentStore):
         if self.coming:
             self.coming.pop(0)()
         return watch
+
+
+class InterruptedStore(EventfulStore):
+    """A store in which something happens before a commit; ``loses`` answers to writes that then are carried out."""
+
+    before: Callable[[], None] = staticmethod(lambda: None)
+    loses = 0
+
+    def commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
+        self.before()
+        done = super().commit(conditions, operations)
+        if self.loses:
+            self.loses -= 1
+            raise EtcdUnavailable("etcd did not answer")
+        return done
 
 
 @frozen

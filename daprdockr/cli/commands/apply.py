@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from attrs import define, evolve, field
 
@@ -123,9 +124,8 @@ class Applying:
         Definitions(self.request, self.store, time.time).put(intent.name, decide, "apply")
 
     def _delete(self, intent: Intent) -> None:
-        self._insist(intent, self.store.get(self.request.keys.service(intent.name)))
         with suppress(NotFound):
-            Definitions(self.request, self.store, time.time).delete(intent.name)
+            Definitions(self.request, self.store, time.time).delete(intent.name, partial(self._insist, intent))
             announce(self.request, self.store, "deleted by apply", str(intent.name))
 
     def _insist(self, intent: Intent, entry: Entry | None) -> None:

@@ -22,7 +22,7 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.events import read_events
 from tests.build.jobs import job
 from tests.build.values import KEYS, definition, fixing, named
-from tests.fakes.command_line import EventfulStore, Outcome, command_line
+from tests.fakes.command_line import EventfulStore, InterruptedStore, Outcome, command_line
 
 
 class ApplyCase(SynchronousTestCase):
@@ -491,6 +491,23 @@ class ApplyTests(ApplyCase):
         done = self.run_line("apply", "-check", check, given=given, status=1)
         self.assertIn("web.myapp was changed meanwhile", done.stderr)
         self.assertEqual(self.stored("web"), definition("web:9"))
+
+    def test_changed_while_it_deletes(self) -> None:
+        """The same holds of a service that is to be deleted, up to the last moment."""
+        self.store = store = InterruptedStore()
+        self.define(definition(), named("old"))
+        words, given = ("-prune", "myapp"), [definition()]
+        check = self.run_line("plan", *words, "-o", "json", given=given).json["Check"]
+        changed = named("old", image="old:2")
+
+        def before() -> None:
+            store.before = lambda: None
+            self.define(changed)
+
+        store.before = before
+        done = self.run_line("apply", *words, "-check", check, given=given, status=1)
+        self.assertIn("old.myapp was changed meanwhile", done.stderr)
+        self.assertEqual(self.stored("old"), changed)
 
     def test_directory(self) -> None:
         """A directory of files is applied as a whole."""
