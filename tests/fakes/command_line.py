@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -60,6 +61,17 @@ class InterruptedStore(EventfulStore):
             self.loses -= 1
             raise EtcdUnavailable("etcd did not answer")
         return done
+
+
+def second(happens: Callable[[], object]) -> Callable[[], None]:
+    """Return what an ``InterruptedStore`` calls before each commit, where something happens before the second one."""
+    commits = itertools.count(1)
+
+    def before() -> None:
+        if next(commits) == 2:
+            happens()
+
+    return before
 
 
 @frozen

@@ -29,14 +29,18 @@ def delete(request: Request, store: Store, console: Console) -> None:
     found = sorted({one for word in request.words for one in _meant(word, request, store)})
     if any("." not in word for word in request.words):
         _confirm(found, request, console)
-    for service in found:
-        with suppress(NotFound):  # somebody else was faster
-            Definitions(request, store, time.time).delete(service)
-            announce(request, store, "deleted", str(service))
-        if not request.json:
-            console.say(f"{service} is deleted")
-    if request.json:
-        console.print_json([{"Service": str(service), "Deleted": True} for service in found])
+    done = list[ServiceName]()
+    try:
+        for service in found:
+            with suppress(NotFound):  # somebody else was faster
+                Definitions(request, store, time.time).delete(service)
+                announce(request, store, "deleted", str(service))
+            done.append(service)
+            if not request.json:
+                console.say(f"{service} is deleted")
+    finally:  # what was done is said, whatever became of the rest
+        if request.json:
+            console.print_json([{"Service": str(service), "Deleted": True} for service in done])
 
 
 def _meant(word: str, request: Request, store: Store) -> Sequence[ServiceName]:

@@ -28,20 +28,22 @@ def scale(request: Request, store: Store, console: Console) -> None:
 
 
 def _scale_all(request: Request, definitions: Definitions, console: Console) -> None:
-    rows, failures = [], []
-    for service, number in request.numbers.items():
-        try:
-            before = _scale(definitions, service, number)
-        except EtcdError:
-            raise
-        except DaprdockrError as error:
-            failures.append(error)
-            continue
-        rows.append({"Service": str(service), "Instances": number, "Before": before})
-        if not request.json:
-            console.say(f"{service}: {number} {_noun(number)}, {before} before")
-    if request.json:
-        console.print_json(rows)
+    rows, failures = list[dict[str, object]](), list[DaprdockrError]()
+    try:
+        for service, number in request.numbers.items():
+            try:
+                before = _scale(definitions, service, number)
+            except EtcdError:
+                raise
+            except DaprdockrError as error:
+                failures.append(error)
+                continue
+            rows.append({"Service": str(service), "Instances": number, "Before": before})
+            if not request.json:
+                console.say(f"{service}: {number} {_noun(number)}, {before} before")
+    finally:  # what was done is said, whatever became of the rest
+        if request.json:
+            console.print_json(rows)
     if failures:
         failures.sort(key=lambda error: isinstance(error, NotFound))
         for failure in failures[1:]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from daprdockr.model.names import ServiceName
 from tests.build.command_line import KEY, DefinitionCase
 from tests.build.values import KEYS, named
-from tests.fakes.command_line import Outcome
+from tests.fakes.command_line import Outcome, second
 
 
 class DeleteTests(DefinitionCase):
@@ -66,6 +66,14 @@ class GroupTests(DefinitionCase):
         self.assertEqual(self.left(), ["other/web"])
         told = [row["Subject"] for row in self.run_line("events", "-o", "json").json]
         self.assertEqual(told, ["db.myapp", "web.myapp"])
+
+    def test_json_of_a_part(self) -> None:
+        """A program learns what was deleted before etcd went away."""
+        self.store.before = second(lambda: setattr(self.store, "unavailable", True))
+        done = self.run_line("delete", "myapp", "-yes", "-o", "json")
+        self.assertEqual((done.status, done.json), (1, [{"Service": "db.myapp", "Deleted": True}]))
+        self.store.unavailable = False
+        self.assertEqual(self.left(), ["myapp/web", "other/web"])
 
     def test_not_confirmed(self) -> None:
         """Without a terminal nobody is asked, and nothing is deleted; it says what would be."""

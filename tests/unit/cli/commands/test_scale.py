@@ -6,6 +6,7 @@ import json
 
 from tests.build.command_line import DOCUMENT, DefinitionCase
 from tests.build.values import API, KEYS, named
+from tests.fakes.command_line import second
 
 
 class ScaleTests(DefinitionCase):
@@ -55,3 +56,11 @@ class ScaleTests(DefinitionCase):
         self.store.unavailable = True
         done = self.run_line("scale", "web.myapp=9", "api.myapp=1")
         self.assertEqual((done.status, len(done.stderr.splitlines())), (1, 1))
+
+    def test_json_of_a_part(self) -> None:
+        """A program learns what was done before etcd went away."""
+        self.given()
+        self.store.put(KEYS.service(API), named("api", 4).encode())
+        self.store.before = second(lambda: setattr(self.store, "unavailable", True))
+        done = self.run_line("scale", "web.myapp=7", "api.myapp=1", "-o", "json")
+        self.assertEqual((done.status, done.json), (1, [{"Service": "web.myapp", "Instances": 7, "Before": 2}]))
