@@ -9,19 +9,18 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from daprdockr.arguments import goflags
 from daprdockr.arguments.access import ETCD_PARAMETERS, access_of_host, read_access
 from daprdockr.arguments.local_reads import SOCKET
 from daprdockr.arguments.parameter import absolute_path, whole_number
 from daprdockr.cli.command import ACTIONS, WORDS, Command, load
-from daprdockr.cli.flags import ALL, CHANGES, REACH, names
+from daprdockr.cli.flags import CHANGES, REACH, names
 from daprdockr.cli.request import Request
+from daprdockr.cli.splitting import split_words
 from daprdockr.etcd.address import Access
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import MAX_INSTANCES, MOST_TAIL, InstanceName, ServiceName, check_label, shorten
 from daprdockr.model.stored.keys import Keys
 
-_BOOLEAN = (*ACTIONS, "h", *(flag.name for flag in ALL if not flag.value))
 _OWN_WORDS = (
     *("ACTION", "FILE", "IMAGE", "INSTANCE --", "KIND", "LOCAL:", "SERVICE|GROUP", "TOKEN"),
     "[INSTANCE|SERVICE|NODE|IMAGE]",
@@ -31,17 +30,11 @@ STATE = "DAPRDOCKR_STATE_DIR"
 """The variable that names the state directory of this machine's agent."""
 _USERS = ("SUDO_USER", "LOGNAME", "USER")
 """The variables that name the person, the best first."""
-_SHORT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "logs": {"-f": ("-follow",)},
-    "events": {"-f": ("-follow",)},
-    "exec": {"-i": ("-interactive",), "-t": ("-tty",), **dict.fromkeys(("-it", "-ti"), ("-interactive", "-tty"))},
-}
-_VALUED = tuple(flag.name for flag in ALL if flag.value)
 
 
 def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Request:
     """:raises BadInput: one line that says what is wrong with the command line."""
-    split = _split(words)
+    split = split_words(words)
     switches = {name for name, value in dict(split.flags).items() if value is True}
     values = {name: value for name, value in split.flags if isinstance(value, str)}
     if switches & {"h", "help"} or "help" in split.others[:1]:
@@ -95,20 +88,6 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
     return request
 
 
-def _split(words: Sequence[str]) -> goflags.Words:
-    """:raises BadInput: a flag is not known; says so if it may be meant for the program that a command runs."""
-    spelled = _spelled_out(words)
-    try:
-        return goflags.split(spelled, valued=_VALUED, boolean=_BOOLEAN)
-    except BadInput as error:
-        flag, unknown, _ = str(error).partition(" is not a known flag")
-        named = [word for word in spelled if not word.startswith("-")]
-        what = "the command" if named[:1] == ["exec"] else "the arguments" if named[:2] == ["job", "run"] else ""
-        if unknown and what and "--" not in spelled:
-            raise BadInput(f"{flag}{unknown}: write -- before {what}") from None
-        raise
-
-
 def _several(flags: Sequence[tuple[str, object]], wanted: str) -> tuple[str, ...]:
     """Return the values of a flag that may be given several times, and has values separated by commas."""
     given = (value for name, value in flags if name == wanted and isinstance(value, str))
@@ -121,17 +100,6 @@ def _nodes(flags: Sequence[tuple[str, object]]) -> tuple[str, ...]:
     if not found and any(name == "node" for name, _ in flags):
         raise BadInput("-node names no node: daprdockrcmd nodes lists them, and without -node all are meant")
     return found
-
-
-def _spelled_out(words: Sequence[str]) -> list[str]:
-    """Return the words with the flags of one letter written out that mean something else with another command."""
-    at = next((number for number, word in enumerate(words) if word in WORDS), len(words))
-    short = _SHORT.get(words[at], {}) if at < len(words) else {}
-    end = words.index("--", at) if "--" in words[at:] else len(words)
-    found = list(words[:at])
-    for word in words[at:end]:
-        found += short.get(word, (word,))
-    return [*found, *words[end:]]
 
 
 def _name(switches: set[str], others: Sequence[str]) -> str:

@@ -72,6 +72,9 @@ REFUSED = {
     "-image x -set web": "'web' has no use with -set: write -set -svc <service>.<group>",
     "exec 1.redis.shop wc -l /data/starts": "'-l' is not a known flag: write -- before the command",
     "job run report.shop --day x": "'--day' is not a known flag: write -- before the arguments",
+    "exec 1.db.shop mysql -h db": "'-h' stands behind 'mysql': write -- before the command",
+    "-etcd http://a:1 exec -it 1.db.shop -v ls -t": "'-t' stands behind 'ls': write -- before the command",
+    "job run report.shop day -v": "'-v' stands behind 'day': write -- before the arguments",
     "job ls --day x": "'--day' is not a known flag: -help lists them all",
     "ps -z exec": "'-z' is not a known flag: -help lists them all",
 }
