@@ -7,7 +7,7 @@ import signal
 import termios
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 PASSED_ON = ("INT", "TERM", "HUP", "QUIT", "USR1", "USR2")
@@ -22,7 +22,8 @@ def raw(descriptor: int) -> Iterator[None]:
         tty.setraw(descriptor, termios.TCSADRAIN)
         yield
     finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        with suppress(termios.error):  # it is gone, as when a connection of ssh ends
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 def size_of(descriptor: int) -> tuple[int, int]:

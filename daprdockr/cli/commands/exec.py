@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -23,6 +24,9 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.session import ExecAsked
 from daprdockr.sessions.client import Sessions
+
+_ENDS = ("TERM", "HUP")
+"""Signals that end a command with a terminal, which would stay raw if they ended this process where it stands."""
 
 
 @frozen
@@ -67,6 +71,8 @@ def _attended(duplex: Duplex, request: Request, here: Descriptors) -> int:
     """Run it, with the signals and the size of the terminal passed on, and the terminal restored at the end."""
 
     def take(name: str) -> None:
+        if name in _ENDS and request.tty:
+            raise CommandStatus(128 + signal.Signals[f"SIG{name}"])
         if name == "WINCH":
             duplex.send(FrameKind.WINDOW, window(*size_of(here.stdout)))
         else:
@@ -75,7 +81,7 @@ def _attended(duplex: Duplex, request: Request, here: Descriptors) -> int:
     with ExitStack() as stack:
         if request.tty and request.interactive and os.isatty(here.stdin):
             stack.enter_context(raw(here.stdin))
-        names = ("WINCH",) if request.tty else PASSED_ON
+        names = ("WINCH", *_ENDS) if request.tty else PASSED_ON
         wake, hand_over = stack.enter_context(caught(names, take))
         return duplex.run(wake, hand_over)
 

@@ -31,6 +31,13 @@ class TerminalTests(SynchronousTestCase):
             pass
         self.assertEqual(termios.tcgetattr(self.terminal), before)
 
+    def test_gone(self) -> None:
+        """A terminal that is gone by the end need not be restored."""
+        master, terminal = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        with raw(terminal):
+            os.close(master)
+
     def test_size(self) -> None:
         """The size is that of the terminal; another descriptor has none."""
         termios.tcsetwinsize(self.terminal, (30, 100))

@@ -137,6 +137,25 @@ class AttendedTests(ShowCase):
         self.assertEqual((self.heard, shown), ([(FrameKind.WINDOW, window(40, 120))], [b"$ "]))
         self.assertEqual(termios.tcgetattr(terminal), before)
 
+    def test_terminated(self) -> None:
+        """A signal that ends the command line leaves no terminal that is raw; the status is that of a shell."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            master, terminal = pty.openpty()
+            self.addCleanup(os.close, master)
+            self.addCleanup(os.close, terminal)
+            former = signal.signal(number, lambda number, frame: None)
+            self.addCleanup(signal.signal, number, former)
+            before = termios.tcgetattr(terminal)
+
+            def play(one: PeerConnection, master: int = master, number: int = number) -> None:
+                one.send((FrameKind.OUTPUT, b"$ "))
+                os.read(master, 10)  # so signals are caught by now
+                os.kill(os.getpid(), number)
+                one.next()  # its end
+
+            status = self.attend(play, Descriptors(terminal, terminal, terminal), "-t", interactive=True)
+            self.assertEqual((status, termios.tcgetattr(terminal)), (128 + number, before))
+
     def test_nobody_reads(self) -> None:
         """The end of the program that reads the output ends the whole, as in any pipe."""
         reader, stdout = pipe(self)
