@@ -16,7 +16,20 @@ from collections.abc import Callable
 
 def run() -> None:
     gc.disable()  # The process ends before a cycle matters; searching for them while importing is a tenth of its life.
+    fill_closed()
     sys.exit(ended(begin))
+
+
+def fill_closed() -> None:
+    """
+    Put /dev/null in the place of standard streams that are closed: otherwise the connection to etcd, or to a node,
+    would get their descriptors, and ``exec`` would read its input from there, or write errors into it.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest descriptor that is free, which is this one
 
 
 def ended(begun: Callable[[], int]) -> int:

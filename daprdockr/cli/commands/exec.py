@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from contextlib import ExitStack
 
@@ -90,7 +89,7 @@ def _check(request: Request) -> None:
     if len(request.words) < 2:
         raise BadInput("exec needs an instance and a command, as in: exec -it 1.web.myapp -- sh")
     InstanceName.parse(request.words[0])
-    if request.tty and request.interactive and not sys.stdin.isatty():
+    if request.tty and request.interactive and not os.isatty(Descriptors().stdin):
         raise BadInput("-tty needs a terminal as stdin: leave it out, -i alone passes stdin on")
 
 

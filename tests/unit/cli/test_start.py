@@ -28,6 +28,19 @@ sys.argv.append("ps")
 run()
 """
 
+RUN = "from daprdockr.cli.start import run; run()"
+FIRST_OPENED = """
+import os
+from daprdockr.cli import start
+
+def begin():
+    print(min(os.pipe()) > 2)
+    return 0
+
+start.begin = begin
+start.run()
+"""
+
 
 class ProcessTests(SynchronousTestCase):
     """The script in a process of its own."""
@@ -43,10 +56,24 @@ class ProcessTests(SynchronousTestCase):
         """Nobody reads any more: the interpreter does not complain either."""
         reader, writer = os.pipe()
         os.close(reader)
-        command = [sys.executable, "-c", "from daprdockr.cli.start import run; run()", "-help"]
+        command = [sys.executable, "-c", RUN, "-help"]
         with open(writer, "wb") as pipe:
             done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False)
         self.assertEqual((done.returncode, done.stderr), (1, ""))
+
+    def test_closed(self) -> None:
+        """Nothing gets the descriptor of a standard stream, which exec would read from, or write into."""
+        for line in ('exec "$@" <&-', 'exec "$@" 2>&-', 'exec "$@" <&- 2>&-'):
+            command = ["sh", "-c", line, "sh", sys.executable, "-c", FIRST_OPENED]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+            self.assertEqual((done.returncode, done.stdout), (0, "True\n"), line)
+
+    def test_terminal(self) -> None:
+        """A terminal that is asked for without stdin is wrong usage, said in one line."""
+        words = ["exec", "-it", "1.web.myapp", "--", "sh"]
+        command = ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-c", RUN, *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
 
 
 class StreamTests(SynchronousTestCase):
