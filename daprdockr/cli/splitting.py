@@ -8,16 +8,18 @@ would be taken for one of ours, and the program would run without it, so it is r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from daprdockr.arguments import goflags
 from daprdockr.cli.command import ACTIONS, WORDS
-from daprdockr.cli.flags import ALL
+from daprdockr.cli.flags import ALL, CHANGES, names
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
 
 _BOOLEAN = (*ACTIONS, "h", *(flag.name for flag in ALL if not flag.value))
 _VALUED = tuple(flag.name for flag in ALL if flag.value)
+_ANY = (*names(CHANGES), *(flag.name for flag in ALL if flag.value in ("FILE", "DIR")))
+"""The flags whose values may hold anything: what a definition says is checked there, and a file may have any name."""
 _SHORT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "logs": {"-f": ("-follow",)},
     "events": {"-f": ("-follow",)},
@@ -41,6 +43,8 @@ def split_words(words: Sequence[str]) -> goflags.Words:
     first, what = _program(split.others)
     if first:
         _check_program(words[: words.index("--")] if "--" in words else words, first, what)
+    texts = [value for name, value in split.flags if isinstance(value, str) and name not in _ANY]
+    _check_characters([*texts, *(split.others if first else ())])
     return split
 
 
@@ -58,6 +62,15 @@ def _check_program(own: Sequence[str], first: int, what: str) -> None:
             continue  # it is the value of a flag
         if word.startswith("-") and word != "-" and len(before) >= first:
             raise BadInput(f"{shorten(word)} stands behind {shorten(before[first - 1])}: write -- before {what}")
+
+
+def _check_characters(texts: Iterable[str]) -> None:
+    """:raises BadInput: one is no UTF-8, in which all is stored and sent."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise BadInput(f"{shorten(text)} holds half a character: write all of it in UTF-8") from None
 
 
 def _spelled_out(words: Sequence[str]) -> list[str]:

@@ -75,6 +75,9 @@ REFUSED = {
     "exec 1.db.shop mysql -h db": "'-h' stands behind 'mysql': write -- before the command",
     "-etcd http://a:1 exec -it 1.db.shop -v ls -t": "'-t' stands behind 'ls': write -- before the command",
     "job run report.shop day -v": "'-v' stands behind 'day': write -- before the arguments",
+    "exec 1.db.shop -- ls caf\udce9": r"'caf\udce9' holds half a character: write all of it in UTF-8",
+    "job run report.shop -- \udcff": "holds half a character",
+    "logs web.shop -grep \udcff": "holds half a character",
     "job ls --day x": "'--day' is not a known flag: -help lists them all",
     "ps -z exec": "'-z' is not a known flag: -help lists them all",
 }
