@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from daprdockr.cli.compose_yaml import MOST_BYTES, read_compose
+from daprdockr.cli.stdin import read_stdin
 from daprdockr.compose.definitions import Imported, definitions
 from daprdockr.compose.loading import ComposeSources, load
 from daprdockr.model.errors import BadInput
@@ -32,7 +33,11 @@ def import_files(
     given = dict(environment)
     home = os.getcwd()
     paths = [os.path.join(home, _CALLED) if name == STDIN else os.path.abspath(name) for name in names]
-    content = {paths[number]: _bounded(stdin, _CALLED) for number, name in enumerate(names) if name == STDIN}
+    content = {
+        paths[number]: _bounded(read_stdin(stdin, MOST_BYTES + 1), _CALLED)
+        for number, name in enumerate(names)
+        if name == STDIN
+    }
 
     def read(path: str) -> bytes | None:
         return content[path] if path in content else read_file(_whole(path, given))
@@ -58,7 +63,7 @@ def read_file(path: str) -> bytes | None:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None
         with Path(path).open("rb") as file:
-            return _bounded(file, path)
+            return _bounded(file.read(MOST_BYTES + 1), path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
@@ -66,8 +71,7 @@ def read_file(path: str) -> bytes | None:
         raise BadInput(f"{shorten(path)} cannot be read: {reason}") from None
 
 
-def _bounded(file: BinaryIO, name: str) -> bytes:
-    data = file.read(MOST_BYTES + 1)
+def _bounded(data: bytes, name: str) -> bytes:
     if len(data) > MOST_BYTES:
         raise BadInput(f"{shorten(name)} has more than {MOST_BYTES} bytes: make it smaller")
     return data

@@ -10,6 +10,7 @@ from typing import BinaryIO, TextIO
 
 from attrs import frozen
 
+from daprdockr.cli.stdin import read_stdin
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import printable
 from daprdockr.model.reading import MAX_DOCUMENT
@@ -26,7 +27,7 @@ class Console:
 
     def read_document(self) -> bytes:
         """Return all of stdin. :raises BadInput: it is empty, or larger than a definition may be."""
-        data = self.stdin.read(MAX_DOCUMENT + 1)
+        data = read_stdin(self.stdin, MAX_DOCUMENT + 1)
         if not data.strip():
             raise BadInput("stdin is empty: give it a definition, as in daprdockrcmd -stdin <web.json")
         if len(data) > MAX_DOCUMENT:

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from attrs import frozen
 
+from daprdockr.cli.stdin import read_stdin
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName, one_line, shorten
 from daprdockr.model.reading import parse_json
@@ -123,12 +124,12 @@ def _documents(place: str, data: bytes) -> list[object]:
 def _texts(name: str, stdin: BinaryIO) -> Iterator[tuple[str, bytes]]:
     """Yield files, each with its name. :raises BadInput: one cannot be read."""
     if name == STDIN:
-        yield "stdin", _bounded("stdin", stdin)
+        yield "stdin", _bounded("stdin", read_stdin(stdin, MAX_TEXT + 1))
         return
     for path in _files(Path(name)):
         try:
             with path.open("rb") as file:
-                yield str(path), _bounded(str(path), file)
+                yield str(path), _bounded(str(path), file.read(MAX_TEXT + 1))
         except (OSError, ValueError) as error:
             raise _unreadable(str(path), error) from None
 
@@ -145,8 +146,7 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _bounded(name: str, file: BinaryIO) -> bytes:
-    data = file.read(MAX_TEXT + 1)
+def _bounded(name: str, data: bytes) -> bytes:
     if len(data) > MAX_TEXT:
         raise BadInput(f"{one_line(name)} holds more than {MAX_TEXT} bytes: divide it")
     return data

@@ -15,6 +15,7 @@ from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.files import Files
 from daprdockr.cli.request import Request
 from daprdockr.cli.saved import MAX_BYTES, Wish, encoded, file_name, places, read_backup, read_entries
+from daprdockr.cli.stdin import read_stdin
 from daprdockr.cli.storing import storing
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
@@ -46,7 +47,7 @@ def restore(request: Request, store: Store, console: Console) -> None:
     :raises BadInput: the backup cannot be used as a whole; nothing is stored.
     :raises NotConfirmed: something would be overwritten; nothing is stored.
     """
-    data = console.stdin.read(MAX_BYTES + 1)
+    data = read_stdin(console.stdin, MAX_BYTES + 1)
     if not data.strip():
         raise BadInput("stdin is empty: give it a backup, as in daprdockrcmd restore <FILE")
     if len(data) > MAX_BYTES:

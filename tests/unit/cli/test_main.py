@@ -71,6 +71,19 @@ class MainTests(SynchronousTestCase):
         done = command_line(MemoryStore(), "-zzzz")
         self.assertEqual(done, Outcome(2, "", "daprdockrcmd: '-zzzz' is not a known flag: -help lists them all\n"))
 
+    def test_unreadable_stdin(self) -> None:
+        """A stdin that cannot be read is said in one line, and is no fault of ours."""
+
+        class WriteOnly(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                raise OSError(errno.EBADF, "Bad file descriptor")
+
+        for line in ("-stdin", "restore", "apply -f -", "import -", "secret set token"):
+            stdout, stderr = io.TextIOWrapper(io.BytesIO()), io.StringIO()
+            status = main(line.split(), {}, WriteOnly(), stdout, stderr, lambda access: MemoryStore())
+            self.assertEqual((status, stderr.getvalue().count("\n")), (1, 1), line)
+            self.assertIn(" cannot be read: Bad file descriptor", stderr.getvalue())
+
     def test_etcd_is_away(self) -> None:
         """etcd that does not answer is one line and exit status 1."""
         store = LentStore()
