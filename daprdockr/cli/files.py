@@ -27,8 +27,14 @@ class Files:
     store: Store
     clock: Callable[[], float]
 
-    def put(self, name: str, content: bytes) -> tuple[FileRecord, bool]:
-        """Store a content; return its record, and whether that is another one than before."""
+    def put(
+        self, name: str, content: bytes, insist: Callable[[Entry | None], object] = lambda entry: None
+    ) -> tuple[FileRecord, bool]:
+        """
+        Store a content; return its record, and whether that is another one than before.
+
+        :param insist: takes the stored record that would be replaced, and raises what speaks against that.
+        """
         keys, stamp = self.request.keys, stamp_of(content)
         written: FileRecord | None = None
         changed = False
@@ -39,6 +45,7 @@ class Files:
             if before is not None and before.stamp == stamp:  # so a lost answer shows as what we want
                 written = before
                 return None
+            insist(entry)
             changed = True
             number = before.revision + 1 if before is not None else 1
             written = FileRecord(number, stamp, len(content), self.clock(), author(self.request))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 
 from attrs import frozen
 
@@ -16,11 +17,12 @@ from daprdockr.cli.files import Files
 from daprdockr.cli.request import Request
 from daprdockr.cli.saved import MAX_BYTES, Wish, encoded, file_name, places, read_backup, read_entries
 from daprdockr.cli.stdin import read_stdin
+from daprdockr.cli.stored import readable
 from daprdockr.cli.storing import storing
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Put
+from daprdockr.model.stored.entries import Entry, Put
 from daprdockr.model.stored.files import FileContent
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.mirrored_keys import CordonKey, PauseKey
@@ -45,7 +47,7 @@ class Restoring:
 def restore(request: Request, store: Store, console: Console) -> None:
     """
     :raises BadInput: the backup cannot be used as a whole; nothing is stored.
-    :raises NotConfirmed: something would be overwritten; nothing is stored.
+    :raises NotConfirmed: something would be overwritten; nothing is stored, unless somebody stored it only meanwhile.
     """
     data = read_stdin(console.stdin, MAX_BYTES + 1)
     if not data.strip():
@@ -113,7 +115,8 @@ def _store(request: Request, store: Store, console: Console, wishes: Mapping[str
     files = Files(request, store, time.time)
     for key, wish in wishes.items():
         if isinstance(wish, FileContent):
-            files.put(file_name(request.keys, key), wish.content)
+            name = file_name(request.keys, key)
+            files.put(name, wish.content, partial(_insist, request, f"file {name}"))
     with storing(request, store, console) as definitions:
         for wish in wishes.values():
             if isinstance(wish, Definition):
@@ -121,7 +124,20 @@ def _store(request: Request, store: Store, console: Console, wishes: Mapping[str
 
 
 def _put(definitions: Definitions, wanted: Definition) -> None:
-    definitions.put(wanted.name, lambda entry: wanted, "restore")
+    """Store a definition. :raises NotConfirmed: as ``_insist``."""
+
+    def decide(entry: Entry | None) -> Definition:
+        if readable(entry, wanted.name) != wanted:
+            _insist(definitions.request, str(wanted.name), entry)
+        return wanted
+
+    definitions.put(wanted.name, decide, "restore")
+
+
+def _insist(request: Request, named: str, entry: Entry | None) -> None:
+    """:raises NotConfirmed: somebody stored something in the meantime, which nobody agreed to overwrite."""
+    if entry is not None and not request.yes:
+        raise NotConfirmed(f"{named} was stored by somebody meanwhile: run the same again, which shows what differs")
 
 
 COMMAND = Command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import partial
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,7 +19,7 @@ from daprdockr.model.stored.pause import PauseMode, PauseRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.files import MOST_BYTES, stamp_of
 from tests.build.values import KEYS, WEB, definition, named
-from tests.fakes.command_line import LentStore, Outcome, command_line
+from tests.fakes.command_line import InterruptedStore, LentStore, Outcome, command_line, second
 
 CONTENT = b"worker_processes 1;\n\xff\0"
 PAUSE = PauseRecord(PauseMode.MAINTENANCE, "<p>Back at five.</p>", 1_795_854_069.5, "anna@desk")
@@ -122,6 +123,19 @@ class RestoreTests(BackupCase):
         self.assertEqual(self.values()[KEYS.cordon("n1")], b"")
         self.assertEqual(self.values()[KEYS.service(WEB)], definition().encode())
         self.assertIn(KEYS.service(named("new").name), self.values())
+
+    def test_stored_meanwhile(self) -> None:
+        """It overwrites what somebody stores meanwhile only with ``-yes``, as what was there before."""
+        saved = self.run_line("backup").stdout
+        others = {KEYS.service(WEB): definition("web:9").encode(), KEYS.file("x.conf"): FileRecord(7, "f7", 1).encode()}
+        for key, value in others.items():
+            for words, status in (((), 1), (("-yes",), 0)):
+                self.store = store = InterruptedStore()
+                store.before = second(partial(store.put, key, value))
+                done = self.run_line("restore", *words, given=saved, status=status)
+                entry = store.get(key)
+                kept = entry is not None and entry.value == value
+                self.assertEqual((kept, "meanwhile: run the same again" in done.stderr), (not words, not words), key)
 
     def test_replaces_unreadable(self) -> None:
         """A stored value that cannot be read is one to overwrite."""
