@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
+from daprdockr.cli.side_by_side import side_by_side
 from daprdockr.model.errors import DaprdockrError
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.known.cluster import Cluster
@@ -18,8 +17,6 @@ from daprdockr.model.seams import Store
 from daprdockr.model.session import VolumesAsked
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.sessions.client import Sessions
-
-AT_A_TIME = 8
 
 
 def volumes_of_nodes(
@@ -32,9 +29,9 @@ def volumes_of_nodes(
     """
     sessions = Sessions(store, request.keys, author(request), time.monotonic)
     found: dict[str, list[NodeVolume]] = {}
-    with ThreadPoolExecutor(AT_A_TIME) as threads:
-        asked = {n: threads.submit(partial(_of_node, sessions, n, one.record)) for n, one in cluster.nodes.items()}
-    for node, answer in sorted(asked.items()):
+    nodes = cluster.nodes
+    asked = side_by_side(lambda node: _of_node(sessions, node, nodes[node].record), nodes, lambda line: None)
+    for node, answer in sorted(asked, key=lambda one: one[0]):
         try:
             found[node] = answer.result()
             if len(found[node]) >= MOST_VOLUMES:

@@ -37,6 +37,22 @@ class SideBySideTests(SynchronousTestCase):
         self.assertEqual((sorted(found), found[-1]), (["a", "b", "c"], "a"))
         self.assertEqual(lines, ["waiting for a"])
 
+    def test_interrupted(self) -> None:
+        """An impatient person does not wait for those that have not answered."""
+        ended, left = threading.Event(), threading.Event()
+
+        def ask(node: str) -> None:
+            if node == "b":
+                ended.wait(10.0)
+                left.set()
+
+        for node, _ in (answers := asked(ask, "ab", self.fail)):
+            self.assertEqual(node, "a")
+            break
+        answers.close()
+        self.assertFalse(left.is_set())
+        ended.set()
+
     def test_names(self) -> None:
         """A few are named of many."""
         self.assertEqual(some_of("ab"), "a, b")
