@@ -115,11 +115,16 @@ class Applying:
         self.console.complain(f"not applied: {', '.join(left[:_MOST_NAMED] + more)}")
 
     def _put(self, intent: Intent, wanted: Definition) -> None:
+        before = intent.before.restarted if intent.before is not None else ""
+        # Somebody may have restarted the service since, while this waited for those of its After.
+        given = evolve(wanted, restarted="") if wanted.restarted == before else wanted
+
         def decide(entry: Entry | None) -> Definition:
             stored = readable(entry, intent.name)
-            if stored != wanted:  # otherwise the answer to our write was lost
+            now = as_restarted(given, stored)
+            if stored != now:  # otherwise the answer to our write was lost
                 self._insist(intent, entry)
-            return as_restarted(wanted, stored)
+            return now
 
         Definitions(self.request, self.store, time.time).put(intent.name, decide, "apply")
 

@@ -492,6 +492,19 @@ class ApplyTests(ApplyCase):
         self.assertIn("web.myapp was changed meanwhile", done.stderr)
         self.assertEqual(self.stored("web"), definition("web:9"))
 
+    def test_restarted_while_it_applies(self) -> None:
+        """A restart in the meantime is not undone, which would replace all containers once more."""
+        given = [named("db"), named("web", image="web:2", After=["db"])]
+        self.define(evolve(definition(), restarted="2026-11-28T10:00:00Z"))
+
+        def restarted() -> None:
+            self.define(evolve(definition(), restarted="2026-11-28T11:00:00Z"))
+            self.claim(named("db"), 1)
+
+        self.store.coming = [restarted]
+        self.run_line("apply", given=given)
+        self.assertEqual(self.stored("web"), evolve(given[1], restarted="2026-11-28T11:00:00Z"))
+
     def test_changed_while_it_deletes(self) -> None:
         """The same holds of a service that is to be deleted, up to the last moment."""
         self.store = store = InterruptedStore()
