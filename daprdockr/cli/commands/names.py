@@ -1,8 +1,15 @@
 # -*- test-case-name: tests.unit.cli.commands.test_names -*-
-"""``names``: what services, instances, nodes and others are called, for the completion of command lines."""
+"""
+``names``: what services, instances, nodes and others are called, for the completion of command lines.
+
+The names of volumes are whatever a definition says, and the Engine refuses odd ones only when it creates them. The
+``compgen`` of bash carries out what it takes for a command, as in ``$(reboot)``. So lines have no name with other
+characters than those of names that work; JSON has all.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +25,8 @@ if TYPE_CHECKING:
     from daprdockr.model.seams import Store
 
 KINDS = ("services", "instances", "nodes", "jobs", "secrets", "files", "certificates", "groups")
+_PLAIN = re.compile("[A-Za-z0-9._*-]+", re.ASCII)
+"""The names that lines have."""
 OWNERS = {"volumes": "INSTANCE", "runs": "SERVICE", "revisions": "SERVICE"}
 """Kinds of things that each belong to another one, whose name stands behind a colon, as in "runs:nightly.myapp"."""
 
@@ -60,7 +69,7 @@ def _print(found: Mapping[str, Any], request: Request, console: Console) -> None
         console.print_json({kind: found[kind] for kind in request.words})
         return
     for kind in request.words:
-        for name in found[kind]:
+        for name in filter(_PLAIN.fullmatch, found[kind]):
             console.say(name)
 
 

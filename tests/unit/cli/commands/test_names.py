@@ -56,6 +56,15 @@ class NamesTests(SynchronousTestCase):
         self.assertEqual(found, {"revisions:web.myapp": ["1", "2"], "nodes": ["n1", "n2"]})
         self.assertEqual(command_line(self.store, "names", "volumes:7.x.y", "runs:x.y").stdout, "")
 
+    def test_commands(self) -> None:
+        """A line has no name that bash would carry out when it completes; JSON, which no shell reads, has all."""
+        names = ["$(reboot)", "`reboot`", "a;b", "data", "x\ny"]
+        db = named("db", Container={"Volumes": [f"{name}:/data/{number}" for number, name in enumerate(names)]})
+        self.store.put(KEYS.service(db.name), db.encode())
+        self.assertEqual(command_line(self.store, "names", "volumes:1.db.myapp").stdout, "data\n")
+        found = command_line(self.store, "names", "volumes:1.db.myapp", "-o", "json").json
+        self.assertEqual(found, {"volumes:1.db.myapp": sorted(names)})
+
     def test_json(self) -> None:
         """In JSON there is a list for each kind."""
         found = command_line(self.store, "names", "nodes", "services", "-o", "json").json
