@@ -10,7 +10,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 def known_names(cluster: Cluster) -> dict[str, list[str]]:
     """
     Return the names by their kind, in order: services that are defined, and their instances, wanted or not; secrets
-    and files that are set, or that a service uses.
+    and files that are set, or that a service uses; a file whose content stands in the definition has no name.
     """
     services, instances = sorted(cluster.services), list[str]()
     definitions = [cluster.services[name].definition for name in services]
@@ -24,7 +24,7 @@ def known_names(cluster: Cluster) -> dict[str, list[str]]:
         "nodes": sorted(cluster.nodes),
         "jobs": [str(one.name) for one in definitions if one.schedule is not None],
         "secrets": sorted({*cluster.values.secrets, *(use.name for one in definitions for use in one.secrets)}),
-        "files": sorted({*cluster.values.files, *(use.name for one in definitions for use in one.files)}),
+        "files": sorted({*cluster.values.files, *(use.name for one in definitions for use in one.files if use.name)}),
         "certificates": sorted(cluster.certificates),
     }
 

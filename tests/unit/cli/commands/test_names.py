@@ -34,7 +34,8 @@ class NamesTests(SynchronousTestCase):
     def test_values(self) -> None:
         """Jobs, secrets, files and certificates have names too; what a service uses has one before it is set."""
         self.store.put(KEYS.service(job().name), job().encode())
-        uses = named("app", Secrets=[{"Name": "token", "Env": "T"}], Files=[{"Name": "conf", "Target": "/conf"}])
+        files = [{"Name": "conf", "Target": "/conf"}, {"Content": "x", "Target": "/x"}]
+        uses = named("app", Secrets=[{"Name": "token", "Env": "T"}], Files=files)
         self.store.put(KEYS.service(uses.name), uses.encode())
         self.store.put(KEYS.file("app.ini"), FileRecord(1, "s", 5).encode())
         self.assertEqual(
