@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.cli.commands.test_recover,tests.unit.whole.test_restored -*-
+# -*- test-case-name: tests.unit.cli.test_confirmed,tests.unit.cli.commands.test_recover -*-
 """The decision of a person, at a terminal or by ``-yes``."""
 
 from __future__ import annotations
@@ -6,6 +6,7 @@ from __future__ import annotations
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import DaprdockrError
+from daprdockr.model.names import printable
 
 
 class NotConfirmed(DaprdockrError):
@@ -23,7 +24,7 @@ def confirm(request: Request, console: Console, question: str, otherwise: str) -
         return
     if request.json or not console.stdin.isatty():
         raise NotConfirmed(f"nothing was changed: {otherwise}")
-    console.stdout.write(question)
+    console.stdout.write(printable(question))  # it may have names that a definition gave
     console.stdout.flush()
     if console.stdin.readline(64).strip() != b"yes":
         raise NotConfirmed("nothing was changed")
