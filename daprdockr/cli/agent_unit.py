@@ -11,6 +11,7 @@ from pathlib import Path
 from attrs import frozen
 
 from daprdockr.model.errors import BadInput
+from daprdockr.process.atomic import replace_file
 from daprdockr.process.held import is_held
 
 UNIT = "daprdockr.service"
@@ -76,7 +77,9 @@ class AgentUnit:
 
     def _write(self, path: Path) -> None:
         text = Path(__file__).with_name(UNIT).read_text("utf-8")
+        text = text.replace(_PROGRAM, str(Path(sys.executable).with_name("twistd")))
         try:
-            path.write_text(text.replace(_PROGRAM, str(Path(sys.executable).with_name("twistd"))), "utf-8")
+            replace_file(path, text.encode(), synced=True)
+            path.chmod(0o644)  # no secret, and people read it
         except OSError as error:
             raise BadInput(f"{path} cannot be written: {error.strerror}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,19 @@ class AgentUnitTests(SynchronousTestCase):
         """A unit that cannot be written is named."""
         self.units.rmdir()
         self.assertIn(UNIT, str(self.assertRaises(BadInput, self.unit().start)))
+
+    def test_full_disk(self) -> None:
+        """A unit that could be written in part alone is not there: the next attempt would keep it."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
+        try:
+            error = self.assertRaises(BadInput, self.unit().start)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        self.assertIn("cannot be written", str(error))
+        self.assertEqual(list(self.units.iterdir()), [])
+        self.unit().start()
+        self.assertEqual((self.units / UNIT).stat().st_mode & 0o777, 0o644)
 
     def test_no_systemd(self) -> None:
         """Without systemd, or with another state directory, the line to type is printed."""
