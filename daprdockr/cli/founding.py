@@ -55,6 +55,12 @@ def refuse_private_data(files: ClusterFiles) -> None:
         )
 
 
+def say_address(part: HostPart, address: str, say: Callable[[str], None]) -> None:
+    """Say that an attempt goes on with the address that the first one began with, if this one names another."""
+    if part.address != address:
+        say(f"this host goes on as {part.node} at {part.address}, for which its certificates are, and not at {address}")
+
+
 @frozen
 class FirstHost:
     """
@@ -81,6 +87,8 @@ class FirstHost:
         if part is None:
             refuse_running(self.files)
             refuse_private_data(self.files)
+        else:
+            say_address(part, self.address, self.say)
         for what in to_make(self._there()):
             self._make(what)
             self.say(f"made {what.value}: {self._place(what)}")

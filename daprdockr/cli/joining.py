@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from daprdockr.cli.founding import InCluster, refuse_private_data, refuse_running
+from daprdockr.cli.founding import InCluster, refuse_private_data, refuse_running, say_address
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
@@ -71,6 +71,7 @@ class JoiningHost:
         if part is not None:
             if part.cluster:
                 raise InCluster(f"this host is {part.node} of a cluster already: daprdockrcmd nodes shows it")
+            say_address(part, self.address, self.say)
             return part
         refuse_running(self.files)
         refuse_private_data(self.files)

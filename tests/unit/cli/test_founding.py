@@ -6,6 +6,7 @@ import datetime
 import os
 from pathlib import Path
 
+from attrs import evolve
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -50,6 +51,14 @@ class FirstHostTests(SynchronousTestCase):
         self.assertEqual(
             ({path: path.read_bytes() for path in self.files.directory.iterdir()}, self.said), (before, [])
         )
+
+    def test_other_address(self) -> None:
+        """A second attempt with another address goes on with the first one, and says so."""
+        self.host.found()
+        self.said.clear()
+        evolve(self.host, address="10.0.0.9").found()
+        self.assertEqual(len(self.said), 1)
+        self.assertIn("goes on as a at 10.0.0.1, for which its certificates are, and not at 10.0.0.9", self.said[0])
 
     def test_etcd_left(self) -> None:
         """An etcd that a former agent left running would be adopted in place of the member: it has to end first."""

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.statedir import StateDir
@@ -72,6 +73,8 @@ class JoiningHostTests(SynchronousTestCase):
         self.host.join(TOKEN)
         self.host.join(TOKEN)
         self.assertEqual((self.files.host_key.read_bytes(), len(self.asked)), (key, 2))
+        evolve(self.host, address="10.0.0.9").join(TOKEN)
+        self.assertIn("goes on as b at 10.0.0.2", self.said[-1])
 
     def test_first(self) -> None:
         """The first host of a cluster joins no other one."""
