@@ -43,6 +43,8 @@ def split_words(words: Sequence[str]) -> goflags.Words:
     first, what = _program(split.others)
     if first:
         _check_program(words[: words.index("--")] if "--" in words else words, first, what)
+    elif "" in split.others:
+        raise BadInput("an empty word names nothing: leave it out, or set the variable that it is from")
     texts = [value for name, value in split.flags if isinstance(value, str) and name not in _ANY]
     _check_characters([*texts, *(split.others if first else ())])
     return split

@@ -155,6 +155,14 @@ class ReadTests(SynchronousTestCase):
 class RefusedTests(SynchronousTestCase):
     """Command lines that contradict themselves, have no use, or cannot be read."""
 
+    def test_empty(self) -> None:
+        """An empty word, as of a variable that is not set, is not one that is left out; a program may be given one."""
+        for line in ("pause web.shop -maintenance", "events", "secret set token", "wait"):
+            error = self.assertRaises(BadInput, read_request, [*line.split(), ""], {})
+            self.assertIn("an empty word names nothing", str(error), line)
+        for line in ("exec 1.web.shop -- printf", "job run report.shop --"):
+            self.assertEqual(read_request([*line.split(), ""], {}).words[-1], "")
+
     def test_each(self) -> None:
         """Each is answered with one line that names it."""
         for line, part in REFUSED.items():
