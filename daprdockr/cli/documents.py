@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -31,6 +32,7 @@ MOST_DEFINITIONS = 10_000
 """The most definitions of all files."""
 MOST_FILES = 10_000
 
+_YAML = (".yaml", ".yml")
 _JSON = re.compile(r"\s*[\[{]")
 _DIVIDED = re.compile(r"^---", re.MULTILINE)
 
@@ -114,7 +116,8 @@ def _documents(place: str, data: bytes) -> list[object]:
     except UnicodeDecodeError as error:
         raise BadInput(f"not YAML: byte {error.start} is not UTF-8") from None
     if _JSON.match(text) and not _DIVIDED.search(text):
-        return [parse_json(data.removeprefix(b"\xef\xbb\xbf"), MAX_TEXT)]
+        with suppress(BadInput) if place.endswith(_YAML) else nullcontext():  # a mapping of YAML may have braces too
+            return [parse_json(data.removeprefix(b"\xef\xbb\xbf"), MAX_TEXT)]
     from daprdockr.cli.yaml_documents import read_yaml  # JSON needs none of it
 
     # Once more through JSON: what cannot be written as JSON must not get further than here.

@@ -127,6 +127,15 @@ class YamlTests(FilesCase):
         text = f"---\n{YAML}---\n{json.dumps(DB)}\n---\n# nothing\n---\n- {json.dumps({**DB, 'Name': 'x'})}\n"
         self.assertEqual(self.names("-", stdin=text.encode()), ["web.myapp", "db.myapp", "x.myapp"])
 
+    def test_braces(self) -> None:
+        """A file of YAML may have its mappings and lists in braces and brackets; JSON in it is read as such."""
+        text = "{Name: web, Group: myapp, Container: {Image: web:1}}"
+        self.assertEqual(self.names(self.file("a.yaml", text)), ["web.myapp"])
+        self.assertEqual(self.names(self.file("a.yml", f"[{text}]")), ["web.myapp"])
+        self.assertEqual(self.names(self.file("b.yaml", [WEB, DB])), ["web.myapp", "db.myapp"])
+        self.assertIn("not JSON: ", self.wrong("-", stdin=text.encode()))
+        self.assertIn("not YAML: ", self.wrong(self.file("c.yaml", "{Name: web")))
+
     def test_values(self) -> None:
         """A plain word is read as JSON would; no, 22:30 and dates, of which YAML 1.1 made other values, are text."""
         for text, value in (
