@@ -75,7 +75,7 @@ def create_keys(path: Path, keys: Sequence[PrivateKey]) -> None:
 
 def add_key(path: Path, keys: Sequence[PrivateKey]) -> PrivateKey:
     """
-    Return a new key, which is now the first in the file that has ``keys``.
+    Return a new key, which is now the first in the file that has ``keys``; a symbolic link to that file stays one.
 
     :raises BadInput: it cannot be written, or has as many keys as it may; it is as before then.
     """
@@ -84,7 +84,7 @@ def add_key(path: Path, keys: Sequence[PrivateKey]) -> PrivateKey:
         raise BadInput(f"the cluster key {shorten(str(path))} has {few}")
     key = PrivateKey.generate()
     try:
-        replace_file(path, _text([key, *keys]), synced=True)
+        replace_file(Path(os.path.realpath(path)), _text([key, *keys]), synced=True)
     except OSError as error:
         raise BadInput(f"the cluster key {shorten(str(path))} cannot be written: {error.strerror}") from None
     return key

@@ -47,6 +47,17 @@ class KeyFileTests(SynchronousTestCase):
             add_key(self.path, full)
         self.assertEqual(read_keys(self.path), full)
 
+    def test_linked(self) -> None:
+        """A new key comes into the file behind a symbolic link, where others read it, and into no other directory."""
+        create_keys(self.path, KEYS)
+        other = self.path.parent / "etc"
+        other.mkdir()
+        link = other / "cluster.key"
+        link.symlink_to(self.path.absolute())
+        added = add_key(link, KEYS)
+        self.assertEqual(read_keys(self.path), (added, *KEYS))
+        self.assertTrue(link.is_symlink())
+
     def test_no_folder(self) -> None:
         """A place that cannot be written to is one line."""
         with self.assertRaisesRegex(BadInput, "cannot be written: No such file"):
