@@ -22,6 +22,8 @@ def written(definitions: Sequence[Definition]) -> str:
 
     def represent(dumper: Any, value: str) -> Any:
         style = "|" if "\n" in value else None if is_text(value) else '"'
+        if "\x85" in value:  # a line break of YAML 1.1, which only quotes keep as it is
+            style = '"'
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Dumper.add_representer(str, represent)
