@@ -166,11 +166,12 @@ def _until_deadline(
 def _end(situation: Situation, run: KnownRun, container: ContainerState, schedule: Schedule) -> Step:
     """Return the step that writes down how a run ended."""
     status = min(max(container.exit_code, 0), 255)
-    if not status and not container.oom_killed and not container.error:
+    cut = bool(schedule.deadline) and container.id in situation.host.stopping  # many programs end with 0 at SIGTERM
+    if not (status or container.oom_killed or container.error or cut):
         done = evolve(run.record, state=RunState.DONE, ended=situation.runs.wall, status=status, reason="")
         return rewritten(situation, run, done, container.id)
     how, lived = how_it_ended(container), container.finished - container.started
-    late = schedule.deadline and lived >= schedule.deadline
+    late = cut or (schedule.deadline and lived >= schedule.deadline)
     reason = f"it took longer than its Deadline of {schedule.deadline:g} s: {how}" if late else how
     return failed(situation, run, schedule, RunState.FAILED, reason, container.id, status)
 

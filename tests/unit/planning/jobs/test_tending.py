@@ -198,6 +198,17 @@ class AttendTests(TendCase):
             self.assertEqual((ended.state, ended.reason), (RunState.FAILED, reason))
             self.assertEqual(ended.status, changed["exit_code"])
 
+    def test_stopped_at_deadline(self) -> None:
+        """One that was stopped at its deadline has failed, though its program ends with 0 when it is asked to."""
+        exited = carrying(1, Status.EXITED, started=5.0, finished=26.0)
+        stopped = OnHost(image=IMAGES["web:1"], stopping=("c1",))
+        ended = self.written(RUNNING, exited, definition=job(Deadline=20), host=stopped)
+        self.assertEqual((ended.state, ended.status), (RunState.FAILED, 0))
+        told = "it took longer than its Deadline of 20 s: exit status 0, as if its work were done"
+        self.assertEqual(ended.reason, told)
+        by_itself = self.written(RUNNING, exited, definition=job(Deadline=20))
+        self.assertEqual(by_itself.state, RunState.DONE)
+
     def test_retries(self) -> None:
         """With retries left the run waits for its next attempt."""
         exited, definition = carrying(1, Status.EXITED, exit_code=3), job(Retries=1)
