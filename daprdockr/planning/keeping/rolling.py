@@ -17,8 +17,8 @@ Note [Slots of a rollout]
     instance follows it.
 
     A definition that is stored meanwhile supersedes the rollout at once: who has a slot goes on with it for the newer
-    definition, and the container of the one in between goes. A container that dies meanwhile: Note [The
-    former copy died] in ``former_copy``.
+    definition, whether a container runs or not, for its deadline counts from then; and the container of the one in
+    between goes. A container that dies meanwhile: Note [The former copy died] in ``former_copy``.
 
 Note [Away counts as well]
     An instance that waits for the node with its data is not served, for as long as that node is away. Where the old
@@ -87,9 +87,8 @@ def take_slot(
     situation: Situation, instance: InstanceName, definition: Definition, now: float
 ) -> Iterator[Step | Wait]:
     """Yield the step by which an instance gets a slot for this definition, when it is its turn."""
-    slot = held(situation, instance)
-    if slot is not None:
-        yield TakeSlot(instance, slot.number, slot.fence, definition.digest, revision=slot.revision)
+    if (kept := keep_slot(situation, instance, definition)) is not None:
+        yield kept
         return
     if is_stopped(situation):
         return
@@ -104,6 +103,14 @@ def take_slot(
         turn, place = divmod(len(before), len(free))
         at = situation.rollout.vacant_since.get(free[place], now) + turn * TURN
         yield TakeSlot(instance, free[place], 0, definition.digest) if at <= now else Wait(at)
+
+
+def keep_slot(situation: Situation, instance: InstanceName, definition: Definition) -> TakeSlot | None:
+    """Return the step by which an instance goes on with a slot that it has for another definition, if it has one."""
+    slot = held(situation, instance)
+    if slot is None or slot.record.definition == definition.digest:
+        return None
+    return TakeSlot(instance, slot.number, slot.fence, definition.digest, revision=slot.revision)
 
 
 def _away(situation: Situation, definition: Definition) -> frozenset[int]:

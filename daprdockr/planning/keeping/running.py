@@ -47,7 +47,7 @@ from daprdockr.planning.keeping.recording import kept
 from daprdockr.planning.keeping.renewing import is_to_renew
 from daprdockr.planning.keeping.replacing import has_its_turn, is_due
 from daprdockr.planning.keeping.reporting import settled_at, verdict, why_unhealthy
-from daprdockr.planning.keeping.rolling import held, is_proven, proven_at, take_slot
+from daprdockr.planning.keeping.rolling import held, is_proven, keep_slot, proven_at, take_slot
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, is_led_to, remove, withdraw
 from daprdockr.planning.placing.awaited import waits_for
 from daprdockr.planning.placing.home import tied_elsewhere
@@ -189,7 +189,8 @@ def _run(
     elif confirmed and owed(situation) and (image := pin_first(situation)) is not None:
         yield image  # the command before the first start waits for it
     elif confirmed and not _is_kept_back(situation, claim):
-        yield kept(situation, claim, definition) or _create(situation, claim, definition)
+        slot = keep_slot(situation, claim.instance, definition)
+        yield kept(situation, claim, definition) or slot or _create(situation, claim, definition)
 
 
 def _is_kept_back(situation: Situation, claim: Claim) -> bool:

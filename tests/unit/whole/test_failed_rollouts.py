@@ -55,7 +55,7 @@ class Sick(dict[str, str]):
         self.engine = engine
 
     def get(self, container: str, default: object = None) -> Any:
-        old = {one.id for one in self.engine.states if one.definition == wanted(OLD).digest}
+        old = {one.id for one in self.engine.states if self.engine.body(one.id)["Image"] == OLD}
         return default if container in old else "no"
 
 
@@ -257,6 +257,25 @@ class RevertTests(FailedRolloutCase):
         agent.docker.crash(one.id, 137)
         self.advance(20)
         self.assert_runs(wanted(NEW))
+
+    def test_remedy_never_healthy(self) -> None:
+        """Nor is a definition that a person stores in place of a paused one, where the old container went first."""
+        there: dict[str, Any] = {"Container": {"Volumes": ["data:/data"]}}
+        self.change(wanted(OLD, **there))
+        self.old_digest = wanted(OLD, **there).digest
+        self.advance(40)
+        self.provide(NEW, "web:3")
+        self.dies_after = 0.1
+        self.change(wanted(NEW, **there, Update={"OnFailure": "pause"}))
+        self.advance(10)
+        self.assertIsNotNone(self.record)
+        self.dies_after = None
+        self.sicken()
+        self.change(wanted("web:3", **there))
+        self.advance(35)
+        assert self.record is not None
+        self.assertIn("not healthy within 30 s: nothing answers on port 8080", self.record.reason)
+        self.assertEqual(self.present, wanted(OLD, **there))
 
     def test_newer_change(self) -> None:
         """A definition that a person stores meanwhile is not undone."""

@@ -204,6 +204,16 @@ class SupersededTests(PlanTestCase):
             StopContainer(FIRST, "new", 3, CHANGED),
         )
 
+    def test_none_runs(self) -> None:
+        """So it is if the one in between has ended and there is no former one: the deadline counts for the newest."""
+        newest = definition("web:1", instances=3, Container={"Env": ["A=1"]}, Update={"Order": "stop-first"})
+        ended = container("new", of=WANTED, status=Status.EXITED)
+        ours = claim(running_record(ended))
+        taken = TakeSlot(FIRST, 1, FENCE, newest.digest, revision=FENCE)
+        self.assertIn(taken, plan(seen(ended, wanted=newest, first=ours), NOW).steps)
+        steps = plan(seen(ended, wanted=newest, first=ours, slots={1: slot(newest)}), NOW).steps
+        self.assertIn(CreateContainer(FIRST, newest, (), FENCE, DEFINED), steps)
+
     def test_changed_back(self) -> None:
         """The container that still serves is kept, and the slot is freed when it is alone."""
         back = evolve(WEB_1, instances=3)
