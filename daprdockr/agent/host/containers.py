@@ -78,6 +78,7 @@ class Containers:
         self._of_runs: dict[ServiceName, dict[str, ContainerState]] = {}
         self._inspected: dict[str, int] = {}
         self._stopping: dict[str, str] = {}
+        self._unstopped: set[str] = set()
         self.inspections = 0
 
     def __iter__(self) -> Iterator[ContainerState]:
@@ -119,8 +120,8 @@ class Containers:
 
     @property
     def stopping_now(self) -> Collection[str]:
-        """The containers that are being stopped on purpose, though they may still run."""
-        return self._stopping.keys()
+        """The containers that are being stopped on purpose, though they may still run, or ended like that."""
+        return [one for one in self._stopping if one not in self._unstopped or not self._runs(one)]
 
     def stopping(self, container: str, unhealthy: str = "") -> None:
         """
@@ -128,6 +129,12 @@ class Containers:
         reason is what its health check found.
         """
         self._stopping[container] = unhealthy
+        self._unstopped.discard(container)
+
+    def stop_failed(self, container: str) -> None:
+        """Take note that its stop failed: it may have got the signal, and if it runs, nobody is stopping it now."""
+        self._unstopped.add(container)
+        self._unstopped.intersection_update(self._stopping)
 
     async def ended(self, container: str, seconds: float) -> bool:
         """Wait until a container is known not to run any more, at most so many seconds; return whether it is."""

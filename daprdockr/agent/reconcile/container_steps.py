@@ -162,6 +162,13 @@ class ContainerSteps:
     async def _stop(self, step: StopContainer) -> None:
         """See Note [A stop waits without a thread]."""
         self._host.containers.stopping(step.container, step.reason if step.unhealthy else "")
+        try:
+            await self._have_it_stopped(step)
+        except EngineError:
+            self._host.containers.stop_failed(step.container)
+            raise
+
+    async def _have_it_stopped(self, step: StopContainer) -> None:
         if step.grace:
             await self._stops(step)(self._engine.ask_to_stop, step.container)
             if await self._host.containers.ended(step.container, step.grace):

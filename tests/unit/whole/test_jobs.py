@@ -126,6 +126,17 @@ class RunTests(JobCase):
         self.assertEqual((self.newest().state, self.newest().status), (RunState.FAILED, 0))
         self.assertIn("longer than its Deadline of 20 s", self.newest().reason)
 
+    def test_stop_fails(self) -> None:
+        """A run that could not be killed at its deadline is stopped when the Engine is back."""
+        self.agent.docker.stubborn_images.add("web:1")
+        self.define(Deadline=20)
+        self.cluster.advance(25)
+        self.agent.docker.unavailable = True
+        self.cluster.advance(10)
+        self.agent.docker.unavailable = False
+        self.cluster.advance(22)
+        self.assertEqual(self.newest().state, RunState.FAILED)
+
     def test_cannot_start(self) -> None:
         """A container that cannot be started is a failed run, once, and no endless attempts."""
         self.agent.docker.broken_images.add("web:1")

@@ -67,6 +67,21 @@ class OneFailsTests(UnhealthyCase):
         self.assertEqual(self.replaced(before), 1)
         self.assertIn((f"{one.instance}: its container is restarted: {WRONG}", ("waiting for a lock",)), self.events())
 
+    def test_not_stopped(self) -> None:
+        """One that could not be stopped, and is well again by then, is in names and routes again."""
+        agent = self.agents["a"]
+        agent.docker.stubborn_images.add("web:1")
+        (one, *_), before = agent.running, self.runs
+        agent.unhealthy = {one.id: "no answer"}
+        self.cluster.advance(17)
+        self.assertIn(one.id, agent.parts.found.local.host.containers.stopping_now)
+        agent.docker.unavailable, agent.unhealthy = True, {}
+        self.cluster.advance(20)
+        agent.docker.unavailable = False
+        self.cluster.advance(20)
+        self.assertEqual(self.replaced(before), 0)
+        self.assertTrue(self.cluster.claims[str(one.instance)].healthy)
+
     def test_without_etcd(self) -> None:
         """While etcd is away nothing is replaced."""
         before = self.runs

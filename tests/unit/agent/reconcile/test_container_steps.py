@@ -317,14 +317,30 @@ class ContainerTests(CarryOutCase):
         self.assertEqual(self.failures.attempts, {})
 
     def test_stop_failed(self) -> None:
-        """A stop that the Engine did not answer raises, and leaves the container as it was known."""
+        """A stop that the Engine did not answer raises, and leaves the container as it was known: it may go on."""
+        created = self.create()
+        self.do(StartContainer(FIRST, created.id))
+        done = self.begin(StopContainer(FIRST, created.id, 3, "scaled down"))
+        self.assertEqual(list(self.host.containers.stopping_now), [created.id])
+        self.engine.unavailable = True
+        self.stops.end("ask_to_stop")
+        self.failureResultOf(done, EngineUnavailable)
+        self.assertEqual([one.status for one in self.host.containers.of(WEB)[1]], [Status.RUNNING])
+        self.assertEqual(list(self.host.containers.stopping_now), [])
+
+    def test_stop_failed_late(self) -> None:
+        """If it ends by the signal nevertheless, that is no death."""
         created = self.create()
         self.do(StartContainer(FIRST, created.id))
         done = self.begin(StopContainer(FIRST, created.id, 3, "scaled down"))
         self.engine.unavailable = True
         self.stops.end("ask_to_stop")
         self.failureResultOf(done, EngineUnavailable)
-        self.assertEqual([one.status for one in self.host.containers.of(WEB)[1]], [Status.RUNNING])
+        self.engine.unavailable = False
+        self.engine.crash(created.id, 143)
+        self.successResultOf(self.host.inspect(created.id))
+        self.assertEqual(self.failures.attempts, {})
+        self.assertEqual(list(self.host.containers.stopping_now), [created.id])
 
     def test_stubborn(self) -> None:
         """A container that ignores its signal is killed after its grace, and holds no thread until then."""
