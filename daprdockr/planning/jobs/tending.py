@@ -58,11 +58,15 @@ def tend(situation: Situation, service: Service, schedule: Schedule, now: float)
 
 def clear(situation: Situation) -> Iterator[Step]:
     """Yield the next steps towards the removal of containers whose runs have ended, or are not this node's."""
-    here, records = situation.here, situation.runs.records
-    for container in situation.runs.containers if here.in_touch else ():
-        knew = container.cluster == here.cluster and container.revision <= here.revision
-        if knew and not _carries_out(situation, records.get(container.run), container):
+    for container in situation.runs.containers if situation.here.in_touch else ():
+        if _is_to_go(situation, container):
             yield remove(container, f"run {container.run} of {situation.name} is not carried out by it any more")
+
+
+def _is_to_go(situation: Situation, container: ContainerState) -> bool:
+    here, run = situation.here, situation.runs.records.get(container.run)
+    knew = container.cluster == here.cluster and container.revision <= here.revision
+    return knew and not _carries_out(situation, run, container)
 
 
 def _carries_out(situation: Situation, run: KnownRun | None, container: ContainerState) -> bool:
@@ -94,6 +98,8 @@ def _prepare(
         yield rewritten(situation, run, missed(situation, run.record, reason))
     elif attempts.retry_at > now:
         yield Wait(attempts.retry_at)
+    elif any(_is_to_go(situation, one) for one in _containers(situation, run)):
+        return  # that of a former attempt: it may still be at work, and it has the name
     elif situation.host.image is not None:
         yield _create(situation, run, service)
     else:

@@ -36,6 +36,15 @@ class FlawedEngine(MemoryEngine):
         return MemoryEngine.create(self, name, body)
 
 
+class BusyEngine(MemoryEngine):
+    """It fails to remove a container for some time."""
+
+    def remove(self, container: str) -> None:
+        if self.now < DUE + 20:
+            raise EngineFailed("device or resource busy")
+        MemoryEngine.remove(self, container)
+
+
 class JobCase(WholeCase):
     def define(self, **schedule: object) -> None:
         """Set the job, and wait until its first run is due."""
@@ -221,17 +230,25 @@ class RunTests(JobCase):
         self.cluster.advance(60)
         self.assertEqual(self.states(), ["set", "done", "missed", "running"])
 
-    def on_engine(self, engine: MemoryEngine) -> None:
+    def on_engine(self, engine: MemoryEngine, **schedule: object) -> None:
         """Set the job where this is the only Engine."""
         self.cluster.stop(self.agent)
         self.agent = self.cluster.add("b", engine)
-        self.define()
+        self.define(**schedule)
 
     def test_engine_fails(self) -> None:
         """A container that could not be created is created a little later, for the same run."""
         self.on_engine(FlawedEngine(node="b"))
         self.cluster.advance(5)
         self.assertEqual((self.states(), self.agent.docker.calls["start"]), (["set", "running"], 1))
+
+    def test_not_removed(self) -> None:
+        """Another attempt begins when the container of the former one, which has its name, is removed."""
+        self.on_engine(BusyEngine(node="b"), Retries=1)
+        end_runs(self.agent, status=3)
+        self.cluster.advance(45)
+        self.assertEqual((self.newest().state, self.newest().attempt), (RunState.RUNNING, 2))
+        self.assertEqual(self.agent.docker.calls["create"], 2)
 
     def test_history(self) -> None:
         """The newest records are kept, with what their runs logged."""

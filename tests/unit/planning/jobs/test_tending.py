@@ -59,12 +59,18 @@ class PrepareTests(TendCase):
         self.assertEqual(self.step(asked), expected)
 
     def test_recorded(self) -> None:
-        """The container that was made for this claim is recorded; another one goes."""
+        """The container that was made for this claim is recorded."""
         made = carrying(1, Status.CREATED, revision=11)
         expected = evolve(RUNNING, started=630.0, definition="d")
         self.assertEqual(self.written(CLAIMED, made), expected)
-        older = self.plan(CLAIMED, carrying(1, Status.CREATED, revision=10)).steps
-        self.assertEqual([type(one) for one in older], [CreateContainer, RemoveContainer])
+
+    def test_former_attempt(self) -> None:
+        """The container of a former attempt goes first: it may still be at work, and it has the name of the new one."""
+        for digest in ("d", job().digest):
+            for status, step in ((Status.EXITED, RemoveContainer), (Status.RUNNING, StopContainer)):
+                former = evolve(carrying(1, status, revision=10), definition=digest)
+                steps = self.plan(CLAIMED, former).steps
+                self.assertEqual([type(one) for one in steps], [step])
 
     def test_image(self) -> None:
         """A missing image is pulled; the attempt has failed when that failed often, or the registry has none."""
