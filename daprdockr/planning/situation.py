@@ -107,7 +107,7 @@ class OnHost:
     lacks_image: bool = False
     """Whether the Engine is known to have no such image."""
     pulled_for: str = ""
-    """The restart for which that image was last pulled; see ``PullImage``."""
+    """The restart of the definition, if that image was pulled for it; see ``PullImage``."""
     resolved: str = ""
     """The digest under which its registry gave that image for that restart ("": it gave none)."""
     before: str = ""

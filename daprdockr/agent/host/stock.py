@@ -6,15 +6,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from daprdockr.model.host import Image, Inventory
 from daprdockr.planning.pruning import as_listed
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 MOST = 1024
 """References of which something is kept; of more, those of which nothing came for longest are forgotten."""
+
+
+@frozen
+class Pulled:
+    """
+    A pull for a restart: it ``resolved`` the reference to this digest ("": no registry gave the image), and ``before``
+    the image was here under that one ("": none, or the same). Services that share an image have restarts of their own,
+    and the pull for one is none for the other, nor does it undo that.
+    """
+
+    resolved: str = ""
+    before: str = ""
 
 
 class Stock:
@@ -24,12 +37,8 @@ class Stock:
         self._on_image = on_image
         self.images: dict[str, Image] = {}
         """The images that were inspected, by reference."""
-        self.pulled_for: dict[str, str] = {}
-        """By reference: the restart for which it was last pulled. A new agent does not know, and pulls again."""
-        self.resolved: dict[str, str] = {}
-        """By reference: the digest under which its registry gave it for that restart, if it did."""
-        self.before: dict[str, str] = {}
-        """By reference: the digest under which it was here before that, if it was another one."""
+        self.pulls: dict[tuple[str, str], Pulled] = {}
+        """By reference and restart: what its pull found. A new agent does not know of any, and pulls again."""
         self._handed: dict[str, tuple[str, str]] = {}
         self.inventory = Inventory()
 
@@ -44,9 +53,7 @@ class Stock:
         digest to which that ``resolved`` the reference, and the digest that it had ``before``.
         """
         if restarted:
-            _keep(self.pulled_for, reference, restarted)
-            _keep(self.resolved, reference, resolved)
-            _keep(self.before, reference, before if before != resolved else "")
+            _keep(self.pulls, (reference, restarted), Pulled(resolved, before if before != resolved else ""))
         self.holds(reference)
         _keep(self.images, reference, image)
         self._on_image(reference)
@@ -85,8 +92,8 @@ class Stock:
         self.inventory = evolve(self.inventory, networks=there)
 
 
-def _keep(table: dict[str, T], reference: str, value: T) -> None:
-    table.pop(reference, None)
-    table[reference] = value
+def _keep(table: dict[K, T], key: K, value: T) -> None:
+    table.pop(key, None)
+    table[key] = value
     if len(table) > MOST:
         del table[next(iter(table))]

@@ -67,14 +67,15 @@ class GatherHost:
         there = self.host.stock.inventory.networks if cut_off else ()
         failed = self.health.failed if self.host.condition is None else {}  # else nothing could be started anew
         verdicts, unreached, complaints = self.health.verdicts, self.health.unreached, self.health.complaints
-        image = service.definition.image if service is not None else ""
+        image, restart = (service.definition.image, service.definition.to_pull) if service is not None else ("", "")
+        pulled = self.host.stock.pulls.get((image, restart))
         return OnHost(
             containers=containers,
             image=self.host.stock.images.get(image),
             lacks_image=bool(image) and self.host.stock.lacks(image),
-            pulled_for=self.host.stock.pulled_for.get(image, ""),
-            resolved=self.host.stock.resolved.get(image, ""),
-            before=self.host.stock.before.get(image, ""),
+            pulled_for=restart if pulled is not None else "",
+            resolved=pulled.resolved if pulled is not None else "",
+            before=pulled.before if pulled is not None else "",
             pull=self.failures.of_image(image) if image else NONE,
             attempts=self.failures.of_copies(name),
             lacking=self.failures.lacking.get(name, ""),

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import Image
 from daprdockr.model.wanted.definition import Definition
-from tests.build.values import HTTP, KEYS, WEB, definition
+from tests.build.values import HTTP, KEYS, WEB, definition, named
 from tests.build.whole import TTL
 from tests.fakes.agents import STEP, MemoryAgent, MemoryCluster
 
@@ -156,6 +156,17 @@ class RolloutTests(SynchronousTestCase):
         self.cluster.define(evolve(present, instances=WANTED + 1))
         self.cluster.advance(3)
         self.assertEqual({one.definition for one in self.cluster.claims.values()}, {present.digest})
+
+    def test_restarted_together(self) -> None:
+        """Of two services with one image that no registry has, each node tries to pull it once for each restart."""
+        worker = named("worker", WANTED, "web:1", Update={"MinHealthy": 1})
+        self.cluster.define(worker)
+        self.cluster.advance(3)
+        self.cluster.define(self.wanted("web:1", Restarted="now"))
+        self.cluster.define(evolve(worker, restarted="soon"))
+        self.cluster.advance(25)
+        self.assertEqual([agent.docker.calls["pull"] for agent in (self.a, self.b)], [2, 2])
+        self.assertEqual(len({one.definition for one in self.cluster.claims.values()}), 2)
 
     def test_two_within_a_second(self) -> None:
         """Of two definitions that are stored at random moments within a second the last one runs, and no mixture."""

@@ -69,12 +69,13 @@ class PulledTests(SynchronousTestCase):
         """A restart asks the registry, because the tag may have moved; the others if that gives none."""
         self.engine.add_image("web:2", local=False)
         self.pull(PullImage("web:2", "now"))
-        self.assertEqual((self.asked, self.stock.resolved["web:2"] != ""), ([], True))
+        self.assertEqual((self.asked, self.stock.pulls["web:2", "now"].resolved != ""), ([], True))
         self.engine.images = {}
         self.engine.registry_away = True
         self.others = HANDED
         self.pull(PullImage("web:2", "again"))
-        self.assertEqual((self.asked, self.stock.resolved["web:2"], len(self.told)), (["web:2"], "", 1))
+        resolved = self.stock.pulls["web:2", "again"].resolved
+        self.assertEqual((self.asked, resolved, len(self.told)), (["web:2"], "", 1))
 
     def test_way_back(self) -> None:
         """The digest of an image that a node handed is that from before a restart, as long as it is that image."""
@@ -82,10 +83,10 @@ class PulledTests(SynchronousTestCase):
         self.pull(PullImage("web:2"))
         self.engine.add_image("web:2", exposed=[80], local=False)
         self.pull(PullImage("web:2", "now"))
-        resolved = self.stock.resolved["web:2"]
-        self.assertEqual((self.stock.before["web:2"], resolved != ""), ("sha256:before", True))
+        pulled = self.stock.pulls["web:2", "now"]
+        self.assertEqual((pulled.before, pulled.resolved != ""), ("sha256:before", True))
         self.pull(PullImage("web:2", "again"))
-        self.assertEqual(self.stock.before["web:2"], "")
+        self.assertEqual(self.stock.pulls["web:2", "again"].before, "")
         self.stock.removed("web:2")
         self.assertEqual(self.stock.digest("web:2", Image("sha256:web:2")), "")
         self.assertEqual(self.stock.digest("web:2", None), "")
