@@ -34,6 +34,7 @@ from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.container_steps import CreateContainer, PullImage, StartContainer, StopContainer
 from daprdockr.planning.jobs.settling import is_late, is_outdated, not_begun
 from daprdockr.planning.jobs.writing import failed, missed, rewritten
+from daprdockr.planning.keeping.running import is_to_pull
 from daprdockr.planning.keeping.withdrawing import Wait, remove
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step
@@ -100,10 +101,10 @@ def _prepare(
         yield Wait(attempts.retry_at)
     elif any(_is_to_go(situation, one) for one in _containers(situation, run)):
         return  # that of a former attempt: it may still be at work, and it has the name
-    elif situation.host.image is not None:
-        yield _create(situation, run, service)
-    else:
+    elif is_to_pull(situation, service.definition):
         yield _pull(situation, run, service, schedule, now)
+    else:
+        yield _create(situation, run, service)
 
 
 def _comes_late(situation: Situation, run: KnownRun, schedule: Schedule, now: float) -> bool:
@@ -123,7 +124,8 @@ def _pull(situation: Situation, run: KnownRun, service: Service, schedule: Sched
     pull = situation.host.pull
     if pull.last.at >= _since(situation, run) and (pull.last.refused or pull.count >= PULLS):
         return failed(situation, run, schedule, RunState.FAILED, pull.reason)
-    return PullImage(service.definition.image) if pull.retry_at <= now else Wait(pull.retry_at)
+    wanted = service.definition
+    return PullImage(wanted.image, wanted.to_pull) if pull.retry_at <= now else Wait(pull.retry_at)
 
 
 def _attend(situation: Situation, run: KnownRun, schedule: Schedule, now: float) -> Iterator[Step | Wait]:

@@ -80,7 +80,7 @@ def keep_running(
             yield from start_again(situation, former, now) if former is not None else ()
     elif (former := former_copy(situation, claim, definition, confirmed)) is not None:
         yield from start_again(situation, former, now)
-    elif confirmed and not current and _is_to_pull(situation, definition):
+    elif confirmed and not current and is_to_pull(situation, definition):
         yield from _pull(situation, definition, now)
     elif containers and containers[0].running:
         if confirmed and not situation.wanted.missing:  # Note [What is missing]
@@ -221,7 +221,7 @@ def _pull(situation: Situation, definition: Definition, now: float) -> Iterator[
     yield PullImage(definition.image, definition.to_pull) if retry_at <= now else Wait(retry_at)
 
 
-def _is_to_pull(situation: Situation, definition: Definition) -> bool:
+def is_to_pull(situation: Situation, definition: Definition) -> bool:
     """Return whether a container may not be made from the image that is here, or there is none."""
     return situation.host.image is None or definition.to_pull not in ("", situation.host.pulled_for)
 

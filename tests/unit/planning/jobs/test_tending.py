@@ -84,6 +84,13 @@ class PrepareTests(TendCase):
         old = self.step(CLAIMED, host=OnHost(pull=evolve(lane, count=3)), claimed_since={1: NOW})
         self.assertIsInstance(old, PullImage)
 
+    def test_restarted(self) -> None:
+        """After ``restart`` the image is pulled again, whatever is there, before the next run here."""
+        again, there = evolve(job(), restarted="now"), OnHost(image=IMAGES["web:1"], pulled_for="before")
+        self.assertEqual(self.step(CLAIMED, definition=again, host=there), PullImage("web:1", "now"))
+        pulled = self.step(CLAIMED, definition=again, host=evolve(there, pulled_for="now"))
+        self.assertIsInstance(pulled, CreateContainer)
+
     def test_impossible(self) -> None:
         """A container that the Engine refuses to create, or whose secret is not set, ends the attempt."""
         refused = evolve(NONE.failed(NOW - 1, "no such option"), last=Failure(NOW - 1, refused=True))
