@@ -10,7 +10,8 @@ Note [Claimed, then started]
 Note [A node that comes back]
     A run whose node went away is written off as lost by the others, without knowing how it ended; it may go on. When
     the node is back, and finds the container of such a run, its end is what the record says in the end. If another node
-    was allowed to begin it anew meanwhile, the container here is stopped instead.
+    was allowed to begin it anew meanwhile, the container here is stopped instead. So it is with a node that has another
+    name now, which it writes into the record: by the former name it would count as away.
 
 Note [An Engine's fault]
     Neither a container that could not be created nor one that could not be started has carried out anything, so the
@@ -49,12 +50,21 @@ PULLS = 3
 def tend(situation: Situation, service: Service, schedule: Schedule, now: float) -> Iterator[Step | Wait]:
     """Yield the next steps for the runs of this node: Note [Claimed, then started]."""
     for _, run in sorted(situation.runs.records.items()):
+        if run.record.node in situation.here.former:
+            yield from _take_over(situation, run)
         if run.record.node != situation.here.node:
             continue
         if run.record.state is RunState.CLAIMED and situation.here.may_claim:
             yield from _prepare(situation, run, service, schedule, now)
         elif run.record.state in (RunState.RUNNING, RunState.LOST):
             yield from _attend(situation, run, schedule, now)
+
+
+def _take_over(situation: Situation, run: KnownRun) -> Iterator[Step]:
+    """Note this node's present name in a run that it began under a former one, and that may go on here."""
+    is_here = any(one.id == run.record.container for one in _containers(situation, run))
+    if situation.here.may_claim and is_here and run.record.state in (RunState.RUNNING, RunState.LOST):
+        yield rewritten(situation, run, evolve(run.record, node=situation.here.node))
 
 
 def clear(situation: Situation) -> Iterator[Step]:
@@ -72,7 +82,9 @@ def _is_to_go(situation: Situation, container: ContainerState) -> bool:
 
 def _carries_out(situation: Situation, run: KnownRun | None, container: ContainerState) -> bool:
     """Return whether a container is that of a run which has not ended."""
-    if run is None or situation.service is None or run.record.node != situation.here.node:
+    if run is None or situation.service is None:
+        return False
+    if run.record.node not in (situation.here.node, *situation.here.former):
         return False
     if run.record.state is RunState.CLAIMED:
         return container.revision == run.revision

@@ -283,6 +283,19 @@ class OutageTests(JobCase):
         self.assertEqual(self.states(), ["set", "done"])
         self.assertEqual(self.agent.docker.calls["start"], 1)
 
+    def test_renamed(self) -> None:
+        """A run goes on when its node gets another name, and ends under that one."""
+        self.define()
+        self.cluster.crash(self.agent)
+        chosen = evolve(self.agent.settings, node="z")
+        engine = self.agent.docker.seen_by("z", former=("a",))
+        agent = self.cluster.start(MemoryAgent(chosen=chosen, store=self.cluster.store, engine=engine))
+        self.cluster.advance(TTL + 4)
+        self.assertEqual((self.newest().state, self.newest().node), (RunState.RUNNING, "z"))
+        self.assertEqual(end_runs(agent), 1)
+        self.cluster.advance(1)
+        self.assertEqual(self.newest().state, RunState.DONE)
+
     def test_etcd_away(self) -> None:
         """While etcd is away runs go on and end; what was due meanwhile begins late, or is missed."""
         self.define(Window=30)

@@ -244,6 +244,24 @@ class AttendTests(TendCase):
         self.assertIsInstance(self.step(lost, carrying(1, Status.CREATED)), RemoveContainer)
 
 
+class RenamedTests(TendCase):
+    """The node is called z now."""
+
+    HERE = Here("z", lease=5, in_touch=True, cluster=1, revision=100, former=("a",))
+
+    def test_goes_on(self) -> None:
+        """A run that it began under its former name goes on, also if others have written it off: it is its own."""
+        for known in (RUNNING, evolve(RUNNING, state=RunState.LOST)):
+            self.assertEqual(self.written(known, carrying(1), here=self.HERE), evolve(known, node="z"))
+        frozen = evolve(self.HERE, lease=0, in_touch=False)
+        self.assertEqual(self.plan(RUNNING, carrying(1), here=frozen).steps, ())
+
+    def test_not_here(self) -> None:
+        """One whose container is gone is left to those who write it off, and one that has ended is not touched."""
+        self.assertEqual(self.plan(RUNNING, here=self.HERE).steps, ())
+        self.assertEqual(self.plan(evolve(RUNNING, state=RunState.DONE), here=self.HERE).steps, ())
+
+
 class ClearTests(TendCase):
     """Containers that carry out no run any more."""
 
