@@ -64,7 +64,7 @@ class Definitions:
             record = RevisionRecord(wanted, self.clock(), by)
             history, present = self._judged(entry, self.history(service))
             conditions, operations = history.storing(self.request.keys, record, _revision(entry), present)
-            return conditions, (*operations, *self._ending(wanted))
+            return conditions, (*operations, *self._ending(wanted, readable(entry, service)))
 
         change(self.store, key, transaction)
         assert wanted is not None
@@ -120,10 +120,11 @@ class Definitions:
     def history(self, service: ServiceName) -> Revisions:
         return Revisions.read(self.request.keys, service, self.store.list(self.request.keys.history(service)).entries)
 
-    def _ending(self, wanted: Definition) -> Sequence[Operation]:
+    def _ending(self, wanted: Definition, before: Definition | None) -> Sequence[Operation]:
         """
         Return what deletes the record of a rollout that did not end well: it is about a definition that is not in force
-        any more. One that is paused stays so, if its containers are still the wanted ones.
+        any more. One that is paused stays so, if its containers are still the wanted ones; unless its ``Before`` has
+        failed, and is another one now, or none.
         """
         key = self.request.keys.rollout(wanted.name)
         entry = self.store.get(key)
@@ -133,7 +134,9 @@ class Definitions:
             record = RolloutRecord.decode(entry.value)
             known = Cluster(self.request.keys)
             known.replace(self.store.list(self.request.keys.stamps))
-            if record.state is RolloutState.PAUSED and record.concerns(known.values.stamped(wanted)):
+            is_mended = record.run and before is not None and before.before != wanted.before
+            paused = record.state is RolloutState.PAUSED and record.concerns(known.values.stamped(wanted))
+            if paused and not is_mended:
                 return ()
         return (Delete(key),)
 

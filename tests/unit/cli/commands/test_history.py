@@ -187,6 +187,20 @@ class HistoryTests(HistoryCase):
             self.run_line(*words)
             self.assertEqual(self.store.get(key) is not None, stays, words)
 
+    def test_another_before(self) -> None:
+        """A rollout whose ``Before`` has failed is paused no more when that command is mended, or removed."""
+        failing, mended = ({**DOCUMENT, "Before": {"Cmd": [word]}} for word in ("fail", "mend"))
+        for words, stdin, stays in (
+            (("scale", "web.myapp=7"), None, True),
+            (("-stdin",), mended, False),
+            (("-stdin",), DOCUMENT, False),
+        ):
+            self.run_line("-stdin", stdin=failing)
+            digest = Definition.read(failing).digest
+            self.store.put(KEYS.rollout(WEB), RolloutRecord(RolloutState.PAUSED, "", digest, run=3).encode())
+            self.run_line(*words, stdin=stdin)
+            self.assertEqual(self.store.get(KEYS.rollout(WEB)) is not None, stays, (words, stdin))
+
     def test_keeps_rollout_with_secrets(self) -> None:
         """So does that of a service with secrets, whose containers also depend on how often each was set."""
         secret = SecretRecord(1, "5" * 12, 20, "a" * 16)
