@@ -8,12 +8,10 @@ from attrs import frozen
 
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.run import RunState
+from daprdockr.picture.certificates import SOON
 from daprdockr.picture.nodes import COLUMNS as NODE_COLUMNS
 from daprdockr.picture.runs import ENDED_BADLY
 from daprdockr.picture.table import Row
-
-SOON = 14
-"""Days before its end from which a certificate is marked; it is renewed long before."""
 
 
 class Sign(enum.Enum):

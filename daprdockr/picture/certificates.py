@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from daprdockr.model.known.cluster import Cluster
@@ -14,6 +14,8 @@ from daprdockr.picture.table import Column, Row, Table
 from daprdockr.planning.renewing.wanted import wanted_in_cluster
 
 DAY = 86400.0
+SOON = 14
+"""Days before its end from which a certificate is marked; it is renewed long before."""
 
 COLUMNS: tuple[Column, ...] = (
     ("CERTIFICATE", lambda row: row["Name"]),
@@ -47,6 +49,29 @@ def certificate_table(
     rows += _of_files(cluster, now)
     rows += _unusable(cluster)
     return Table(sorted(rows, key=lambda row: (row["Name"], row["Source"], row["Nodes"])), COLUMNS)
+
+
+def ending(rows: Iterable[Row]) -> dict[str, str]:
+    """
+    Return what is wrong with the certificates that are needed, in one phrase each: they end soon, have ended, or cannot
+    be used. Those of files are named together with their nodes.
+    """
+    found = {}
+    for row in rows:
+        if row["Needed"] and (phrase := _trouble(row["DaysLeft"], row["LastError"])):
+            found[" on ".join([row["Name"], *([",".join(row["Nodes"])] if row["Nodes"] else [])])] = phrase
+    return found
+
+
+def _trouble(left: int | None, error: str) -> str:
+    because = f": {error}" if error else ""
+    if left is None:
+        return f"is of no use{because}" if error else ""
+    if left < 0:
+        return f"has ended{because}"
+    if left < SOON:
+        return f"ends in {left} {'day' if left == 1 else 'days'}{because}"
+    return f"is not renewed{because}" if error else ""
 
 
 def _stored(name: str, record: CertificateRecord, now: float, renewal: RenewalRecord | None) -> Row:

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from attrs import frozen
+from attrs import field, frozen
 
 from daprdockr.model.etcd_look import KnownRoom
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
+from daprdockr.picture.certificates import ending
 from daprdockr.picture.etcd_room import room_row
 from daprdockr.picture.nodes import dark
 from daprdockr.picture.services import StoppedRollouts, service_table
@@ -26,6 +27,7 @@ class Overview:
     :ivar refused: the write that etcd refuses all nodes.
     :ivar doubted: why nodes are frozen.
     :ivar etcd: the room in etcd, as an agent knows it; None: nobody has looked.
+    :ivar certificates: those that end soon, have ended, or cannot be used, each with what is wrong.
     :ivar mute: one line for each node that runs, and can claim and report nothing.
     """
 
@@ -37,6 +39,7 @@ class Overview:
     doubted: Mapping[str, str]
     mute: Sequence[str]
     etcd: KnownRoom | None = None
+    certificates: Mapping[str, str] = field(factory=dict)
 
     def write(self) -> Row:
         """Return the form for programs."""
@@ -45,6 +48,7 @@ class Overview:
             "Services": list(self.services.rows),
             "Broken": list(self.broken),
             "Dark": dict(self.dark),
+            "Certificates": dict(self.certificates),
             "Refused": self.refused,
             "Doubts": dict(self.doubted),
             "Etcd": None if self.etcd is None else room_row(self.etcd),
@@ -58,6 +62,7 @@ def overview(
     stopped: StoppedRollouts = MappingProxyType({}),
     only: ServiceName | None = None,
     etcd: KnownRoom | None = None,
+    certificates: Iterable[Row] = (),
 ) -> Overview:
     """
     Return the overview.
@@ -67,6 +72,7 @@ def overview(
     :param refused: the write that etcd refuses all nodes, though none can report it.
     :param doubted: why nodes are frozen.
     :param etcd: the room in etcd, as an agent knows it.
+    :param certificates: the rows of their table.
     """
     nodes = sorted(cluster.nodes.items())
     return Overview(
@@ -79,4 +85,5 @@ def overview(
         mute=[f"node {name} {node.record.refused}" for name, node in nodes if node.record.refused]
         + [f"node {name} is frozen" for name in sorted(doubted)],
         etcd=etcd,
+        certificates=ending(certificates),
     )

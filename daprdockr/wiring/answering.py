@@ -32,6 +32,7 @@ from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.history import Revisions
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.picture.certificates import certificate_table
 from daprdockr.picture.doubts import read_doubts
 from daprdockr.picture.etcd_room import room_line
 from daprdockr.picture.events import begins, event_table, latest_lines, places
@@ -91,7 +92,8 @@ class Answers:
             raise NotFound("more is to be said of it")
         refused, doubted = await self._reports()
         room = known_room(self.measured.found)
-        whole = overview(cluster, refused, doubted, stopped, service, room)
+        certificates = certificate_table(cluster, self.measured.base.outside.clocks.wall()).rows
+        whole = overview(cluster, refused, doubted, stopped, service, room, certificates)
         table = {"Header": whole.services.header, "Cells": whole.services.cells}
         table["Etcd"] = room_line(room) if room is not None else ""
         return {**self._seen(), "Document": whole.write(), "Mute": list(whole.mute), **table}

@@ -11,6 +11,7 @@ from daprdockr.model.etcd_look import KnownRoom
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.rollout import RolloutRecord
+from daprdockr.picture.certificates import certificate_table
 from daprdockr.picture.instances import instance_table
 from daprdockr.picture.nodes import node_table
 from daprdockr.picture.overview import overview
@@ -43,7 +44,9 @@ def documents(base: Foundation, found: Found) -> Mapping[str, Make]:
 
     def status() -> object:
         seen = {"Node": node, "InTouch": mirror.in_touch, "Revision": cluster.revision}
-        return {**seen, **overview(cluster, doubted=doubted(), stopped=stopped(), etcd=known_room(found)).write()}
+        ends = certificate_table(cluster, base.outside.clocks.wall()).rows
+        whole = overview(cluster, doubted=doubted(), stopped=stopped(), etcd=known_room(found), certificates=ends)
+        return {**seen, **whole.write()}
 
     return {
         "status": status,

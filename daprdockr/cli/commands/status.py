@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,8 @@ def local_status(request: Request, console: Console) -> bool:
 
 def status(request: Request, store: Store, console: Console) -> None:
     """
-    Print the services, the number of nodes and those on which nothing starts, and values that cannot be read.
+    Print the services, the number of nodes and those on which nothing starts, certificates that end soon, and values
+    that cannot be read.
 
     :raises Mute: nodes cannot write to etcd, or doubt it. It comes after everything else.
     :raises RolloutStopped: the rollout of the one service that is meant was reverted, or stands still.
@@ -58,6 +60,7 @@ def status(request: Request, store: Store, console: Console) -> None:
     """
     from daprdockr.cli.snapshot import check_exists, check_rollouts, doubts, snapshot_with_rollouts
     from daprdockr.etcd.trying import refused_to_all
+    from daprdockr.picture.certificates import certificate_table
     from daprdockr.picture.overview import overview
 
     only = request.service
@@ -66,7 +69,8 @@ def status(request: Request, store: Store, console: Console) -> None:
         check_exists(cluster, only)
     refused, stopped = refused_to_all(store, request.keys), rollouts.stopped(cluster)
     doubted = {node: record.reason for node, record in doubts(request, store).items()}
-    whole = overview(cluster, refused, doubted, stopped, only)
+    certificates = certificate_table(cluster, time.time()).rows
+    whole = overview(cluster, refused, doubted, stopped, only, certificates=certificates)
     if request.json:
         console.print_json(whole.write())
     else:
@@ -88,7 +92,7 @@ def _check_taken(rows: Sequence[Mapping[str, Any]]) -> None:
 
 _MOST_NAMED = 3
 MOST_SHOWN = 100
-"""Stored values that cannot be read, as far as people are shown them."""
+"""Certificates, and stored values that cannot be read, as far as people are shown them."""
 
 
 def _print(console: Console, whole: Mapping[str, Any], header: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
@@ -98,6 +102,8 @@ def _print(console: Console, whole: Mapping[str, Any], header: Sequence[str], ce
     console.print_table(header, cells)
     for node, reason in whole["Dark"].items():
         console.say(f"nothing starts on {node}: {reason}")
+    for name, phrase in list(whole.get("Certificates", {}).items())[:MOST_SHOWN]:  # an older agent has none
+        console.say(f"certificate {name} {phrase}")
     for item in whole["Broken"][:MOST_SHOWN]:
         console.say(f"not usable: {one_line(item['Key'])}: {item['Reason']}")
     if len(whole["Broken"]) > MOST_SHOWN:
@@ -114,6 +120,7 @@ COMMAND = Command(
     reference=(
         "services: wanted, running, healthy and current instances, and the reason if something is wrong; those that "
         "lack a port or host name, because an older service has it (exit status 1); "
+        "certificates that end within 14 days, have ended, or cannot be used; "
         "stored values that cannot be read; nodes that cannot write to etcd, or doubt it (exit status 1). Of one "
         "service also the last lines of the instance for which its rollout was stopped (exit status 1). On a host with "
         "an agent it ends with a line about etcd: members that answer, the size of the database and its quota, the "

@@ -19,7 +19,7 @@ from tests.fakes.command_line import LentStore, Outcome, command_line
 
 SEEN = {"Node": "a", "InTouch": True, "Revision": 7}
 PS = {**SEEN, "Header": ["INSTANCE", "NODE"], "Cells": [["1.web.myapp", "a"]], "Rows": [{"Instance": "1.web.myapp"}]}
-DOCUMENT = {"Nodes": 1, "Services": [], "Broken": [], "Dark": {}, "Refused": "", "Doubts": {}}
+DOCUMENT = {"Nodes": 1, "Services": [], "Broken": [], "Dark": {}, "Certificates": {}, "Refused": "", "Doubts": {}}
 STATUS = {**SEEN, "Document": DOCUMENT, "Mute": [], "Header": ["SERVICE"], "Cells": [["web.myapp"]]}
 
 
@@ -78,9 +78,11 @@ class ShownTests(LocalCase):
     def test_status(self) -> None:
         """The services, the number of nodes, and what is wrong are there as from etcd."""
         dark = {**DOCUMENT, "Dark": {"b": "no Engine"}, "Broken": [{"Key": "k", "Reason": "r"}] * 101}
+        dark["Certificates"] = {"www.example.com": "has ended"}
         self.given({**STATUS, "Document": dark})
         lines = self.run_line("status").stdout.splitlines()
         self.assertEqual(lines[:4], ["nodes: 1", "SERVICE", "web.myapp", "nothing starts on b: no Engine"])
+        self.assertEqual(lines[4], "certificate www.example.com has ended")
         self.assertEqual(lines[-1], "not usable: 1 more: see -o json")
         done = self.run_line("status", "-o", "json")
         self.assertEqual((done.status, done.json), (0, dark))

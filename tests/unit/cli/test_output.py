@@ -63,6 +63,7 @@ STATUS_JSON = """\
   "Dark": {
     "n3": "no space"
   },
+  "Certificates": {},
   "Refused": "",
   "Doubts": {
     "n1": "revision 9 was seen"

@@ -12,6 +12,7 @@ from twisted.internet.testing import MemoryReactorClock
 
 from daprdockr.arguments.local_reads import SOCKET
 from daprdockr.model.errors import EtcdReadOnly, EtcdRefused, NotFound
+from daprdockr.model.stored.certificate import CertificateFacts, CertificateRecord
 from daprdockr.model.stored.doubts import DoubtRecord
 from daprdockr.model.stored.events import Event
 from daprdockr.wiring.answering import Answers, ReadSocket
@@ -62,6 +63,10 @@ class AnswersTests(WholeCase):
 
     def test_as_etcd(self) -> None:
         """Rows and documents are those that the commands print when they ask etcd, and so are the cells."""
+        record = CertificateRecord("s", "k", CertificateFacts(("ended.test",), 0, 2.0))
+        self.cluster.store.put(KEYS.certificate("ended.test"), record.encode())
+        self.cluster.advance(1)
+        self.assertEqual(self.answer(self.answers.status)["Document"]["Certificates"], {"ended.test": "has ended"})
         for ask, word, member in (
             (self.answers.ps, "ps", "Rows"),
             (self.answers.services, "services", "Rows"),

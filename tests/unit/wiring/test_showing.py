@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from daprdockr.model.stored.certificate import CertificateFacts, CertificateRecord
 from daprdockr.wiring.showing import documents
-from tests.build.values import definition
+from tests.build.values import KEYS, definition
 from tests.build.whole import WholeCase
 
 
@@ -18,6 +19,8 @@ class ShowingTests(WholeCase):
     def test_rows(self) -> None:
         """Services, instances and nodes are there as they are in etcd now."""
         self.cluster.define(definition(instances=2))
+        record = CertificateRecord("s", "k", CertificateFacts(("ended.test",), 0, 2.0))
+        self.cluster.store.put(KEYS.certificate("ended.test"), record.encode())
         self.cluster.advance(3)
         (service,) = self.made("services")
         self.assertEqual((service["Service"], service["Wanted"], service["Healthy"]), ("web.myapp", 2, 2))
@@ -25,7 +28,7 @@ class ShowingTests(WholeCase):
         self.assertEqual([(row["Node"], row["Ready"]) for row in self.made("nodes")], [("a", True)])
         status = self.made("status")
         self.assertEqual((status["Node"], status["InTouch"], status["Nodes"]), ("a", True, 1))
-        self.assertEqual(status["Services"], [service])
+        self.assertEqual((status["Services"], status["Certificates"]), ([service], {"ended.test": "has ended"}))
 
     def test_out_of_touch(self) -> None:
         """While etcd is away the last known rows are shown, and the status says that they are no more than that."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from attrs import evolve
 
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.certificate import CertificateFacts, CertificateRecord
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.doubts import DoubtRecord, encode_trust
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from tests.build.command_line import RUNNING, WEB, ShowCase
+from tests.build.pairs import DAY
 from tests.build.values import HTTP, KEYS, named
 from tests.fakes.command_line import LentStore, command_line
 
@@ -32,6 +35,27 @@ class StatusTests(ShowCase):
         self.store.put(KEYS.node("n2"), NodeRecord(trouble="no space").encode(), self.store.lease)
         self.assertIn("nothing starts on n2: no space\n", command_line(self.store, "status").stdout)
         self.assertEqual(command_line(self.store, "status", "-o", "json").json["Dark"], {"n2": "no space"})
+
+    def test_certificates(self) -> None:
+        """Certificates that end soon, have ended, or cannot be used are named; the status is no other by that."""
+        now = time.time()
+        for name, days in (("ended.test", -1.5), ("long.test", 14.5), ("soon.test", 1.5)):
+            record = CertificateRecord("s", "k", CertificateFacts((name,), 0, now + days * DAY))
+            self.store.put(KEYS.certificate(name), record.encode())
+        ends = {"soon.test": now + 13.5 * DAY, "well.test": now + 90 * DAY}
+        for node in ("n1", "n2"):
+            told = NodeRecord(certificates=ends, uncertified={"bad.test": "it is no PEM"})
+            self.store.put(KEYS.node(node), told.encode(), self.store.lease)
+        expected = {
+            "bad.test on n1,n2": "is of no use: it is no PEM",
+            "ended.test": "has ended",
+            "soon.test on n1,n2": "ends in 13 days",
+            "soon.test": "ends in 1 day",
+        }
+        done = command_line(self.store, "status", "-o", "json")
+        self.assertEqual((done.status, done.json["Certificates"]), (0, expected))
+        lines = command_line(self.store, "status").stdout.splitlines()
+        self.assertEqual(lines[-4:], [f"certificate {name} {phrase}" for name, phrase in expected.items()])
 
     def test_table(self) -> None:
         """Services with what is wanted and what is there, and the number of nodes."""
