@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.cli.commands.test_certificates -*-
-"""Certificates: those that etcd has, and those of the operator's files on each node."""
+"""Certificates: those that etcd has, those in files of the operator, and those by which nodes reach etcd."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def certificate_table(
     has one row for all of them.
 
     One by ACME is not needed if no service has its host name any more, or a certificate of the operator's own covers
-    it: it is not renewed.
+    it: it is not renewed. Those by which nodes reach etcd are there as well.
 
     :param renewals: what became of the attempts to get certificates by ACME, by host name.
     """
@@ -47,6 +47,7 @@ def certificate_table(
     ]
     rows += [_row(name, ACME, **_attempts(renewals[name])) for name in renewals if name not in cluster.certificates]
     rows += _of_files(cluster, now)
+    rows += _for_etcd(cluster, now)
     rows += _unusable(cluster)
     return Table(sorted(rows, key=lambda row: (row["Name"], row["Source"], row["Nodes"])), COLUMNS)
 
@@ -91,6 +92,17 @@ def _of_files(cluster: Cluster, now: float) -> Iterator[Row]:
             found.setdefault((name, end), []).append(node)
     for (name, end), nodes in found.items():
         yield _row(name, FILE, Nodes=nodes, DaysLeft=_days(end, now), NotAfter=end)
+
+
+def _for_etcd(cluster: Cluster, now: float) -> Iterator[Row]:
+    """Yield the certificates by which nodes reach etcd. Each has its own, so one row is for all that end on one day."""
+    found: dict[tuple[str, int], dict[str, float]] = {}
+    for node, known in sorted(cluster.nodes.items()):
+        for role, end in known.record.etcd_certificates.items():
+            found.setdefault((f"etcd {role}", int(end // DAY)), {})[node] = end
+    for (name, _), ends in found.items():
+        end = min(ends.values())
+        yield _row(name, FILE, Nodes=list(ends), DaysLeft=_days(end, now), NotAfter=end)
 
 
 def _unusable(cluster: Cluster) -> Iterator[Row]:

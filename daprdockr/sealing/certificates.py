@@ -75,6 +75,11 @@ def facts_of(pair: CertificatePair) -> CertificateFacts:
     return CertificateFacts(names, max(0.0, begin), max(0.0, end))
 
 
+def ends(chain: bytes) -> tuple[float, ...]:
+    """Return until when each certificate of a file is valid, in wall-clock seconds. :raises BadInput: it is no PEM."""
+    return tuple(one.not_valid_after_utc.timestamp() for one in _chain(chain))
+
+
 def seal_pair(public: PublicKey, name: str, record: CertificateRecord, pair: CertificatePair) -> SealedValue:
     """Return the pair sealed to the key of the cluster, as the one of this host name and record."""
     return SealedValue(public.id, record.stamp, seal(public, pair.encode(), bound_to_certificate(name, record.stamp)))

@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from daprdockr.agent.certifying.given_pairs import GivenDirectory, GivenPairs
 from daprdockr.agent.holder import Holder
+from daprdockr.agent.membership.etcd_certificates import EtcdCertificateFiles, EtcdCertificates
 from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.agent.mirror.own_containers import OwnContainers
 from daprdockr.agent.reporting.journal import Journal
@@ -24,7 +25,7 @@ from daprdockr.arguments.settings import Settings
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.resolvconf import lack, upstreams
 from daprdockr.etcd.cluster_files import ClusterFiles
-from daprdockr.etcd.credentials import fingerprint, read_password
+from daprdockr.etcd.credentials import read_password
 from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
@@ -96,7 +97,7 @@ class Surroundings:
 
     whereabouts: Followed[Whereabouts]
     cluster_keys: Followed[tuple[PrivateKey, ...]]
-    certificates: Followed[bytes] | None
+    certificates: Followed[EtcdCertificates] | None
     password: Followed[str] | None
     upstreams: Followed[tuple[Endpoint, ...]] | None
     given_pairs: Followed[GivenPairs] | None = None
@@ -175,18 +176,14 @@ def _cluster_keys(base: Foundation) -> Followed[tuple[PrivateKey, ...]]:
     return _follow(base, "the cluster key", read, first)
 
 
-def _certificates(base: Foundation) -> Followed[bytes]:
+def _certificates(base: Foundation) -> Followed[EtcdCertificates]:
     """Follow the certificates: the connections take up new ones while the old ones still count."""
-    access = base.settings.etcd
-
-    def read() -> bytes:
-        return fingerprint(access)
-
+    files = EtcdCertificateFiles(base.settings.etcd)
     try:
-        first = read()
+        first = files.read()
     except (OSError, BadInput):
-        first = b""
-    return _follow(base, "the certificates for etcd", read, first)
+        first = EtcdCertificates()
+    return _follow(base, "the certificates for etcd", files.read, first)
 
 
 def _given_pairs(base: Foundation, directory: Path) -> Followed[GivenPairs]:

@@ -108,6 +108,7 @@ def _of_this_moment(around: Surroundings, outward: Edges, followed: OwnMember | 
         ),
         peer=lambda: PeerPlace() if peer is None else PeerPlace(peer.published, peer.fingerprint),
         etcd=lambda: "" if followed is None else followed.role,
+        etcd_certificates=lambda: {} if around.certificates is None else around.certificates.value.ends,
     )
 
 

@@ -72,7 +72,8 @@ class OfThisMoment:
     """
     ``where`` returns the addresses that the node publishes now, ``keys`` the ids of its cluster keys, ``keyless`` why
     the file with them cannot be read, or "", ``certificates`` what there is to say of those, ``peer`` where the
-    node takes sessions, and ``etcd`` what the member of etcd does that stands beside the agent, or "".
+    node takes sessions, ``etcd`` what the member of etcd does that stands beside the agent, or "", and
+    ``etcd_certificates`` until when those are valid by which etcd is reached.
     """
 
     where: Callable[[], Whereabouts]
@@ -81,6 +82,7 @@ class OfThisMoment:
     certificates: Callable[[], OwnCertificates] = OwnCertificates
     peer: Callable[[], PeerPlace] = PeerPlace
     etcd: Callable[[], str] = str
+    etcd_certificates: Callable[[], Mapping[str, float]] = dict
 
 
 @frozen
@@ -128,6 +130,7 @@ class Presence:
             certificates=certificates.files,
             uncertified=certificates.troubles,
             tls=certificates.serves,
+            etcd_certificates=self.now.etcd_certificates(),
             peer=peer.address,
             fingerprint=peer.fingerprint,
             etcd=self.now.etcd(),

@@ -50,13 +50,14 @@ class NodeRecord:
     else in the record does. ``former`` are names that the node had before on its machine. ``machine`` is a mark of the
     machine ("": unknown), and ``since`` the revision at which the node began to publish its addresses (0: when the
     record was created): Note [Two machines, one address] in ``planning.placing.clashes``.
-    ``keys`` are the ids of the cluster keys with which the node opens secrets, and ``keyless`` says why it cannot read
-    its file with them ("": it can, or has none). ``certificates`` says until when (in wall-clock seconds) those of the
-    operator's files on the node are valid, and ``uncertified`` why others cannot be used, both by name; ``tls`` says
-    that its nginx listens for TLS. ``peer`` is
-    where the agent takes sessions, as <address>:<port> ("": nowhere), and ``fingerprint`` the SHA-256 of the
-    certificate that it shows there, in hex digits. ``etcd`` is what its member of etcd does, "votes" or "copies" ("":
-    it has none of ours). Placement considers no ``progress``.
+    ``keys`` are the ids of the cluster keys with which the node opens secrets, and ``keyless`` says why it cannot
+    read its file with them ("": it can, or has none). ``certificates`` says until when (in wall-clock seconds)
+    those of the operator's files on the node are valid, and ``uncertified`` why others cannot be used, both by
+    name; ``tls`` says that its nginx listens for TLS. ``etcd_certificates`` says until when those are valid by
+    which the node reaches etcd, by their roles: ``client`` and ``authority``. ``peer`` is where the agent takes
+    sessions, as <address>:<port> ("": nowhere), and ``fingerprint`` the SHA-256 of the certificate that it shows
+    there, in hex digits. ``etcd`` is what its member of etcd does, "votes" or "copies" ("": it has none of ours).
+    Placement considers no ``progress``.
     """
 
     addresses: tuple[str, ...] = ()
@@ -80,6 +81,7 @@ class NodeRecord:
     certificates: Mapping[str, float] = field(factory=dict)
     uncertified: Mapping[str, str] = field(factory=dict)
     tls: bool = False
+    etcd_certificates: Mapping[str, float] = field(factory=dict)
     peer: str = ""
     fingerprint: str = ""
     etcd: str = ""
@@ -133,6 +135,7 @@ _OPTIONAL: Members = {
     "Certificates": ("certificates", reading.map_of(reading.moment)),
     "Uncertified": ("uncertified", reading.map_of(reading.free_text)),
     "Tls": ("tls", reading.boolean),
+    "EtcdCertificates": ("etcd_certificates", reading.map_of(reading.moment)),
     "Peer": ("peer", reading.text),
     "Fingerprint": ("fingerprint", reading.text),
     "Etcd": ("etcd", reading.text),

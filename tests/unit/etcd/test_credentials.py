@@ -81,7 +81,7 @@ class CredentialsTests(SynchronousTestCase):
         outside = evolve(world, pools=memory_pools(), etcd=evolve(world.etcd, renew=renew))
         outside.pools.files.startService()
         stores: Any = [outside.etcd.store, outside.etcd.beats]
-        taken: list[bytes] = []
+        taken: list[object] = []
         files = compose(chosen, state, outside).found.around.certificates
         assert files is not None
         files.subscribe(taken.append)

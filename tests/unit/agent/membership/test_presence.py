@@ -57,6 +57,14 @@ class PresenceTests(SynchronousTestCase):
         self.keyless = "the cluster key /x cannot be read"
         self.assertEqual(NodeRecord.decode(self.presence(True).encode()).keyless, self.keyless)
 
+    def test_etcd_certificates(self) -> None:
+        """Its record says until when those are valid by which it reaches etcd, and nothing where it needs none."""
+        self.assertNotIn(b"EtcdCertificates", self.presence(True).encode())
+        ends = {"client": 5.0, "authority": 6.0}
+        now = evolve(self.presence.now, etcd_certificates=lambda: ends)
+        record = evolve(self.presence, now=now)(True)
+        self.assertEqual(NodeRecord.decode(record.encode()).etcd_certificates, ends)
+
     def test_peer(self) -> None:
         """A record says where sessions are taken, and which certificate is shown there, as of one moment."""
         places = iter(PeerPlace(f"10.0.0.{number}:7000", f"f{number}") for number in range(9))

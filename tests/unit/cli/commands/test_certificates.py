@@ -138,6 +138,24 @@ class CertificatesTests(DefinitionCase):
         table = self.run_line("certificates").stdout
         self.assertRegex(table, r"example\.com +stored +29 +example\.com,www\.example\.com")
 
+    def test_for_etcd(self) -> None:
+        """Those by which nodes reach etcd are listed with the nodes, once for all that end on one day."""
+        noon = (time.time() // DAY + 0.5) * DAY
+        for node, days in (("a", 100.2), ("b", 100), ("c", 3)):
+            ends = {"client": noon + days * DAY, "authority": noon + 200 * DAY}
+            record = NodeRecord(etcd_certificates=ends)
+            self.store.put(KEYS.node(node), record.encode(), self.store.grant(60).id)
+        rows = self.run_line("certificates", "-o", "json").json
+        self.assertEqual(
+            [(row["Name"], row["Source"], row["NotAfter"], row["Nodes"]) for row in rows],
+            [
+                ("etcd authority", "file", noon + 200 * DAY, ["a", "b", "c"]),
+                ("etcd client", "file", noon + 100 * DAY, ["a", "b"]),
+                ("etcd client", "file", noon + 3 * DAY, ["c"]),
+            ],
+        )
+        self.assertRegex(self.run_line("status").stdout, r"\ncertificate etcd client on c ends in [23] days\n")
+
     def test_usage(self) -> None:
         """Wrong usage is one line that says what is lacking."""
         for words, said in (
