@@ -80,6 +80,7 @@ class DnsListeners(Service):
         self._listen_datagrams = listen_datagrams
         self._open: dict[Endpoint, _Sockets] = {}
         self._taken: set[Endpoint] = set()
+        self._unread = ""
         self._closing: list[Deferred[Any]] = []
         self._polling = LoopingCall(self._poll)
         self._polling.clock = reactor
@@ -133,8 +134,11 @@ class DnsListeners(Service):
         try:
             addresses = self._host_addresses()
         except OSError as error:
-            self.log.warn("the addresses of this host cannot be read: {reason}", reason=str(error))
+            if (reason := str(error)) != self._unread:
+                self.log.warn("the addresses of this host cannot be read: {reason}", reason=reason)
+            self._unread = reason
             return
+        self._unread = ""
         wanted = {Endpoint(a, w.port) for w in self._wildcards for a in addresses if w.ipv6 or ":" not in a}
         self._taken &= wanted
         for gone in set(self._open) - wanted - set(self._fixed):

@@ -160,11 +160,14 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual(2, sum(line.startswith("not listening at") for line in self.lines()))
 
     def test_unreadable(self) -> None:
-        """When the host's addresses cannot be read nothing is closed."""
+        """When the addresses cannot be read nothing is closed, and each reason is logged once until it is over."""
         self.start("0.0.0.0")
-        self.addresses = OSError("no proc")
-        self.sockets.advance(LOOK_SECONDS)
-        self.assertEqual(both("127.0.0.1", "192.0.2.2"), sorted(self.sockets.open))
+        known = self.addresses
+        for self.addresses in (OSError("no proc"), OSError("no proc"), OSError("no rights"), known, OSError("no proc")):
+            self.sockets.advance(LOOK_SECONDS)
+            self.assertEqual(both("127.0.0.1", "192.0.2.2"), sorted(self.sockets.open))
+        told = [line.rpartition(": ")[2] for line in self.lines() if "cannot be read" in line]
+        self.assertEqual(["no proc", "no rights", "no proc"], told)
 
     def test_defect(self) -> None:
         """A defect while looking is logged, and the next look is taken."""
