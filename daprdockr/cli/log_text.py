@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from daprdockr.cli.merging import LogLine
@@ -18,6 +18,11 @@ _UNITS = (86400, 3600, 60, 1)
 
 # Colours that a program gives its log are harmless; other control sequences move the cursor, or do worse.
 _COLOUR = re.compile(r"(\x1b\[[0-9;]{0,40}m)")
+
+
+def is_coloured(on_terminal: bool, environment: Mapping[str, str]) -> bool:
+    """Return whether names are printed in colour. An empty NO_COLOR counts as none (no-color.org)."""
+    return on_terminal and not environment.get("NO_COLOR")
 
 
 def as_text(lines: Iterable[LogLine], named: bool, on_terminal: bool, coloured: bool) -> bytes:

@@ -10,7 +10,7 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import author
 from daprdockr.cli.log_streams import ClaimedPlaces, LogStreams
-from daprdockr.cli.log_text import as_json, as_text, moment_of
+from daprdockr.cli.log_text import as_json, as_text, is_coloured, moment_of
 from daprdockr.cli.merging import HOLD, Merging
 from daprdockr.cli.request import Request
 from daprdockr.cli.unread import when_unread
@@ -62,7 +62,7 @@ def _hold(request: Request) -> float:
 
 def _print(merging: Merging, request: Request, console: Console) -> None:
     on_terminal = console.stdout.isatty()
-    coloured = on_terminal and "NO_COLOR" not in os.environ
+    coloured = is_coloured(on_terminal, os.environ)
     for lines in merging.batches():
         if request.json:
             console.write(as_json(lines))

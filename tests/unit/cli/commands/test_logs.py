@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.cli.commands.logs import logs
 from daprdockr.cli.console import Console
 from daprdockr.cli.log_streams import ClaimedPlaces, LogStreams, Reading
-from daprdockr.cli.log_text import as_json, as_text, harmless, moment_of
+from daprdockr.cli.log_text import as_json, as_text, harmless, is_coloured, moment_of
 from daprdockr.cli.merging import LogLine, Merging
 from daprdockr.cli.parse import read_request
 from daprdockr.cli.request import Request
@@ -134,6 +134,13 @@ class TextTests(SynchronousTestCase):
         """Lines that do not go to a terminal stay as the program wrote them, octet by octet."""
         text = as_text(self.LINES, named=True, on_terminal=False, coloured=False)
         self.assertEqual(text, b"1.web.myapp | a\x1b[31mb\x1b[2J\n2.web.myapp | c\xff\n")
+
+    def test_no_colour(self) -> None:
+        """Names have colours on a terminal, unless NO_COLOR says something."""
+        self.assertTrue(is_coloured(True, {}))
+        self.assertTrue(is_coloured(True, {"NO_COLOR": ""}))
+        self.assertFalse(is_coloured(True, {"NO_COLOR": "1"}))
+        self.assertFalse(is_coloured(False, {}))
 
     def test_terminal(self) -> None:
         """On a terminal a program's colours stay, and end with its line; nothing else reaches the terminal."""
