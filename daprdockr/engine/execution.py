@@ -7,8 +7,9 @@ Note [An overdue command is killed by us]
     command's process id as the host sees it; if the Engine is on this host and that process really is in the
     container's cgroup, we kill it and its descendants, as far as they are in that cgroup too: a shell that waits for a
     command would leave it behind. One that is stopped starts no other, and stays the parent of those it has started; so
-    they are stopped until no more are found, and killed then. With an Engine elsewhere the number means nothing here,
-    the cgroup does not match, and the command is left alone.
+    they are stopped until no more are found, and killed then. SIGSTOP is pending before it takes effect, and a process
+    that is starting another one completes that first: each is waited for until it stands still. With an Engine
+    elsewhere the number means nothing here, the cgroup does not match, and the command is left alone.
 
 Note [Who holds the output]
     Processes that a command left behind hold its output, which the Engine then ends late or never. So a command whose
@@ -47,6 +48,10 @@ _SETTLE_SECONDS = 1.0
 _SETTLE_STEP = 0.01
 _ENGINE_SECONDS = 5.0
 _LATE_STEP = 0.1
+_STILL_SECONDS = 1.0
+_STILL_STEP = 0.002
+_STILL = frozenset("TtZX")
+"""The states of proc_pid_stat(5) in which nothing runs: stopped, stopped by a tracer, and ended."""
 
 
 def execute(
@@ -70,7 +75,7 @@ def execute(
         found = _begun(client, execution, clock)
         if found["ExitCode"] is not None:
             return Executed(int(found["ExitCode"]), output.kept)  # Note [Who holds the output]
-        _kill(found)
+        _kill(found, clock)
         return Executed(OVERDUE, output.kept)
 
 
@@ -134,7 +139,7 @@ def _exit_status(client: APIClient, execution: str, clock: Callable[[], float]) 
     return int(status)
 
 
-def _kill(execution: dict[str, Any]) -> None:
+def _kill(execution: dict[str, Any], clock: Callable[[], float]) -> None:
     """See Note [An overdue command is killed by us]."""
     process: int = execution.get("Pid") or 0
     if not process:
@@ -143,6 +148,7 @@ def _kill(execution: dict[str, Any]) -> None:
     while found := _family(process, execution["ContainerID"]) - stopped:
         stopped |= found
         _send(signal.SIGSTOP, found)
+        _stand_still(found, clock() + _STILL_SECONDS, clock)
     _send(signal.SIGKILL, stopped & _family(process, execution["ContainerID"]))
 
 
@@ -150,6 +156,21 @@ def _send(number: signal.Signals, processes: set[int]) -> None:
     for one in processes:
         with suppress(OSError):
             os.kill(one, number)
+
+
+def _stand_still(processes: set[int], deadline: float, clock: Callable[[], float]) -> None:
+    """Wait until no thread of these runs any more, or the time is over: one may hang in the kernel."""
+    while any(not _states(one) <= _STILL for one in processes) and clock() < deadline:
+        sleep(_STILL_STEP)
+
+
+def _states(process: int) -> set[str]:
+    """Return the states of its threads, each as one letter; none when it has ended."""
+    found = set()
+    for path in Path(f"/proc/{process}/task").glob("*/stat"):
+        with suppress(OSError, IndexError):
+            found.add(path.read_text(errors="replace").rpartition(")")[2].split()[0])
+    return found
 
 
 def _family(process: int, container: str) -> set[int]:

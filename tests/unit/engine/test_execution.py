@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from ssl import SSLWantReadError
@@ -57,6 +58,15 @@ class Talking:
 
     def close(self) -> None:
         pass
+
+
+SLOW_TO_FORK = """
+import os, time
+memory = b"x" * 800_000_000
+for _ in range(1000):
+    if not os.fork():
+        time.sleep(1000)
+"""
 
 
 class TalkingByTls(Talking):
@@ -153,11 +163,18 @@ class OutputTests(SynchronousTestCase):
 
     def test_all_that_it_starts(self) -> None:
         """Nothing is left of a command that starts others while it is killed."""
-        many = "i=0; while [ $i -lt 1000 ]; do sleep 1000 & i=$((i+1)); done; wait"
-        command = subprocess.Popen(["sh", "-c", many], start_new_session=True)
+        self.leaves_none("sh", "-c", "i=0; while [ $i -lt 1000 ]; do sleep 1000 & i=$((i+1)); done; wait")
+
+    def test_slow_to_start(self) -> None:
+        """So it is where the command is always about to start one: its memory takes long to copy."""
+        for _ in range(3):
+            self.leaves_none(sys.executable, "-c", SLOW_TO_FORK, timeout=0.5)
+
+    def leaves_none(self, *words: str, timeout: float = 0.2) -> None:
+        command = subprocess.Popen(words, start_new_session=True)
         self.addCleanup(command.wait)
         self.addCleanup(command.kill)
-        self.assertEqual(run(Talking(float("inf"), None, (command.pid,)), 0.2), OVERDUE)
+        self.assertEqual(run(Talking(float("inf"), None, (command.pid,)), timeout), OVERDUE)
         deadline = monotonic() + 60
         while (left := living(command.pid)) and monotonic() < deadline:
             sleep(0.01)
