@@ -58,11 +58,13 @@ def _program(others: Sequence[str]) -> tuple[int, str]:
 def _check_program(own: Sequence[str], first: int, what: str) -> None:
     """:raises BadInput: a flag stands behind the first word for a program."""
     for number, word in enumerate(own):
+        if word == "-" or not word.startswith("-"):
+            continue  # no flag, like the thousands of names of files that there may be
         try:
             before = goflags.split(own[:number], valued=_VALUED, boolean=(*_BOOLEAN, *_SHORT_BOOLEAN)).others
         except BadInput:
             continue  # it is the value of a flag
-        if word.startswith("-") and word != "-" and len(before) >= first:
+        if len(before) >= first:
             raise BadInput(f"{shorten(word)} stands behind {shorten(before[first - 1])}: write -- before {what}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.cli.parse import read_request
@@ -162,6 +164,13 @@ class RefusedTests(SynchronousTestCase):
             self.assertIn("an empty word names nothing", str(error), line)
         for line in ("exec 1.web.shop -- printf", "job run report.shop --"):
             self.assertEqual(read_request([*line.split(), ""], {}).words[-1], "")
+
+    def test_many_words(self) -> None:
+        """Very many words for a program take no longer than as many others."""
+        began = time.process_time()
+        words = [f"file-{number}" for number in range(10_000)]
+        self.assertEqual(read_request(["exec", "1.db.shop", "ls", *words], {}).words[2:], tuple(words))
+        self.assertLess(time.process_time() - began, 1.0)
 
     def test_each(self) -> None:
         """Each is answered with one line that names it."""
