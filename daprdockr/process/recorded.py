@@ -21,6 +21,9 @@ from twisted.logger import Logger
 from daprdockr.process.pidfile import PidFile
 from daprdockr.process.table import ProcessTable, Record
 
+_UNKNOWN = "it has ended, or cannot be identified"
+"""The failure that is not logged: as a rule the process has ended, and that is logged soon."""
+
 
 @define(kw_only=True, eq=False)
 class RecordedProcess:
@@ -76,12 +79,12 @@ class RecordedProcess:
             if record is not None:
                 PidFile(self.path).write(record)
         except OSError as error:
-            if not self._failure:
+            if self._failure in ("", _UNKNOWN):
                 text = "{name} is not recorded in {path}: {reason}"
                 self.log.warn(text, name=self.name, path=str(self.path), reason=error)
             self._failure = str(error)
         else:
-            self._failure = "" if record is not None else "it has ended, or cannot be identified"
+            self._failure = "" if record is not None else _UNKNOWN
 
     def retry(self, pid: int | None) -> None:
         """Write the pidfile again if the last attempt failed; None: there is no process any more."""

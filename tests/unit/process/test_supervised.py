@@ -80,6 +80,17 @@ class SpawnTests(SupervisedProcessTestCase):
         self.assertEqual((self.reactor.processes, PidFile(thing.program.pidfile).read()), ([process], record))
         self.assertEqual(thing.pid, process.pid)
 
+    def test_not_recorded_afterwards(self) -> None:
+        """That it cannot be recorded is logged, once, also if it could not be identified before."""
+        thing, process = self.started()
+        record = self.reactor.table.records.pop(process.pid)
+        thing._recorded.write(process.pid)
+        self.reactor.table.records[process.pid] = record
+        self.reactor.table.fault = OSError("too many open files")
+        with capturedLogs() as logged:
+            self.reactor.pump([5.0] * 5)
+        self.assertEqual([str(event["reason"]) for event in logged], ["too many open files"])
+
     def test_silent_without_output(self) -> None:
         """Without a file and a callback its output goes nowhere, and no descriptor stays open with us."""
         before = len(os.listdir("/proc/self/fd"))
