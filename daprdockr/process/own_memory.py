@@ -26,8 +26,13 @@ def tls_folder(node: str, state_dir: Path) -> str:
 
 
 def remove_own(places: Sequence[Path], node: str, state_dir: Path) -> None:
-    """Remove both directories wherever they are. :raises OSError: one cannot be removed."""
+    """
+    Remove both directories wherever they are. A link is left alone: the agent makes none, but any user may make one
+    below ``/dev/shm``, which must not keep a host in its cluster.
+
+    :raises OSError: one cannot be removed.
+    """
     for place in places:
         for name in (secrets_folder(node, state_dir), tls_folder(node, state_dir)):
-            if (place / name).is_dir():
+            if (place / name).is_dir() and not (place / name).is_symlink():
                 shutil.rmtree(place / name)

@@ -94,6 +94,15 @@ class LeavingTests(DrainCase):
         self.leave()
         self.assertEqual([path.name for path in self.memory.iterdir()], [other])
 
+    def test_link_in_memory(self) -> None:
+        """A link of another user in place of such a directory is not followed, and keeps no host from leaving."""
+        theirs = Path(self.mktemp()).absolute()
+        theirs.mkdir()
+        self.memory.mkdir()
+        (self.memory / tls_folder("n1", self.files.state)).symlink_to(theirs)
+        self.assertIn("n1 has left the cluster", self.leave())
+        self.assertTrue(theirs.is_dir())
+
     def test_client(self) -> None:
         """A client has no member to take out."""
         self.members.members = [member(2, "n2")]
