@@ -39,10 +39,10 @@ def backup(request: Request, store: Store, console: Console) -> None:
     printed = console.print_json(write_backup(request.keys, found, time.time(), author(request)))
     for key, reason in unreadable.items():
         console.complain(f"not in the backup: {one_line(key)}: {reason}")
-    if unreadable:
-        raise Incomplete(f"{len(unreadable)} stored values cannot be read: the backup has all others")
     if printed > MAX_BYTES:
         raise TooLarge(f"the backup has more than the {MAX_BYTES} bytes that restore takes: keep a snapshot instead")
+    if unreadable:
+        raise Incomplete(f"{len(unreadable)} stored values cannot be read: the backup has all others")
 
 
 COMMAND = Command(

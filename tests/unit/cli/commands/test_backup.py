@@ -82,10 +82,13 @@ class BackupTests(BackupCase):
         self.assertIn(f"not in the backup: {KEYS.service(WEB)}: ", done.stderr)
 
     def test_too_large(self) -> None:
-        """A backup that ``restore`` would refuse is no success, as the person finds in time."""
+        """A backup that ``restore`` would refuse is no success, which is said in time, also where it is incomplete."""
         self.patch(backup, "MAX_BYTES", 100)
-        done = self.run_line("backup", status=1)
-        self.assertIn("more than the 100 bytes that restore takes", done.stderr)
+        for _ in range(2):
+            done = self.run_line("backup", status=1)
+            self.assertIn("more than the 100 bytes that restore takes", done.stderr)
+            self.store.put(KEYS.service(WEB), b"{")
+        self.assertIn("not in the backup: ", done.stderr)
 
 
 class RestoreTests(BackupCase):
