@@ -73,7 +73,6 @@ class EmbeddedEtcd(Service):
         self._data = directory / "data"
         self._output = directory / "etcd.log"
         self._flags = flags
-        self.usable_with = frozenset(usable_with)
         found = shutil.which("etcd", path=environment.get("PATH", os.defpath))
         if found is None:
             raise BadInput("the program etcd is missing: install the Debian package etcd-server")
@@ -86,7 +85,7 @@ class EmbeddedEtcd(Service):
             # Any flag of etcd can also be set by a variable, such as ETCD_CERT_FILE.
             environment={name: value for name, value in environment.items() if not name.startswith("ETCD_")},
             output=self._output,
-            usable_with=self.usable_with,
+            usable_with=usable_with,
         )
         self._process = SupervisedProcess(
             program=etcd,
@@ -94,6 +93,11 @@ class EmbeddedEtcd(Service):
             leave_running=not stop_at_exit,
             hooks=Hooks(before_start=self._prepare, on_exit=self._exited),
         )
+
+    @property
+    def usable_with(self) -> Collection[str]:
+        """The words of which an etcd of an earlier agent has one, or is started anew."""
+        return self._process.program.usable_with
 
     @property
     def pid(self) -> int | None:
