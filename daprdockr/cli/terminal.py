@@ -39,7 +39,7 @@ def size_of(descriptor: int) -> tuple[int, int]:
 def caught(names: tuple[str, ...], take: Callable[[str], object]) -> Iterator[tuple[int, Callable[[], None]]]:
     """
     Catch signals. Yields a descriptor that is readable when there are some, and what then hands them to ``take``, by
-    name: not in the moment of the signal, when anything may be half done.
+    name: not in the moment of the signal, when anything may be half done. HUP stays ignored if it is, as by nohup.
     """
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
@@ -53,7 +53,8 @@ def caught(names: tuple[str, ...], take: Callable[[str], object]) -> Iterator[tu
         while waiting:
             take(waiting.pop(0))
 
-    former = {name: signal.signal(signal.Signals[f"SIG{name}"], note) for name in names}
+    heeded = [one for one in names if one != "HUP" or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN]
+    former = {name: signal.signal(signal.Signals[f"SIG{name}"], note) for name in heeded}
     fd = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
         yield reader, hand_over

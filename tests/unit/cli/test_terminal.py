@@ -58,3 +58,13 @@ class SignalTests(SynchronousTestCase):
             self.assertEqual((ready, found), ([wake], []))
             hand_over()
         self.assertEqual((found, signal.getsignal(signal.SIGUSR1)), (["USR1"], before))
+
+    def test_ignored(self) -> None:
+        """HUP that is ignored, as by nohup, is not caught, and does not end what is to outlive the terminal."""
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        found = list[str]()
+        with caught(("HUP", "USR1"), found.append) as (_, hand_over):
+            for number in (signal.SIGHUP, signal.SIGUSR1):
+                signal.raise_signal(number)
+            hand_over()
+        self.assertEqual((found, signal.getsignal(signal.SIGHUP)), (["USR1"], signal.SIG_IGN))
