@@ -58,7 +58,7 @@ def refuse_private_data(files: ClusterFiles) -> None:
 def say_address(part: HostPart, address: str, say: Callable[[str], None]) -> None:
     """Say that an attempt goes on with the address that the first one began with, if this one names another."""
     if part.address != address:
-        say(f"this host goes on as {part.node} at {part.address}, for which its certificates are, and not at {address}")
+        say(f"this host goes on as {part.node} at {part.address}, as in its certificates, and not at {address}")
 
 
 @frozen

@@ -27,7 +27,7 @@ _SHORT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 _SHORT_BOOLEAN = tuple(word.removeprefix("-") for word in _SHORT["exec"])
 _PROGRAMS = {("exec",): (3, "the command"), ("job", "run"): (4, "the arguments")}
-"""By how a command line begins, the number of its words with the first one for a program, and what those are called."""
+"""By how a command line begins: the place of the first word for a program, counted from 1, and what they are called."""
 
 
 def split_words(words: Sequence[str]) -> goflags.Words:

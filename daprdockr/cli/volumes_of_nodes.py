@@ -35,7 +35,7 @@ def volumes_of_nodes(
         try:
             found[node] = answer.result()
             if len(found[node]) >= MOST_VOLUMES:
-                complain(f"of the volumes of node {node} the first {MOST_VOLUMES} by name are listed")
+                complain(f"only the first {MOST_VOLUMES} volumes of node {node}, by name, are listed")
         except DaprdockrError as error:
             complain(f"volumes of node {node} are not known: {error}")
     return found

@@ -11,8 +11,8 @@ Note [Opening anew]
     the channels are closed, and the next call opens new ones, in case a name has moved.
 
     A look-up may take half a minute if no name server answers. Only calls wait for it: ``reopen`` is called by the
-    reactor, whose agent may be the name server of this host. Channels that were asked for anew meanwhile are opened
-    once more.
+    reactor, whose agent may be the name server of this host. If it is called meanwhile, the channels are opened once
+    more.
 
 Note [New certificates]
     A connection outlives its certificate, and fails when it is made again with the files read long ago. So when the

@@ -56,8 +56,8 @@ class Program:
     :ivar stop_signal: the name of the signal that asks it to end, without ``SIG``.
     :ivar grace: seconds it is given to end before its group is killed.
     :ivar output: the file its output is appended to; needed if the process is left running, as a pipe breaks with us.
-    :ivar usable_with: words of which a process of an earlier agent has one, or is ended and started anew; none: it is
-        taken over as it is.
+    :ivar usable_with: words of a command line; a process of an earlier agent that has none of them is ended and started
+        anew. If there are none, it is adopted as it is.
     """
 
     name: str

@@ -164,7 +164,7 @@ def open_session(
         asked = request().encode()
         if len(asked) >= MAX_FRAME:  # with the octet of its kind; the agent would end the connection, and say nothing
             raise SessionFailed(
-                f"what is asked of node {node} has {len(asked)} bytes, and less than {MAX_FRAME} are taken: give a"
+                f"the request to node {node} has {len(asked)} bytes, and fewer than {MAX_FRAME} are taken: give a"
                 " command what it needs by its stdin (exec -i)"
             )
         connection.sendall(written(FrameKind.ASK, asked))

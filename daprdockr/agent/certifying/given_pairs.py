@@ -26,7 +26,7 @@ from daprdockr.proxy.certificates import Certificate
 from daprdockr.sealing.certificates import facts_of, read_pair
 
 MOST_PAIRS = 1000
-"""The pairs of a directory that are read."""
+"""The most pairs of a directory that are read."""
 
 _CHAIN, _KEY = ".crt", ".key"
 _WILDCARD = "_."

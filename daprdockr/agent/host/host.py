@@ -107,7 +107,7 @@ class Host(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        """End the listener, unless calls to an Engine that hangs leave no thread for that: its own is a daemon."""
+        """End the listener. If calls to an Engine that hangs leave no thread for that, its own goes on, as a daemon."""
         ended = self._run(self._listener.stop)
         await ended.addTimeout(STOP, self._reactor, lambda *_: None)
 

@@ -3,8 +3,8 @@
 ``names``: what services, instances, nodes and others are called, for the completion of command lines.
 
 The names of volumes are whatever a definition says, and the Engine refuses odd ones only when it creates them. The
-``compgen`` of bash carries out what it takes for a command, as in ``$(reboot)``. So lines have no name with other
-characters than those of names that work; JSON has all.
+``compgen`` of bash carries out what it takes for a command, as in ``$(reboot)``. So a name with a character that no
+usable name has is not printed as a line; JSON has all of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 KINDS = ("services", "instances", "nodes", "jobs", "secrets", "files", "certificates", "groups")
 _PLAIN = re.compile("[A-Za-z0-9._*-]+", re.ASCII)
-"""The names that lines have."""
+"""The names that are printed as lines."""
 OWNERS = {"volumes": "INSTANCE", "runs": "SERVICE", "revisions": "SERVICE"}
 """Kinds of things that each belong to another one, whose name stands behind a colon, as in "runs:nightly.myapp"."""
 

@@ -47,7 +47,8 @@ class Restoring:
 def restore(request: Request, store: Store, console: Console) -> None:
     """
     :raises BadInput: the backup cannot be used as a whole; nothing is stored.
-    :raises NotConfirmed: something would be overwritten; nothing is stored, unless somebody stored it only meanwhile.
+    :raises NotConfirmed: something would be overwritten; nothing is stored. If somebody stored it after the check,
+        what comes before it in the backup is.
     """
     data = read_stdin(console.stdin, MAX_BYTES + 1)
     if not data.strip():

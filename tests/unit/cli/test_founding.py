@@ -58,7 +58,7 @@ class FirstHostTests(SynchronousTestCase):
         self.said.clear()
         evolve(self.host, address="10.0.0.9").found()
         self.assertEqual(len(self.said), 1)
-        self.assertIn("goes on as a at 10.0.0.1, for which its certificates are, and not at 10.0.0.9", self.said[0])
+        self.assertIn("goes on as a at 10.0.0.1, as in its certificates, and not at 10.0.0.9", self.said[0])
 
     def test_etcd_left(self) -> None:
         """An etcd that a former agent left running would be adopted in place of the member: it has to end first."""

@@ -102,7 +102,7 @@ class ListTests(VolumeCase):
 
         self.store.put(KEYS.node("n1"), PeerNode(self, play).record().encode(), self.store.lease)
         done = self.run_line("volume ls -o json")
-        self.assertIn(f"of the volumes of node n1 the first {MOST_VOLUMES} by name are listed", done.stderr)
+        self.assertIn(f"only the first {MOST_VOLUMES} volumes of node n1, by name, are listed", done.stderr)
 
 
 class MoveTests(VolumeCase):
