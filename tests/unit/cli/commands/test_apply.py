@@ -506,21 +506,22 @@ class ApplyTests(ApplyCase):
         self.assertEqual(self.stored("web"), evolve(given[1], restarted="2026-11-28T11:00:00Z"))
 
     def test_changed_while_it_deletes(self) -> None:
-        """The same holds of a service that is to be deleted, up to the last moment."""
-        self.store = store = InterruptedStore()
-        self.define(definition(), named("old"))
-        words, given = ("-prune", "myapp"), [definition()]
-        check = self.run_line("plan", *words, "-o", "json", given=given).json["Check"]
-        changed = named("old", image="old:2")
+        """The same holds of a service that is to be deleted, up to the last moment, also while etcd is full."""
+        words, given, changed = ("-prune", "myapp"), [definition()], named("old", image="old:2")
+        for full in (False, True):
+            self.store = store = InterruptedStore()
+            self.define(definition(), named("old"))
+            check = self.run_line("plan", *words, "-o", "json", given=given).json["Check"]
 
-        def before() -> None:
-            store.before = lambda: None
-            self.define(changed)
+            def before(store: InterruptedStore = store, full: bool = full) -> None:
+                store.before, store.full = lambda: None, False
+                self.define(changed)
+                store.full = full
 
-        store.before = before
-        done = self.run_line("apply", *words, "-check", check, given=given, status=1)
-        self.assertIn("old.myapp was changed meanwhile", done.stderr)
-        self.assertEqual(self.stored("old"), changed)
+            store.before, store.full = before, full
+            done = self.run_line("apply", *words, "-check", check, given=given, status=1)
+            self.assertIn("old.myapp was changed meanwhile", done.stderr)
+            self.assertEqual(self.stored("old"), changed)
 
     def test_directory(self) -> None:
         """A directory of files is applied as a whole."""
