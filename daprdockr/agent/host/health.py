@@ -36,6 +36,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from daprdockr.agent.host.probe import Probe, Target, Unmade, Unreached
 from daprdockr.model.names import ServiceName, one_line
@@ -142,7 +143,7 @@ class HealthChecks(Service):
         patient.began = self._reactor.seconds()
         probing: Deferred[Any] = Deferred.fromCoroutine(probe())
         if patient.target.check.type != "exec":  # its time begins when it has a thread
-            probing.addTimeout(patient.target.check.timeout + _GIVE_UP, self._reactor)
+            probing.addTimeout(patient.target.check.timeout + _GIVE_UP, self._reactor, _given_up)
         patient.probing = probing
         probing.addCallbacks(lambda reason: reason, lambda failure: failure.getErrorMessage() or "no answer")
         probing.addCallback(self._judge, patient)
@@ -227,3 +228,8 @@ class HealthChecks(Service):
             verdict="healthy" if verdict else "not healthy",
             because=f": {reason}" if reason else "",
         )
+
+
+def _given_up(found: str | Failure | None, seconds: float) -> str | None:
+    """Return what a probe says that is given up: what it had found by then, if anything."""
+    return "there is no whole answer in time" if isinstance(found, Failure) else found

@@ -114,13 +114,12 @@ class RealProbe:
         for host, port in target.routes:
             try:
                 await self._connect(host, port, target.check.timeout)
-            except ConnectingCancelledError:
-                raise
+            except ConnectingCancelledError:  # the check itself took so long that the rest is given up
+                return _unreached(target, host, port, _LATE)
             except (ConnectError, OSError) as error:
                 if _number(error) in _OF_THIS_HOST:
                     raise
-                place = f"{f'[{host}]' if ':' in host else host}:{port}"
-                return Unreached(f"{target.router} cannot reach it at {place} ({error})")
+                return _unreached(target, host, port, str(error))
         return None
 
     async def _tcp(self, target: Target) -> str | None:
@@ -182,6 +181,11 @@ class RealProbe:
                 service=target.service,
                 waited=waited,
             )
+
+
+def _unreached(target: Target, host: str, port: int, reason: str) -> Unreached:
+    place = f"{f'[{host}]' if ':' in host else host}:{port}"
+    return Unreached(f"{target.router} cannot reach it at {place} ({reason})")
 
 
 def _sent(check: Health) -> Iterator[tuple[str, str]]:

@@ -279,6 +279,7 @@ class VerdictTests(HealthCase):
             self.doctor.looks.clear()
             self.clock.advance(CHECK.timeout + 1)
         self.assertEqual((self.verdict, self.doctor.cancelled), (False, 3))
+        self.assertEqual(self.checks.complaints, {"c1": "there is no whole answer in time"})
 
     def test_never_well(self) -> None:
         """A container that never was healthy gets its verdict after as many checks at the full interval, not before."""

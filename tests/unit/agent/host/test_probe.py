@@ -7,6 +7,7 @@ import gzip
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectBindError, ConnectionRefusedError
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -251,6 +252,20 @@ class FullReactor:
         factory.clientConnectionFailed(None, Failure(ConnectBindError(errno.EMFILE, "Too many open files")))
 
 
+class SilentReactor:
+    """A reactor whose connections stay on their way until they are given up."""
+
+    def connectTCP(self, host: str, port: int, factory: Any, **how: Any) -> SilentReactor:  # noqa: N802  # as above
+        factory.startedConnecting(self)
+        return self
+
+    def stopConnecting(self) -> None:  # noqa: N802  # as above
+        pass
+
+    def getDestination(self) -> IPv4Address:  # noqa: N802  # as above
+        return IPv4Address("TCP", "192.0.2.1", 1)
+
+
 class FullHostTests(ContainerCase):
     """On a host that lacks what a connection needs."""
 
@@ -281,6 +296,16 @@ class RouteTests(ContainerCase):
             reason = await self.routed(check, 1)
             assert isinstance(reason, Unreached)
             self.assertIn("nginx cannot reach it at 127.0.0.1:1 (", reason)
+
+    async def test_given_up(self) -> None:
+        """A check that is given up while nobody answers on its route says that, and not that the container is ill."""
+        silent = Target(self.container, Health("none", timeout=60.0), routes=(("192.0.2.1", 1),))
+        probe = RealProbe(reactor=SilentReactor(), pool=OnePool(run_at_once), engine=self.engine)
+        looking = Deferred.fromCoroutine(probe(silent))
+        looking.cancel()
+        reason = await looking
+        assert isinstance(reason, Unreached)
+        self.assertEqual(reason, "nginx cannot reach it at 192.0.2.1:1 (there is no answer in time)")
 
     async def test_one_of_two_not_reached(self) -> None:
         """Behind two routes it must be reached by both."""
