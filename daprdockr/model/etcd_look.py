@@ -41,6 +41,11 @@ class EtcdLook:
         return min((one.revision for one in self.statuses), default=0)
 
     @property
+    def newest(self) -> int:
+        """The revision that one of those who answered has reached; 0 if nobody did."""
+        return max((one.revision for one in self.statuses), default=0)
+
+    @property
     def largest(self) -> int:
         """The size of the largest database."""
         return max((one.size for one in self.statuses), default=0)

@@ -19,6 +19,11 @@ Note [Full]
     is defragmented, whatever it says of the part it uses: etcd counts that anew only with its next write. The alarm is
     ended when every database is at least a fifth smaller than it was: it would otherwise come back at once. If not,
     the keys themselves take the room, and the log says so. When somebody has deleted some, all is done again.
+
+Note [Another history]
+    An etcd that was restored from a backup begins again at a smaller revision. By the revisions of the former history
+    its future would be compacted, which etcd refuses, and all that it holds would count as compacted already. So they
+    are forgotten as soon as no member is as far as all were before.
 """
 
 from __future__ import annotations
@@ -95,10 +100,20 @@ class Past:
 
     def with_look(self, look: EtcdLook, now: float) -> Past:
         """Return the past after this answer of the members."""
+        if look.statuses and look.newest < self.latest:  # Note [Another history]
+            return self._without_revisions().with_look(look, now)
         seen = () if look.full and not self.peak else self.seen
         if not seen or now - seen[-1][0] >= (KEPT_FULL if look.full else BETWEEN):
             seen = (*seen, (now, look.revision))[-2 - int(KEPT / BETWEEN) :]
         return evolve(self, seen=seen, peak=max(self.peak, look.largest) if look.full else 0)
+
+    @property
+    def latest(self) -> int:
+        """The largest revision that is noted."""
+        return max((self.compacted, *(revision for _, revision in self.seen)))
+
+    def _without_revisions(self) -> Past:
+        return Past(defragmented={member: (at, -1) for member, (at, _) in self.defragmented.items()}, peak=self.peak)
 
     def with_done(self, step: UpkeepStep, now: float) -> Past:
         """Return the past after this step."""

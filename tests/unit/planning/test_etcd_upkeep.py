@@ -60,6 +60,18 @@ class CompactionTests(SynchronousTestCase):
         self.assertEqual(past.seen, ((0.0, 100),))
         self.assertEqual(EtcdLook(frozenset({1}), ()).revision, 0)
 
+    def test_restored(self) -> None:
+        """The revisions that an etcd had count no more when it was restored, and has a smaller one."""
+        past = Past(seen=((0.0, 5000), (BETWEEN, 6000)), compacted=4000)
+        for now in (KEPT, 2 * KEPT):
+            past = past.with_look(WELL, now)
+            self.assertEqual(next_step(WELL, past, now), Compact(100) if now > KEPT else None)
+
+    def test_late_member(self) -> None:
+        """One member that is behind is no restored etcd."""
+        past = Past(seen=((0.0, 100),), compacted=90).with_look(looked(status(1), status(2, revision=50)), 1.0)
+        self.assertEqual((past.seen, past.compacted), (((0.0, 100),), 90))
+
     def test_texts(self) -> None:
         """Each step says what it does."""
         steps: list[UpkeepStep] = [Compact(7), Defragment(255), Disarm(frozenset({1}))]
@@ -160,6 +172,13 @@ class FullTests(SynchronousTestCase):
         self.assertEqual([self.turn(), self.turn()], [Compact(101), None])
         self.now += REST_FULL
         self.assertEqual(self.turn(), Defragment(2))
+
+    def test_restored(self) -> None:
+        """An etcd that was restored, and is full, is compacted and written anew, whatever was done to it before."""
+        self.past = Past(compacted=5000, defragmented={member: (-REST_FULL, 4000) for member in (1, 2, 3)})
+        self.assertIsNone(self.turn())
+        self.now += KEPT_FULL
+        self.assertEqual([self.turn() for _ in range(4)], [Compact(100), Defragment(2), Defragment(3), Defragment(1)])
 
     def test_unwell(self) -> None:
         """With a member away history is compacted, and nothing else is done; the reason is reported."""
