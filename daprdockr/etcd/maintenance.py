@@ -15,6 +15,7 @@ from attrs import evolve
 
 from daprdockr.etcd.address import Access, EtcdEndpoint, advertised
 from daprdockr.etcd.channel import EtcdChannel, open_lanes
+from daprdockr.etcd.errors import code_of
 from daprdockr.etcd.etcd_members import Opening
 from daprdockr.etcd.member_figures import MemberFigures, member_figures
 from daprdockr.etcd.session import Session
@@ -24,6 +25,7 @@ from daprdockr.etcd.stubs import (
     DefragmentRequest,
     MemberListRequest,
     StatusRequest,
+    grpc,
     is_learner,
     used_bytes,
 )
@@ -32,6 +34,8 @@ from daprdockr.model.etcd_look import EtcdLook, MemberStatus
 
 LONGEST = 120.0
 """Seconds until a compaction or a defragmentation is not waited for any more; etcd goes on with it."""
+
+DEADLINE_EXCEEDED = grpc.StatusCode.DEADLINE_EXCEEDED
 
 GET, DISARM = 0, 2
 """Actions of etcd's call for alarms."""
@@ -93,14 +97,23 @@ class EtcdMaintenance:
             return  # it has been, by etcd itself or by somebody else
 
     def defragment(self, member: int) -> None:
-        """:raises EtcdUnavailable: another one answers in its place, as behind an address that several share."""
+        """
+        Have a member write its database anew, and wait for that, at most ``LONGEST`` seconds.
+
+        :raises EtcdUnavailable: another one answers in its place, as behind an address that several share.
+        """
         place = self._places[member]
         with self._session(self._access.alone(place), LONGEST) as session:
             soon = session.deadline(self._timeout / LONGEST)
             told = session.call(lambda lane: lane.maintenance.Status, StatusRequest(), deadline=soon)
             if told.header.member_id != member:
                 raise EtcdUnavailable(f"member {member:x} of etcd was not defragmented: another one answers at {place}")
-            self._ask(session, lambda lane: lane.maintenance.Defragment, DefragmentRequest())
+            try:
+                self._ask(session, lambda lane: lane.maintenance.Defragment, DefragmentRequest())
+            except EtcdUnavailable as error:
+                if not isinstance(error.__cause__, grpc.RpcError) or code_of(error.__cause__) != DEADLINE_EXCEEDED:
+                    raise
+                # It goes on with it. A failure would have it do all again, and never come to the next member.
 
     def disarm(self, members: Collection[int]) -> None:
         with self._session(self._access) as session:

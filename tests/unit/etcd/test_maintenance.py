@@ -147,6 +147,14 @@ class MaintenanceTests(SynchronousTestCase):
         self.made.defragment(2)
         self.assertEqual(self.asked("Defragment"), [("http://10.0.0.2:2379", "Defragment")])
 
+    def test_slow_defragment(self) -> None:
+        """A member that is not ready in time goes on with it, which is no failure; one that went away is one."""
+        self.made.look()
+        self.failing["http://10.0.0.2:2379", "Defragment"] = Failed("DEADLINE_EXCEEDED", "Deadline Exceeded")
+        self.made.defragment(2)
+        self.failing["http://10.0.0.2:2379", "Defragment"] = Failed("UNAVAILABLE", "Socket closed")
+        self.assertRaises(EtcdUnavailable, self.made.defragment, 2)
+
     def test_defragment_behind_a_shared_address(self) -> None:
         """Where one address leads to several members, none is taken for another."""
         self.made.look()
