@@ -19,12 +19,13 @@ from twisted.logger import Logger
 from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.host.hints import Hints
 from daprdockr.agent.host.stock import Stock
-from daprdockr.model.errors import EngineError
+from daprdockr.model.errors import EngineError, EngineUnavailable
 from daprdockr.model.host import ContainerState, Inventory
 from daprdockr.model.seams import Engine
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.trouble import line
 from daprdockr.model.troubles.host import EngineHangs, EngineLost, EngineNotReached
+from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
 
 LIST_INTERVAL = 30.0
@@ -77,6 +78,9 @@ class Host(Service):
         self._retry: IDelayedCall | None = None
         self._pause = FIRST_RETRY
         self._ended = False
+        self._untold = LoggedOnce(
+            lambda reason: self.log.warn("what this host has is known no better than before: {reason}", reason=reason)
+        )
         self.asked = False
         self.listed = False
         self._unanswered: EngineNotReached | EngineHangs | EngineLost | None = EngineNotReached()
@@ -145,8 +149,12 @@ class Host(Service):
     async def _inspect(self, container: str) -> None:
         try:
             state = await self._run(self._engine.inspect, container)
-        except EngineError as error:
+        except EngineUnavailable as error:
             self._lost(str(error))
+            return
+        except EngineError as error:
+            self.log.warn("{reason}", reason=str(error))
+            self._list_now()  # the list knows which containers may be passed over
             return
         if state is None:
             self.containers.forget(container)
@@ -186,7 +194,7 @@ class Host(Service):
         before = self.containers.inspections
         try:
             self._take_list(await self._run(self._engine.containers), before)
-            self._take_inventory(await self._run(self._engine.inventory))
+            await self._look_into_stock()
         except EngineError as error:
             self._lost(str(error))
         except Exception:
@@ -201,6 +209,23 @@ class Host(Service):
         self.containers.take_list(found, before)
         if changed:
             self._on_answer()
+
+    async def _look_into_stock(self) -> None:
+        """
+        Ask for the inventory. An Engine that answers, but cannot say it, runs containers nevertheless: its images may
+        be damaged.
+
+        :raises EngineUnavailable: it does not answer.
+        """
+        try:
+            found = await self._run(self._engine.inventory)
+        except EngineUnavailable:
+            raise
+        except EngineError as error:
+            self._untold.found(str(error))
+        else:
+            self._untold.found("")
+            self._take_inventory(found)
 
     def _take_inventory(self, found: Inventory) -> None:
         if self.stock.take(found) and any(state.cut_off for state in self.containers):

@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.host.host import FIRST_RETRY, LIST_INTERVAL, STOP, Host
 from daprdockr.agent.host.stock import Stock
-from daprdockr.model.errors import EngineUnavailable
-from daprdockr.model.host import ContainerState, Image, Status
+from daprdockr.model.errors import EngineFailed, EngineUnavailable
+from daprdockr.model.host import ContainerState, Image, Inventory, Status
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.attempts import NONE, STEADY
 from daprdockr.planning.lanes import Lane
@@ -23,6 +23,7 @@ from tests.build.situations import WEB_2, container
 from tests.build.values import WEB, instance
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.failures import OpenFailures
+from tests.fakes.log_lines import LogLines
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
 from tests.fakes.steps import SteppedListener
 from tests.marked import marked
@@ -31,10 +32,19 @@ FIRST = instance(1)
 
 
 class FlakyEngine(MemoryEngine):
-    """Answers ``failures`` looks with an error, and raises ``fault`` at the next list."""
+    """
+    Answers ``failures`` looks with an error, and raises ``fault`` at the next list; ``untold`` is why it cannot say
+    what the host has.
+    """
 
     failures = 0
     fault: Exception | None = None
+    untold = ""
+
+    def inventory(self) -> Inventory:
+        if self.untold:
+            raise EngineFailed(self.untold)
+        return super().inventory()
 
     def containers(self) -> Sequence[ContainerState]:
         fault, self.fault = self.fault, None
@@ -465,6 +475,30 @@ class TroubleTests(HostCase):
         self.engine.unavailable = False
         self.step()
         self.assertEqual((self.host.trouble, self.answers), ("", 2))
+
+    def test_damaged_images(self) -> None:
+        """An Engine that lists its containers, and not its images, is in no trouble; the reason is logged once."""
+        one, lines = self.run_one(), LogLines(self)
+        self.engine.untold = "the Docker Engine refused to say what the host has: content digest not found"
+        self.start()
+        for _ in range(4):
+            self.clock.advance(LIST_INTERVAL)
+            self.assertEqual(self.host.trouble, "")
+        self.assertEqual((self.known, self.engine.calls["containers"]), ({one.id: Status.RUNNING}, 5))
+        self.assertEqual((len(lines("content digest")), len(lines("containers are ours"))), (1, 1))
+        self.engine.untold = ""
+        self.clock.advance(LIST_INTERVAL)
+        self.assertTrue(self.host.stock.inventory.memory)
+
+    def test_damaged_container(self) -> None:
+        """One container that cannot be inspected is no trouble of the Engine's."""
+        one, two = self.run_one(), self.run_one(2)
+        self.start()
+        self.engine.crash(two.id)
+        self.engine.lost_layers.add(two.id)
+        self.step()
+        self.assertEqual((self.host.trouble, self.answers), ("", 1))
+        self.assertEqual(self.known, {one.id: Status.RUNNING})
 
     def test_stalled(self) -> None:
         """While containerd hangs the Engine is in trouble, whatever it lists, and until containerd answers again."""
