@@ -162,9 +162,7 @@ class Heartbeat(Service):
             self.log.failure("the record of this node could not be written")
         finally:
             self._beating = self._unwritten = False
-        if self._due and self.running:
-            self._due = False
-            await self._beat()
+        await self._beat_if_due()
 
     async def _beat(self) -> None:
         """Never raises: a LoopingCall ends permanently when its function raises."""
@@ -198,6 +196,13 @@ class Heartbeat(Service):
             self._on_change()
         if self._unwritten and self.running:
             await self._refresh()
+        else:
+            await self._beat_if_due()
+
+    async def _beat_if_due(self) -> None:
+        if self._due and self.running:
+            self._due = False
+            await self._beat()
 
     async def _renew(self) -> bool:
         sent, boottime = self._reactor.seconds(), self._boottime()
