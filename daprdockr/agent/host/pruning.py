@@ -108,6 +108,7 @@ class Pruning(Periodic):
         for image in due[:MOST]:
             if not self._is_certain():
                 return
+            self._since[image.id] = now  # one that stays waits anew, or those that stay would keep out all others
             if await self._run(self._images.remove, image):
                 names = ", ".join(image.references or image.digests)
                 self.log.info("removed image {names}, which nothing needed any more", names=names)

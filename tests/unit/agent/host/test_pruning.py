@@ -74,6 +74,14 @@ class PruningTests(SynchronousTestCase):
         self.assertEqual(self.engine.images, [NEW])
         self.assertEqual(self.lines("image"), ["removed image web:1, which nothing needed any more"])
 
+    def test_others_stay(self) -> None:
+        """Images that the Engine does not let go keep it from none of the others, however many they are."""
+        stuck = [HeldImage(f"sha256:s{number}", ("web:1",)) for number in range(MOST)]
+        self.engine.images = [*stuck, OLD, NEW]
+        self.engine.kept = {image.id for image in stuck}
+        self.hours(HOURS + 0.5)
+        self.assertEqual(self.engine.images, [*stuck, NEW])
+
     def test_needed_meanwhile(self) -> None:
         """One that was needed meanwhile has all of the time again."""
         self.hours(1.5)
