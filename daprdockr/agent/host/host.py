@@ -27,6 +27,7 @@ from daprdockr.model.trouble import line
 from daprdockr.model.troubles.host import EngineHangs, EngineLost, EngineNotReached
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
+from daprdockr.runtime.workers import Stopped
 
 LIST_INTERVAL = 30.0
 """Seconds between two full lists. Events come sooner; this finds what they missed."""
@@ -152,6 +153,8 @@ class Host(Service):
         except EngineUnavailable as error:
             self._lost(str(error))
             return
+        except Stopped:
+            return
         except EngineError as error:
             self.log.warn("{reason}", reason=str(error))
             self._list_now()  # the list knows which containers may be passed over
@@ -197,6 +200,8 @@ class Host(Service):
             await self._look_into_stock()
         except EngineError as error:
             self._lost(str(error))
+        except Stopped:
+            pass
         except Exception:
             self.log.failure("the containers could not be listed")
 

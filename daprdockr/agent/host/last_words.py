@@ -9,6 +9,7 @@ from daprdockr.model.host import ContainerState
 from daprdockr.model.last_words import LastWords, how_it_ended, last_lines
 from daprdockr.model.seams import Engine
 from daprdockr.runtime.pool import Pool
+from daprdockr.runtime.workers import Stopped
 
 
 @frozen
@@ -27,7 +28,7 @@ class ReadLastWords:
         status = how_it_ended(state)
         try:
             log = await self.pool.of(state.instance.service)(self.engine.log_tail, state)
-        except EngineError:
+        except (EngineError, Stopped):
             return LastWords(status)
         lines = last_lines(log)
         return LastWords(status, lines, silent=not lines)

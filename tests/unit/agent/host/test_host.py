@@ -2,125 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
 from attrs import evolve
-from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.host.containers import Containers
-from daprdockr.agent.host.host import FIRST_RETRY, LIST_INTERVAL, STOP, Host
-from daprdockr.agent.host.stock import Stock
-from daprdockr.model.errors import EngineFailed, EngineUnavailable
-from daprdockr.model.host import ContainerState, Image, Inventory, Status
-from daprdockr.model.names import ServiceName
+from daprdockr.agent.host.host import FIRST_RETRY, LIST_INTERVAL, STOP
+from daprdockr.model.host import ContainerState, Image, Status
 from daprdockr.planning.attempts import NONE, STEADY
 from daprdockr.planning.lanes import Lane
 from daprdockr.planning.outcome import Fault
-from daprdockr.runtime.pool import Run
+from daprdockr.runtime.workers import Stopped
+from tests.build.host_case import FIRST, HostCase
 from tests.build.situations import WEB_2, container
 from tests.build.values import WEB, instance
-from tests.fakes.engine import MemoryEngine
-from tests.fakes.failures import OpenFailures
 from tests.fakes.log_lines import LogLines
-from tests.fakes.run import HeldRun, LoopClock, run_at_once
-from tests.fakes.steps import SteppedListener
+from tests.fakes.run import HeldRun
 from tests.marked import marked
-
-FIRST = instance(1)
-
-
-class FlakyEngine(MemoryEngine):
-    """
-    Answers ``failures`` looks with an error, and raises ``fault`` at the next list; ``untold`` is why it cannot say
-    what the host has.
-    """
-
-    failures = 0
-    fault: Exception | None = None
-    untold = ""
-
-    def inventory(self) -> Inventory:
-        if self.untold:
-            raise EngineFailed(self.untold)
-        return super().inventory()
-
-    def containers(self) -> Sequence[ContainerState]:
-        fault, self.fault = self.fault, None
-        if fault is not None:
-            raise fault
-        return super().containers()
-
-    def inspect(self, container: str) -> ContainerState | None:
-        if self.failures:
-            self.failures -= 1
-            raise EngineUnavailable("the Docker Engine did not answer in time")
-        return super().inspect(container)
-
-
-class HostCase(SynchronousTestCase):
-    """A host over a Docker Engine in memory; ``changes`` and ``answers`` are what it handed on."""
-
-    def setUp(self) -> None:
-        self.clock = LoopClock()
-        self.engine = FlakyEngine(node="a")
-        self.engine.add_image("web:1")
-        self.changes: list[ServiceName] = []
-        self.answers = 0
-        self.failures = OpenFailures(clock=self.clock.seconds, chance=lambda: 0.0)
-        self.host = self.make()
-
-    def make(self, run: Run = run_at_once) -> Host:
-        stock = Stock(self.failures.pulled)
-        containers = Containers(
-            reactor=self.clock, failures=self.failures, on_changes=self.changed, on_cut_off=stock.doubt
-        )
-        return Host(
-            reactor=self.clock,
-            run=run,
-            engine=self.engine,
-            listen=self.listen,
-            containers=containers,
-            stock=stock,
-            on_answer=self.answered,
-        )
-
-    def listen(self, host: Host) -> SteppedListener:
-        self.listener = SteppedListener(self.engine, host)
-        return self.listener
-
-    def changed(self, services: Iterable[ServiceName]) -> None:
-        self.changes += services
-
-    def answered(self) -> None:
-        self.answers += 1
-
-    def start(self) -> None:
-        """Start, and let the first list arrive."""
-        self.host.startService()
-        self.step()
-
-    def step(self) -> None:
-        """The Engine's events arrive."""
-        self.listener.step()
-        self.clock.advance(0)
-
-    def create(self, number: int = 1, node: str = "a") -> str:
-        name = f"{number}-{node}"
-        return self.engine.create(name, {"Image": "web:1", "Labels": marked(name, node, str(instance(number)))})
-
-    def fail_once(self) -> None:
-        """A step about the first instance's container fails."""
-        lane = Lane("container", FIRST)
-        self.failures.take(lane, Fault("port taken", lane, "port taken"))
-
-    def run_one(self, number: int = 1) -> ContainerState:
-        return self.engine.start(self.create(number))
-
-    @property
-    def known(self) -> dict[str, Status]:
-        return {state.id: state.status for state in self.host.containers}
 
 
 class ListTests(HostCase):
@@ -475,6 +373,18 @@ class TroubleTests(HostCase):
         self.engine.unavailable = False
         self.step()
         self.assertEqual((self.host.trouble, self.answers), ("", 2))
+
+    def test_stopped(self) -> None:
+        """Calls that wait for a thread when the agent ends are no fault: nothing is logged of them."""
+        one, lines, run = self.run_one(), LogLines(self), HeldRun()
+        self.host = self.make(run)
+        self.start()
+        self.host.on_event("die", one.id)
+        self.clock.advance(0)
+        self.assertEqual(run.names, ["containers", "inspect"])
+        while run.waiting:
+            run.waiting.pop().arrived.errback(Stopped("the docker threads are stopped"))
+        self.assertEqual(lines("could not be"), [])
 
     def test_damaged_images(self) -> None:
         """An Engine that lists its containers, and not its images, is in no trouble; the reason is logged once."""
