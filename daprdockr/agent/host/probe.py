@@ -166,7 +166,10 @@ class RealProbe:
             begun = self._reactor.seconds()
             return self._engine.execute(target.container, check.command, check.timeout)
 
-        done = await self._pool.of(target.service)(execute)
+        try:
+            done = await self._pool.of(target.service)(execute)
+        except RuntimeError as error:  # the kernel has no thread left for it
+            return Unmade(str(error))
         self._note_wait(target, begun - asked)
         return ": ".join([f"exit status {done.status}", *last_lines(done.output)[-1:]]) if done.status else None
 
