@@ -94,7 +94,7 @@ def _run_times(base: Foundation, found: Found) -> RunTimes:
         here=found.member.standing,
         cluster=base.cluster,
         containers=found.local.host.containers,
-        wall=BelievedWall(outside.clocks.wall, outside.reactor.seconds),
+        wall=BelievedWall(outside.clocks.wall, outside.clocks.boottime),
     )
 
 

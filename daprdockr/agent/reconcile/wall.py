@@ -3,8 +3,9 @@ The wall clock as jobs believe it.
 
 Note [A clock that jumps]
     The wall clock may be set while the agent runs, by a person or by a service that found a better time; the monotonic
-    clock goes on. A change of the difference between the two by more than ``STEP`` is a jump. Until the difference has
-    stayed the new one for ``BELIEVED`` seconds the agent goes on with the former one: a jump that is undone by then
+    clock goes on. It must count the time for which the machine is suspended, as the wall clock does, or each wake would
+    look like a jump. A change of the difference between the two by more than ``STEP`` is a jump. Until the difference
+    has stayed the new one for ``BELIEVED`` seconds the agent goes on with the former one: a jump that is undone by then
     makes no run early, late or missed. A jump is logged, and one that lasts is believed. Slow corrections are followed.
     The clock that the agent finds at its start is believed, for there is nothing to compare it with.
 """
@@ -27,7 +28,7 @@ class BelievedWall:
     Call it for seconds since the epoch. It is asked at least once in a sweep.
 
     :param wall: the wall clock.
-    :param monotonic: the monotonic clock.
+    :param monotonic: CLOCK_BOOTTIME in seconds.
     """
 
     log = Logger()

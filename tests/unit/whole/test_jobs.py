@@ -337,6 +337,15 @@ class OutageTests(JobCase):
         self.assertEqual(dues, [DUE, DUE + 60, DUE + 120, DUE + 180])
         self.assertNotIn("missed", self.states())
 
+    def test_suspended(self) -> None:
+        """A machine that was suspended is no clock that jumps: jobs are in time as soon as it wakes."""
+        self.define()
+        end_runs(self.agent)
+        self.cluster.advance(1)
+        self.agent.docker.now += 3600.0  # wall clock and boottime; the reactor's stood still
+        self.cluster.advance(20)
+        self.assertEqual((self.newest().due, self.newest().state), (DUE + 3360, RunState.RUNNING))  # within its Window
+
 
 class NodesTests(JobCase):
     """A cluster of three nodes."""
