@@ -75,7 +75,7 @@ class HeartbeatCase(SynchronousTestCase):
             on_change=lambda: self.changes.append(beat.lease),
             boottime=lambda: BOOTED + self.clock.seconds(),
         )
-        beat.beats.subscribe(lambda lease, until: self.beats.append((lease, until)))
+        beat.beats.subscribe(lambda lease, until, ttl: self.beats.append((lease, until)))
         beat.regained.subscribe(lambda: self.regained.append(self.clock.seconds()))
         return beat
 

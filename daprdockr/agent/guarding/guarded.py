@@ -74,7 +74,7 @@ def grace(ttl: float, stop_timeout: float) -> float:
 
 class Guarded(Service):
     """
-    :param ttl: seconds of this node's lease.
+    :param ttl: seconds of this node's lease, as asked of etcd; a lease that is resumed may be shorter.
     :param boottime: CLOCK_BOOTTIME in seconds.
     :param boot: the id of this boot.
     :param ephemeral: whether the containers are removed before this service stops, and the guard ends with them.
@@ -96,7 +96,7 @@ class Guarded(Service):
     ) -> None:
         self._guard = guard
         self._host = host
-        self._ttl = ttl
+        self._asked = self._ttl = float(ttl)
         self._boottime = boottime
         self._boot = boot
         self._ephemeral = ephemeral
@@ -150,10 +150,12 @@ class Guarded(Service):
             return False
         return True
 
-    def on_beat(self, lease: int, until: float) -> None:
+    def on_beat(self, lease: int, until: float, ttl: float) -> None:
         """
-        Take note that the lease is certain until ``until`` (boottime); 0.0: it has ended. Note [One start, one lease].
+        Take note that the lease, which lasts ``ttl`` seconds from each beat on, is certain until ``until`` (boottime);
+        0.0: it has ended. Note [One start, one lease].
         """
+        self._ttl = min(self._asked, ttl or self._asked)
         self._lease, self._until = (lease, until) if until else (0, 0.0)
         self._find_again(self._host.containers)
         before, now = self._orders, self._boottime()

@@ -38,8 +38,8 @@ class Heartbeat(Service):
     """
     Beats three times per TTL, in threads of its own.
 
-    ``beats`` reports each answer to a beat at once: the lease, and the boottime until which it is certain; 0.0 when it
-    has ended. ``regained`` reports that there is a certain lease again, after a time without one.
+    ``beats`` reports each answer to a beat at once: the lease, the boottime until which it is certain, and its TTL; 0.0
+    for both when it has ended. ``regained`` reports that there is a certain lease again, after a time without one.
 
     :param etcd: a connection of its own, whose thread nothing else uses (design rule 4).
     :param registration: keeps the node's record under the lease. :param ttl: seconds, as asked of etcd.
@@ -68,7 +68,7 @@ class Heartbeat(Service):
         self._kept = kept
         self._on_change = on_change
         self._boottime = boottime
-        self.beats: Signal[[int, float]] = Signal()
+        self.beats: Signal[[int, float, float]] = Signal()
         self.regained: Signal[[]] = Signal()
         self._lease = self._over = 0
         self._until = 0.0
@@ -212,18 +212,21 @@ class Heartbeat(Service):
         ttl = await self._etcd.run(self._etcd.store.keep_alive, lease)
         if ttl <= 0:
             self.log.warn("the lease {lease:x} of this node has ended", lease=lease)
-            self.beats(lease, 0.0)
+            self.beats(lease, 0.0, 0.0)
             self._lapsed = self._until > 0.0  # otherwise it was an earlier agent's
             self._lease, self._over = 0, lease
             return False
-        self._hold(lease, sent + ttl, boottime + ttl)
+        if not self._lease and ttl != self._ttl:
+            text = "resumes lease {lease:x} of {ttl} s: --lease-ttl counts when this node has been without a lease"
+            self.log.info(text, lease=lease, ttl=ttl)
+        self._hold(lease, ttl, sent, boottime)
         return True
 
     async def _begin(self) -> None:
         sent, boottime = self._reactor.seconds(), self._boottime()
         lease = await self._etcd.run(self._etcd.store.grant, self._ttl)
         self._count = 0
-        self._hold(lease.id, sent + lease.ttl, boottime + lease.ttl)
+        self._hold(lease.id, lease.ttl, sent, boottime)
         self.log.info("this node has lease {lease:x} for {ttl} s", lease=lease.id, ttl=lease.ttl)
 
     async def _leave(self) -> None:
@@ -233,14 +236,20 @@ class Heartbeat(Service):
             "waits until that one is gone, or until it gets another --node",
             lease=self._lease,
         )
-        self.beats(self._lease, 0.0)
+        self.beats(self._lease, 0.0, 0.0)
         await self._begin()
         await self._registration.keep(self._lease, self._count)
 
-    def _hold(self, lease: int, until: float, until_boottime: float) -> None:
+    def _hold(self, lease: int, ttl: int, sent: float, boottime: float) -> None:
+        """
+        Hold a lease, by a beat that was sent at these times.
+
+        :param ttl: that of the lease, which an earlier agent may have taken with another ``--lease-ttl``.
+        """
         lapsed = self._lapsed or 0.0 < self._until <= self._reactor.seconds()
-        self._lease, self._until, self._lapsed = lease, until, False
-        self.beats(lease, until_boottime)
+        self._lease, self._until, self._lapsed = lease, sent + ttl, False
+        self._loop.interval = min(self._ttl, ttl) / 3
+        self.beats(lease, boottime + ttl, ttl)
         if lapsed:
             self.regained()
 

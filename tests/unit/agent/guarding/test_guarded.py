@@ -65,10 +65,10 @@ class GuardedCase(CarryOutCase):
     def start(self, container: ContainerState) -> Deferred[None]:
         return self.begin(StartContainer(FIRST, container.id))
 
-    def beat(self, lease: int = LEASE) -> float:
+    def beat(self, lease: int = LEASE, ttl: float = TTL) -> float:
         """A beat succeeds now; until when the lease is certain."""
-        until = self.clock.seconds() + TTL
-        self.guarded.on_beat(lease, until)
+        until = self.clock.seconds() + ttl
+        self.guarded.on_beat(lease, until, ttl)
         return until
 
     def running(self) -> ContainerState:
@@ -112,6 +112,13 @@ class StartTests(GuardedCase):
         self.assertEqual(self.guard.starts, 1)
         self.assertEqual(self.orders, {container.id: Order(until, grace(TTL, 3), LEASE)})
 
+    def test_shorter_lease(self) -> None:
+        """Under a lease of an earlier agent that is shorter than what is asked of etcd, it is that one that counts."""
+        container = self.created()
+        until = self.beat(ttl=2)
+        self.successResultOf(self.start(container))
+        self.assertEqual(self.orders, {container.id: Order(until, grace(2, 3), LEASE)})
+
     def test_written_first(self) -> None:
         """The Engine is asked only when the orders are written."""
         disk = HeldRun()
@@ -139,7 +146,7 @@ class StartTests(GuardedCase):
         self.clock.advance(TTL / 2 + 0.1)
         self.assertIn("in doubt", self.refused(container))
         self.beat()
-        self.guarded.on_beat(LEASE, 0.0)
+        self.guarded.on_beat(LEASE, 0.0, 0.0)
         self.assertIn("in doubt", self.refused(container))
 
     def test_guard_away(self) -> None:
@@ -166,7 +173,7 @@ class StartTests(GuardedCase):
         container = self.created()
         self.beat()
         done = self.start(container)
-        self.guarded.on_beat(LEASE, 0.0)
+        self.guarded.on_beat(LEASE, 0.0, 0.0)
         self.beat(NEXT_LEASE)
         disk.end("write_guard")
         self.failureResultOf(done, NotGuarded)
@@ -236,7 +243,7 @@ class BeatTests(GuardedCase):
     def test_ended(self) -> None:
         """When the lease has ended its containers have no time left, and a new lease gives them none."""
         container = self.running()
-        self.guarded.on_beat(LEASE, 0.0)
+        self.guarded.on_beat(LEASE, 0.0, 0.0)
         self.assertEqual(self.orders[container.id].deadline, 0.0)
         self.beat(NEXT_LEASE)
         self.assertEqual(self.orders[container.id].deadline, 0.0)
@@ -244,7 +251,7 @@ class BeatTests(GuardedCase):
     def test_started_again(self) -> None:
         """A new start under the new lease does."""
         container = self.running()
-        self.guarded.on_beat(LEASE, 0.0)
+        self.guarded.on_beat(LEASE, 0.0, 0.0)
         self.engine.crash(container.id, 137)
         until = self.beat(NEXT_LEASE)
         self.successResultOf(self.start(container))
@@ -295,7 +302,7 @@ class AdoptionTests(GuardedCase):
         """If the former lease has ended, so has the time of its containers."""
         container = self.running()
         self.guarded = self.another()
-        self.guarded.on_beat(LEASE, 0.0)
+        self.guarded.on_beat(LEASE, 0.0, 0.0)
         self.beat(NEXT_LEASE)
         self.assertEqual(self.orders[container.id].deadline, 0.0)
 

@@ -47,6 +47,19 @@ class LeaseTests(HeartbeatCase):
         second = self.started()
         self.assertEqual((second.lease, self.entry), (lease, before))
 
+    def test_resume_a_shorter_one(self) -> None:
+        """A lease that was taken with a smaller ``--lease-ttl`` is kept alive as often as it needs."""
+        lease = self.store.grant(1).id
+        self.state.write_lease(lease)
+        beat = self.started()
+        self.advance(10 * TTL)
+        self.assertEqual((beat.lease, self.entry.lease), (lease, lease))
+        self.store.revoke(lease)
+        self.advance(1)
+        self.store.calls.clear()
+        self.advance(10 * TTL)
+        self.assertEqual(self.store.calls.count("keep_alive"), 30)
+
     def test_resume_as_another(self) -> None:
         """A successor that presents itself differently writes its record in the place of the old one."""
         first = self.started()
