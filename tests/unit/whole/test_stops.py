@@ -1,4 +1,7 @@
-"""Hundreds of containers that ignore the signal to end, and the stop of another service's container beside them."""
+"""
+Hundreds of containers that ignore the signal to end, and the stop of another service's container beside them; and stops
+that the Engine refuses.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,22 @@ import threading
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.reconcile.container_steps import ContainerSteps
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
+from daprdockr.model.errors import EngineFailed
 from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE
 from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.run import RunState
 from daprdockr.planning.container_steps import StopContainer
 from daprdockr.runtime.workers import Stopped
 from daprdockr.wiring.real import pools
+from tests.build.jobs import job, records_in
+from tests.build.values import definition
+from tests.build.whole import TWO, resolved, starts
+from tests.fakes.agents import MemoryCluster
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.host import memory_host
 from tests.fakes.run import LoopClock, OnePool, run_at_once
@@ -88,3 +97,53 @@ class ManyStopsTests(TestCase):
             await self.host.inspect(polite.container)
             await stopped
             self.assertEqual(self.stops.trouble, "")
+
+
+@define(eq=False)
+class RefusingEngine(MemoryEngine):
+    """It stops nothing as long as it ``refuses``, as when containerd cannot signal a process."""
+
+    refuses: bool = False
+
+    def ask_to_stop(self, container: str) -> None:
+        if self.refuses:
+            raise EngineFailed("cannot kill container: permission denied")
+        MemoryEngine.ask_to_stop(self, container)
+
+    def stop(self, container: str, grace: int) -> None:
+        if self.refuses:
+            raise EngineFailed("cannot kill container: permission denied")
+        MemoryEngine.stop(self, container, grace)
+
+
+class FailedStopTests(SynchronousTestCase):
+    """A whole agent whose Engine stops nothing for a while."""
+
+    def setUp(self) -> None:
+        self.cluster = MemoryCluster(self)
+        self.engine = RefusingEngine(node="a")
+        self.agent = self.cluster.add("a", self.engine)
+
+    def test_wanted_again(self) -> None:
+        """A container whose stop failed serves when it is wanted again, without a start."""
+        self.cluster.define(definition(instances=2))
+        self.cluster.advance(3)
+        before, self.engine.refuses = starts(self.agent), True
+        self.cluster.define(definition(instances=1))
+        self.cluster.advance(30)
+        self.assertFalse(resolved(self.agent, b"2", b"web", b"myapp"))
+        self.cluster.define(definition(instances=2))
+        self.cluster.advance(3)
+        self.assertEqual(starts(self.agent), before)
+        self.assertTrue(self.cluster.claims[TWO].healthy)
+        self.assertTrue(resolved(self.agent, b"2", b"web", b"myapp"))
+
+    def test_overdue_run(self) -> None:
+        """A run whose time is over is stopped as soon as the Engine does that again."""
+        self.engine.refuses = True
+        self.cluster.define(job(Deadline=20))
+        self.cluster.advance(100)
+        (number,) = [n for n, one in records_in(self.cluster.store).items() if one.state is RunState.RUNNING]
+        self.engine.refuses = False
+        self.cluster.advance(60)
+        self.assertEqual(records_in(self.cluster.store)[number].state, RunState.FAILED)
