@@ -38,6 +38,9 @@ MOST_NONCES = 12
 MOST_CONNECTIONS = 20
 """Connections that are kept for further requests."""
 
+MOST_REDIRECTS = 3
+"""A directory may have moved; each further address may take as long as an answer."""
+
 NOT_FOUND = 404
 
 LONGEST_TEXT = 300
@@ -47,11 +50,24 @@ _KIND = re.compile(r"urn:ietf:params:acme:error:([A-Za-z]{1,60})")
 
 
 class BoundedSession(requests.Session):
-    """A session whose answers are read whole within ``WHOLE`` seconds and ``MOST_BYTES``, or not at all."""
+    """
+    A session whose answers are read whole within ``WHOLE`` seconds and ``MOST_BYTES``, or not at all; so are those that
+    lead elsewhere, of which it follows ``MOST_REDIRECTS`` in a row.
+    """
 
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+    def __init__(self) -> None:
+        super().__init__()
+        self.max_redirects = MOST_REDIRECTS
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, BoundedAdapter(pool_maxsize=MOST_CONNECTIONS))
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Reads each answer before the session sees it, which would read the whole body of a redirect by itself."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         deadline = time.monotonic() + WHOLE
-        response = super().send(request, **kwargs | {"stream": True})
+        response = super().send(request, *args, **kwargs)
         response._content = _content(response, deadline)  # where requests itself keeps it
         response._content_consumed = True  # type: ignore[attr-defined]
         return response
@@ -83,7 +99,6 @@ class AcmeNetwork(ClientNetwork):
         user_agent = f"daprdockr/{__version__}"
         super().__init__(key, alg=ES256, user_agent=user_agent, timeout=silence)  # type: ignore[arg-type]
         self.session = BoundedSession()
-        self.session.mount("https://", HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
         self.verify_ssl = str(ca) if ca else _system_certificates()  # type: ignore[assignment]
 
     def post(self, *args: Any, **kwargs: Any) -> requests.Response:

@@ -13,7 +13,7 @@ from requests import Response
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.acme.keys import SigningKey
-from daprdockr.acme.network import LONGEST_TEXT, MOST_BYTES, MOST_NONCES, AcmeNetwork, wanted_pause
+from daprdockr.acme.network import LONGEST_TEXT, MOST_BYTES, MOST_NONCES, MOST_REDIRECTS, AcmeNetwork, wanted_pause
 from daprdockr.model.errors import AcmeRefused, AcmeUnavailable
 from tests.build.pairs import self_signed
 from tests.build.ports import free_port
@@ -124,6 +124,26 @@ class NetworkTests(SynchronousTestCase):
         acme.script["/x"] = [Scripted(b"x" * (MOST_BYTES + 70_000))]
         with self.assertRaisesRegex(AcmeUnavailable, "sends more than an answer has"):
             self.network().get(f"{acme.base}/x")
+
+    def test_redirect_without_end(self) -> None:
+        """An answer that leads elsewhere has no more octets than any other."""
+        acme = self.acme()
+        acme.script["/x"] = [Scripted(b"x" * (MOST_BYTES + 70_000), 302, {"Location": "{base}/y"})]
+        acme.script["/y"] = [Scripted({"y": 1})]
+        with self.assertRaisesRegex(AcmeUnavailable, "sends more than an answer has"):
+            self.network().get(f"{acme.base}/x")
+        self.assertEqual(acme.of("/y"), [])
+
+    def test_redirects(self) -> None:
+        """A server that has moved is found, and one that leads on and on is given up."""
+        acme = self.acme()
+        acme.script["/x"] = [Scripted(b"", 302, {"Location": "{base}/y"})]
+        acme.script["/y"] = [Scripted({"y": 1})]
+        self.assertEqual(self.network().get(f"{acme.base}/x").json(), {"y": 1})
+        acme.script["/y"] = [Scripted(b"", 302, {"Location": "{base}/x"})]
+        with self.assertRaisesRegex(AcmeUnavailable, "cannot be reached: Exceeded"):
+            self.network().get(f"{acme.base}/x")
+        self.assertLessEqual(len(acme.asked), MOST_REDIRECTS + 3)
 
     def test_cut_off(self) -> None:
         """An answer that is cut off is none."""
