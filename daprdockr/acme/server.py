@@ -36,7 +36,10 @@ _NOT_REPLACED = ("alreadyReplaced", "malformed", "conflict", "unauthorized", "no
 """The words of servers for a certificate that this order cannot replace: one of another account, or of another CA."""
 
 _ENDED = ("malformed", "notFound", "orderDoesNotExist", "unauthorized")
-"""The words of servers for an order that they have forgotten, or that is another account's."""
+"""The words of servers for an order that they have forgotten, or a part of one, or that is another account's."""
+
+_SENSELESS = (errors.Error, JoseError, KeyError, AttributeError, TypeError, ValueError)
+"""The errors of the package at answers that make no sense."""
 
 
 class ReplacingOrder(messages.NewOrder):
@@ -101,7 +104,7 @@ class AcmeServer:
             body = self._await(client, order, (messages.STATUS_READY, messages.STATUS_PROCESSING), within)
             if body.certificate is None:
                 raise OrderLost(f"the order ended as {body.status.name} without a certificate")
-            return _post(client, body.certificate).content
+            return _post_for(client, body.certificate).content
 
     def renewal(self, renewal_id: str) -> RenewalWindow | None:
         with self._classed():
@@ -121,7 +124,7 @@ class AcmeServer:
         except AcmeError:
             self._known = None
             raise
-        except (errors.Error, JoseError, KeyError, AttributeError, TypeError, ValueError) as error:
+        except _SENSELESS as error:
             self._known = None
             found = type(error).__name__
             raise AcmeUnavailable(f"the ACME server sent an answer that cannot be read: {found}") from None
@@ -167,34 +170,32 @@ class AcmeServer:
         return url
 
     def _order(self, client: ClientV2, order: str) -> tuple[messages.Order, requests.Response]:
-        try:
-            response = _post(client, order)
-        except AcmeRefused as error:
-            if error.code in _ENDED:
-                raise OrderLost(str(error), error.code) from None
-            raise
+        response = _post_for(client, order)
         body = messages.Order.from_json(response.json())
         if body.status == messages.STATUS_INVALID:
             raise OrderLost(*self._why(client, body))
         return body, response
 
     def _why(self, client: ClientV2, body: messages.Order) -> tuple[str, str]:
-        """Return why an order came to nothing."""
+        """Return why an order came to nothing, as far as the server still knows: it forgets authorizations."""
         for url in body.authorizations or ():
-            authorization = messages.Authorization.from_json(_post(client, url).json())
-            for challenge in authorization.challenges:
-                if challenge.error is not None:
-                    error = refused(challenge.error)
-                    return str(error), error.code
+            with contextlib.suppress(AcmeRefused, *_SENSELESS):
+                authorization = _authorization(client, url)
+                for challenge in authorization.challenges:
+                    if challenge.error is not None:
+                        error = refused(challenge.error)
+                        return str(error), error.code
         error = refused(body.error) if body.error is not None else AcmeRefused("the order came to nothing")
         return str(error), error.code
 
     def _challenge(self, client: ClientV2, url: str) -> Challenge | None:
         """Return the challenge of an authorization that can be answered here; None: it needs none any more."""
-        authorization = messages.Authorization.from_json(_post(client, url).json())
+        authorization = _authorization(client, url)
         if authorization.status == messages.STATUS_VALID:
             return None
         name = authorization.identifier.value
+        if authorization.status != messages.STATUS_PENDING:
+            raise OrderLost(f"the permission to prove {name} is {authorization.status.name}")
         for body in authorization.challenges:
             answered = body.status != messages.STATUS_PENDING  # servers refuse to be asked twice
             if authorization.wildcard and isinstance(body.chall, challenges.DNS01):
@@ -221,6 +222,25 @@ class AcmeServer:
 def _post(client: ClientV2, url: str, content: Any = None) -> requests.Response:
     """Send something signed; without content that is how a client reads (RFC 8555, 6.3)."""
     return client.net.post(url, content, new_nonce_url=client.directory["newNonce"])
+
+
+def _post_for(client: ClientV2, url: str) -> requests.Response:
+    """Read an order, or a part of one. :raises OrderLost: the server has forgotten it."""
+    try:
+        return _post(client, url)
+    except AcmeRefused as error:
+        if error.code in _ENDED:
+            raise OrderLost(str(error), error.code) from None
+        raise
+
+
+def _authorization(client: ClientV2, url: str) -> messages.Authorization:
+    """:raises OrderLost: the server has forgotten it, or it has expired, which the package cannot read."""
+    found = _post_for(client, url).json()
+    if isinstance(found, dict) and found.get("status") == "expired":
+        raise OrderLost("the time to prove the name is over")
+    authorization: messages.Authorization = messages.Authorization.from_json(found)
+    return authorization
 
 
 def _renewal_place(client: ClientV2) -> str:

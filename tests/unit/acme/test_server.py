@@ -249,6 +249,31 @@ class LookTests(AcmeServerCase):
         self.script["/order"] = [order("invalid")]
         self.assertIn("came to nothing", str(self.assertRaises(OrderLost, self.server.look, self.place)))
 
+    def test_lost_without_reason(self) -> None:
+        """An order that came to nothing is lost also where the server has forgotten its parts, or they expired."""
+        self.script["/order"] = [order("invalid", error={"type": "about:blank", "detail": "no permission by CAA"})]
+        for forgotten in (
+            problem("notFound", 404, "Expired authorization"),
+            problem("serverInternal", 500),
+            authorization(challenge(HTTP), status="expired"),
+            authorization({"type": HTTP, "status": "odd"}),
+            Scripted([]),
+        ):
+            self.script["/authz"] = [forgotten]
+            self.assertIn("CAA", str(self.assertRaises(OrderLost, self.server.look, self.place)))
+
+    def test_cannot_be_proved(self) -> None:
+        """So is one that waits for a proof which the server does not take any more."""
+        for authz in (
+            problem("malformed", 404, "Expired authorization"),
+            *(authorization(challenge(HTTP), status=status) for status in ("expired", "deactivated", "invalid")),
+        ):
+            self.script["/authz"] = [authz]
+            self.assertRaises(OrderLost, self.server.look, self.place)
+        self.script["/authz"] = [problem("serverInternal", 500)]
+        error = self.assertRaises(AcmeRefused, self.server.look, self.place)
+        self.assertNotIsInstance(error, OrderLost)
+
 
 class AnswerTests(AcmeServerCase):
     def test_answer(self) -> None:
@@ -307,6 +332,12 @@ class FinishTests(AcmeServerCase):
         """An order that ends without a certificate is lost."""
         with self.assertRaisesRegex(OrderLost, "ended as valid without a certificate"):
             self.finish(order("valid"))
+
+    def test_certificate_forgotten(self) -> None:
+        """So is one whose certificate the server does not have any more."""
+        self.script["/order"] = [order("valid", certificate="{base}/certificate")]
+        self.script["/certificate"] = [problem("malformed", 404, "Certificate not found")]
+        self.assertRaises(OrderLost, self.server.finish, self.place, KEY.request(NAME), 60.0)
 
 
 class RenewalTests(AcmeServerCase):
