@@ -109,6 +109,7 @@ class AcmeNetwork(ClientNetwork):
             except AcmeRefused as error:
                 if error.code != "badNonce":
                     raise
+                self._nonces.clear()  # those that were kept are as old, and would fail one after the other
         return self._post_once(*args, **kwargs)
 
     def _send_request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:

@@ -82,6 +82,14 @@ class NetworkTests(SynchronousTestCase):
         self.assertEqual(self.assertRaises(AcmeRefused, self.post, acme).code, "badNonce")
         self.assertEqual(len(acme.of("/x")), MOST_NONCES)
 
+    def test_nonces_of_yesterday(self) -> None:
+        """Many nonces that were kept for so long that none counts any more cost one refusal."""
+        acme, network = self.acme(), self.network()
+        network._nonces = Taken({b"old%d" % number for number in range(3 * MOST_NONCES)}, 0)  # type: ignore[assignment]
+        acme.script["/x"] = [problem("badNonce"), Scripted({"x": 1})]
+        network.post(f"{acme.base}/x", None, new_nonce_url=f"{acme.base}/newNonce")
+        self.assertEqual((len(acme.of("/newNonce")), len(network._nonces)), (1, 1))
+
     def test_no_nonce(self) -> None:
         """A server without nonces, or with one that is none, is no ACME server."""
         for answer in (Scripted(nonce=False), Scripted(nonce=False, headers={"Replay-Nonce": "A"})):
