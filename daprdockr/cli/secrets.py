@@ -9,7 +9,8 @@ replaced meanwhile.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from attrs import frozen
@@ -21,7 +22,7 @@ from daprdockr.cli.stored import Transaction, change, unchanged
 from daprdockr.cli.users import delete_value, users
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Entry, Put
+from daprdockr.model.stored.entries import Delete, Entry, Operation, Put
 from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to, public_key
 from daprdockr.sealing.boxes import PrivateKey, seal
 from daprdockr.sealing.key_file import create_keys, read_keys
@@ -75,7 +76,8 @@ class Secrets:
         if before is not None:
             self._check_lost(before, f"{path} is not the key of this cluster, which has {before.id}")
         place = self.request.keys.public_key
-        self.store.commit([unchanged(place, entry)], [Put(place, keys[0].encode())])  # another may have been quicker
+        changes = [*self._unreadable_account(keys), Put(place, keys[0].encode())]
+        self.store.commit([unchanged(place, entry)], changes)  # another may have been quicker
         present = self._stored_key()
         if present not in keys:
             raise OtherClusterKey(
@@ -93,6 +95,17 @@ class Secrets:
         if not self.request.yes:
             lost = "if every copy is lost, and each secret is to be set again, add -yes"
             raise OtherClusterKey(f"{why}: copy its file from where it is kept; {lost}")
+
+    def _unreadable_account(self, keys: Sequence[PublicKey]) -> list[Operation]:
+        """
+        Return what removes the account at an ACME server that none of the keys opens: the renewer, which replaces none
+        by itself, makes another one.
+        """
+        entry = self.store.get(self.request.keys.renewing + "account")
+        with suppress(BadInput):
+            if entry is not None and SealedValue.decode(entry.value).key not in [key.id for key in keys]:
+                return [Delete(entry.key)]
+        return []
 
     def put(self, name: str, value: bytes) -> SecretRecord:
         """Seal the value and store it. :raises NoClusterKey: there is no key to seal it to."""

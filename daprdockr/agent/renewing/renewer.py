@@ -23,10 +23,9 @@ from daprdockr.agent.renewing.vault import NoSuchKey, TermEnded, Vault
 from daprdockr.model.errors import AcmeError, BadInput, EtcdError, NotFound, OrderLost
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import one_line
-from daprdockr.model.stored.certificate import ACME
 from daprdockr.model.stored.renewal import LONGEST_REASON, RenewalRecord
-from daprdockr.planning.renewing.schedule import Life, ask_after, drawn, names_to_ask, next_names, pause
-from daprdockr.planning.renewing.wanted import wanted_in_cluster
+from daprdockr.planning.renewing.schedule import ask_after, drawn, names_to_ask, next_names, pause
+from daprdockr.planning.renewing.wanted import lives_in_cluster, wanted_in_cluster
 from daprdockr.runtime.periodic import Periodic
 
 POLL = 1.0
@@ -169,12 +168,8 @@ class Renewer(Periodic):
         desk, now = self._desk, self._chances.wall()
         if desk is None or self._reactor.seconds() < desk.after:
             return
-        stored, wanted = self._cluster.certificates, self._wanted()
-        lives = {
-            name: Life(stored[name].facts.not_before, stored[name].facts.not_after)
-            for name in wanted
-            if name in stored and stored[name].source == ACME
-        }
+        wanted = self._wanted()
+        lives = lives_in_cluster(self._cluster, wanted)
         due = next_names(wanted, desk.records, lives, now)
         asked = [name for name in names_to_ask(wanted, desk.records, lives, now) if name not in due]
         for name, work in [*((name, self._obtain) for name in due), *((name, self._ask) for name in asked)]:

@@ -13,6 +13,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.certificate import ACME, CertificateFacts
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.http import OFF
+from daprdockr.planning.renewing.schedule import Life
 
 LONGEST_NAME = 253 - len("_acme-challenge.")
 """The name that DNS-01 asks for must be one, too."""
@@ -48,6 +49,20 @@ def wanted_in_cluster(cluster: Cluster, now: float) -> tuple[str, ...]:
     covered = Covered(stored, [node.record.certificates for node in cluster.nodes.values()])
     definitions = (service.definition for service in cluster.services.values())
     return wanted_names(definitions, lambda name: covered.has(name, now))
+
+
+def lives_in_cluster(cluster: Cluster, wanted: Iterable[str]) -> dict[str, Life]:
+    """
+    Return how long the certificates by ACME are valid, by name. One that no node can open, because the cluster's key
+    was lost, counts as none: nobody shows it.
+    """
+    nodes = [node.record.keys for node in cluster.nodes.values()]
+    found = {}
+    for name in wanted:
+        record = cluster.certificates.get(name)
+        if record is not None and record.source == ACME and (not nodes or any(record.key in keys for keys in nodes)):
+            found[name] = Life(record.facts.not_before, record.facts.not_after)
+    return found
 
 
 def wanted_names(definitions: Iterable[Definition], is_covered: Callable[[str], bool]) -> tuple[str, ...]:

@@ -271,6 +271,21 @@ class RenewerTests(RenewerCase):
         self.assertIsNotNone(self.certificate())
         self.assertEqual(self.challenge().thumbprint, self.cluster.thumbprint)
 
+    def test_lost_key(self) -> None:
+        """A certificate that no node can open is replaced at once; one that another node can open is not."""
+        other, facts = PrivateKey.generate().public.id, CertificateFacts((NAME,), self.wall(), self.wall() + LIFE)
+        self.store.put(KEYS.certificate(NAME), CertificateRecord("1", other, facts, "acme").encode())
+        for node, keys in (("a", (KEY.public.id,)), ("b", (KEY.public.id, other))):
+            self.store.put(KEYS.node(node), NodeRecord(keys=keys).encode(), self.store.grant(6000).id)
+        Node(self, "a")
+        self.pass_time(30)
+        self.assertEqual(self.usual.orders, {})
+        self.store.put(KEYS.node("b"), NodeRecord(keys=(KEY.public.id,)).encode(), self.store.grant(6000).id)
+        self.pass_time(70)
+        record = self.certificate()
+        assert record is not None
+        self.assertEqual((record.key, len(self.usual.orders)), (KEY.public.id, 1))
+
     def test_account_of_another_key(self) -> None:
         """An account that this node cannot open is not replaced, and the reason is said once."""
         Node(self, "a").renewer.stopService()

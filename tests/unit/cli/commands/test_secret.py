@@ -105,6 +105,25 @@ class KeyTests(SecretCase):
         lost = sorted(event.text.partition(",")[0] for event in events if event.subject == "cluster key")
         self.assertEqual(lost, sorted(f"{one.id} was lost" for one in (former, key.public)))
 
+    def test_account_lost(self) -> None:
+        """The account at an ACME server goes with the key that opened it; one that can be opened, or is none, stays."""
+        self.run_line("secret", "key", str(self.file))
+        former, place = self.present(), KEYS.renewing + "account"
+        for number, (value, stays) in enumerate(
+            (
+                (SealedValue(former.id, "acme", b"x" * 80).encode(), False),
+                (SealedValue(former.id, "acme", b"x" * 80).encode(), True),
+                (b"of a newer version", True),
+            )
+        ):
+            self.store.put(place, value)
+            other = self.file.with_name(f"{number}.key")
+            if number == 1:
+                create_keys(other, (PrivateKey.generate(), *read_keys(self.file)))
+                self.store.put(KEYS.public_key, PrivateKey.generate().public.encode())
+            self.assertEqual(self.run_line("secret", "key", str(other), "-yes").status, 0)
+            self.assertEqual(self.store.get(place) is not None, stays, number)
+
     def test_not_lost(self) -> None:
         """A key that a node has is not replaced: it can be copied from there."""
         self.run_line("secret", "key", str(self.file))
