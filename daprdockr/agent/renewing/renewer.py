@@ -151,28 +151,24 @@ class Renewer(Periodic):
         await texts.begin(await self._vault.under_way())
         records = await self._vault.records()
         obtain = Obtaining(term, self._vault, contacts.servers, contacts.reaching, texts, self._chances, records)
-        wanted = self._wanted()
-        for name in [name for name in records if name not in wanted and name not in self._cluster.certificates]:
-            await self._vault.forget(term, name)
-            del records[name]
         self.log.info("this node gets the certificates of the cluster")
         self._obstacle = ""
         settled = self._reactor.seconds() + (0.0 if known == key.thumbprint else SETTLING)
         return Desk(term, obtain, settled)
-
-    def _wanted(self) -> tuple[str, ...]:
-        return wanted_in_cluster(self._cluster, self._chances.wall())
 
     def _begin(self) -> None:
         """Begin the attempts that are due, as many as may be under way."""
         desk, now = self._desk, self._chances.wall()
         if desk is None or self._reactor.seconds() < desk.after:
             return
-        wanted = self._wanted()
+        wanted = wanted_in_cluster(self._cluster, now)
         lives = lives_in_cluster(self._cluster, wanted)
         due = next_names(wanted, desk.records, lives, now)
         asked = [name for name in names_to_ask(wanted, desk.records, lives, now) if name not in due]
-        for name, work in [*((name, self._obtain) for name in due), *((name, self._ask) for name in asked)]:
+        kept = {*wanted, *self._cluster.certificates}
+        gone = [name for name, record in desk.records.items() if name not in kept and record.ask <= now]
+        works = (self._obtain, due), (self._ask, asked), (self._forget, gone)
+        for name, work in [(name, work) for work, names in works for name in names]:
             if len(desk.under_way) >= MOST_AT_ONCE:
                 return
             if name not in desk.under_way:
@@ -238,3 +234,13 @@ class Renewer(Periodic):
             self._lose(desk)
         except EtcdError:
             return  # it is asked again by the next renewer, at worst
+
+    async def _forget(self, desk: Desk, name: str) -> None:
+        """Drop what is kept about a name that nobody wants any more; if it is wanted again, that begins anew."""
+        try:
+            await self._vault.forget(desk.term, name)
+            del desk.records[name]
+        except TermEnded:
+            self._lose(desk)
+        except EtcdError:
+            desk.records[name] = evolve(desk.records[name], ask=self._chances.wall() + ETCD_REST)

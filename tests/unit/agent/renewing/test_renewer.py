@@ -232,12 +232,34 @@ class RenewerTests(RenewerCase):
         self.assertEqual((len(self.events), self.usual.asked), (2, []))
 
     def test_forgotten(self) -> None:
-        """The outcomes for names that nobody wants any more are deleted by the next renewer."""
+        """The outcomes for names that nobody wants any more are deleted, also those of an earlier renewer."""
         self.store.put(KEYS.renewal("gone.test"), evolve(RenewalRecord(), failures=3).encode())
         Node(self, "a")
         self.pass_time(5)
         self.assertIsNone(self.store.get(KEYS.renewal("gone.test")))
         self.assertIsNotNone(self.store.get(KEYS.renewal(NAME)))
+
+    def test_removed(self) -> None:
+        """A name that fails, and that nobody wants any more, is forgotten at once, and tried at once if it is back."""
+        self.define(NAME, "b.test")
+        self.elsewhere = {"b.test"}
+        Node(self, "a")
+        self.pass_time(5)
+        self.assertEqual(self.renewal("b.test").failures, 1)
+        self.define(NAME)
+        self.cluster.replace(self.store.list(KEYS.mirrored))
+        self.store.unavailable = True
+        self.store.calls.clear()
+        self.clock.pump([1.0] * 8)
+        self.assertEqual(len(self.store.calls), 2)
+        self.store.unavailable = False
+        self.pass_time(8)
+        self.assertIsNone(self.store.get(KEYS.renewal("b.test")))
+        self.assertIsNotNone(self.store.get(KEYS.renewal(NAME)))
+        self.elsewhere = set()
+        self.define(NAME, "b.test")
+        self.pass_time(3)
+        self.assertIsNotNone(self.certificate("b.test"))
 
     def test_etcd_away(self) -> None:
         """While etcd does not answer nothing is asked of the server, and the attempt goes on afterwards."""
