@@ -77,8 +77,8 @@ class SealedPairs:
 
     async def certificates(self) -> list[Certificate]:
         """
-        Return those of etcd that can be opened. If a new one cannot be read, the former one counts, and one leaves when
-        an etcd that is believed has it no more.
+        Return those of etcd that can be opened. If a new one cannot be read or opened, the former one counts, and one
+        leaves when an etcd that is believed has it no more.
         """
         if self._sealed is None:
             self._written = await self._files(self._kept.read)
@@ -123,13 +123,14 @@ class SealedPairs:
         place = (name, sealed.stamp, sealed.key)
         record = self._sources.cluster.certificates.get(name)
         if place not in self._opened:
-            self._opened = {known: value for known, value in self._opened.items() if known[0] != name}
             try:
                 pair = open_pair(self._sources.keys(), name, sealed)
-                self._opened[place] = Certificate(name, STORED, pair, facts_of(pair))
+                opened = Certificate(name, STORED, pair, facts_of(pair))
             except BadInput as error:
                 self.troubles[name] = str(error)
-                return None
+                return next((one for known, one in self._opened.items() if known[0] == name), None)
+            self._opened = {known: value for known, value in self._opened.items() if known[0] != name}
+            self._opened[place] = opened
         if record is not None and record.source != self._opened[place].source:
             self._opened[place] = evolve(self._opened[place], source=record.source)  # it may not have been known before
         return self._opened[place]

@@ -130,6 +130,18 @@ class SealedPairsTests(SynchronousTestCase):
         self.keys.append(OTHER)
         self.assertEqual((self.served(), self.pairs.troubles), ([FIRST], {}))
 
+    def test_renewed_without_key(self) -> None:
+        """While a new pair cannot be opened here, as after a mistake with the key's file, the former one is served."""
+        self.put(FIRST, "s1")
+        self.found()
+        self.keys.clear()
+        self.put(SECOND, "s2")
+        for _ in range(2):
+            self.assertEqual(self.served(), [FIRST])
+            self.assertIn("which this node does not have", self.pairs.troubles[NAME])
+        self.keys.append(KEY)
+        self.assertEqual((self.served(), self.pairs.troubles), ([SECOND], {}))
+
     def test_damaged(self) -> None:
         """A sealed value that is damaged or missing is reported; so is one of another certificate."""
         self.put(FIRST, "s1")
