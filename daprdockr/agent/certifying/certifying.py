@@ -26,7 +26,10 @@ INTERVAL = 30.0
 
 DAY = 86400
 MOST_REPORTED = 64
-"""The most names of files, and the most troubles, in a node's record."""
+"""The most pairs of files, and the most troubles, in a node's record."""
+
+MOST_COVERED = 256
+"""The most names of pairs of files there."""
 
 NO_ROOM = f"nginx's memory for certificates ({MOST_BYTES // 1024**2} MiB) is full"
 _MOST_NAMED = 10
@@ -64,8 +67,9 @@ class Certifying(Periodic):
         """Why certificates cannot be used, by name."""
         self.files: Mapping[str, float] = _ends(given())
         """
-        Until when the certificates of the operator's files are valid, by name, in wall-clock seconds. They are known
-        before the start, because a record of this node without them would have the renewer order what they cover.
+        Until when the certificates of the operator's files are valid, by each name that they cover, in wall-clock
+        seconds. They are known before the start, because a record of this node without them would have the renewer
+        order what they cover.
         """
         self.told: Signal[[str, str]] = Signal()
         """Sent for each certificate that begins to be of no use: its name, and one sentence."""
@@ -120,7 +124,14 @@ class Certifying(Periodic):
 
 
 def _ends(given: GivenPairs) -> dict[str, float]:
-    return {one.name: one.facts.not_after for one in given.certificates[:MOST_REPORTED]}
+    """Return until when there is a certificate for each name; those after which pairs are called come first."""
+    reported = given.certificates[:MOST_REPORTED]
+    found = {one.name: one.facts.not_after for one in reported}
+    for one in reported:
+        for name in one.facts.names:
+            if name in found or len(found) < MOST_COVERED:
+                found[name] = max(found.get(name, 0.0), one.facts.not_after)
+    return found
 
 
 def _invalid(certificates: Iterable[Certificate], now: float) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.certifying.certifying import DAY, INTERVAL, Certifying
+from daprdockr.agent.certifying.certifying import DAY, INTERVAL, MOST_COVERED, Certifying
 from daprdockr.agent.certifying.given_pairs import GivenPairs
 from daprdockr.agent.certifying.sealed_pairs import KeptPairs, SealedPairs, Sources
 from daprdockr.model.known.changes import Changes
@@ -117,6 +117,25 @@ class CertifyingTests(SynchronousTestCase):
         self.assertEqual(self.served[-1].ticket, b"1000".hex())
         self.reactor.advance(DAY)
         self.assertEqual(self.served[-1].ticket, b"1001".hex())
+
+    def test_all_names_of_files(self) -> None:
+        """A file is reported by each name that it is for, with the latest end: no certificate is ordered for these."""
+        short, long = (self_signed((NAME, "www." + NAME), begin=NOW - DAY, days=days) for days in (2, 5))
+        pairs = Certificate(NAME, FILE, short, facts_of(short)), Certificate("www." + NAME, FILE, long, facts_of(long))
+        self.given = GivenPairs(pairs[:1])
+        self.begin()
+        self.assertEqual(dict(self.certifying.files), dict.fromkeys((NAME, "www." + NAME), NOW + DAY))
+        self.given = GivenPairs(pairs)
+        self.certifying.startService()
+        self.assertEqual(dict(self.certifying.files), dict.fromkeys((NAME, "www." + NAME), NOW + 4 * DAY))
+
+    def test_most_names_of_files(self) -> None:
+        """A node's record has so many names of files, and no more; each pair is among them."""
+        pairs = [self_signed(tuple(f"{n}.{pair}.com" for n in range(90)), begin=NOW - DAY) for pair in range(4)]
+        self.given = GivenPairs(tuple(Certificate(f"0.{n}.com", FILE, p, facts_of(p)) for n, p in enumerate(pairs)))
+        self.begin()
+        self.assertEqual(len(self.certifying.files), MOST_COVERED)
+        self.assertLessEqual({f"0.{pair}.com" for pair in range(4)}, set(self.certifying.files))
 
     def test_troubles(self) -> None:
         """A pair that cannot be used is reported once, and again when the reason is another one or comes back."""
