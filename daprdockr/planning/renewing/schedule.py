@@ -26,6 +26,11 @@ LONGEST_WISH = 24 * 3600.0
 USUAL_LEFT, LEAST_LEFT = 1 / 3, 1 / 20
 """Parts of a certificate's life."""
 
+LEAST_USED = 1 / 200
+"""A part, too: so long a new certificate is kept, also where it seems old at once, as by a clock that is wrong."""
+
+LONGEST_PAUSE = LONGEST_WISH * (1.0 + JITTER)
+
 FIRST_ASK, LAST_ASK = 3600.0, 24 * 3600.0
 """Bounds of the time after which the server is asked again when it wants a renewal; it says what is between them."""
 
@@ -62,16 +67,26 @@ def renew_at(life: Life, wanted: float = 0.0) -> float:
     return min(wanted or life.left(USUAL_LEFT), life.left(LEAST_LEFT))
 
 
-def due_at(record: RenewalRecord, life: Life | None) -> float:
-    """Return when the next attempt is due: for the first certificate, or for another one."""
-    wanted = 0.0 if life is None else renew_at(life, record.renew)
-    return max(wanted, record.next_attempt)
+def due_at(record: RenewalRecord, life: Life | None, now: float) -> float:
+    """
+    Return when the next attempt is due: for the first certificate, or for another one.
+
+    Times in the record that are later than any could be now are those of a clock that was wrong, and count for nothing.
+    """
+    waits = record.next_attempt if record.next_attempt <= now + LONGEST_PAUSE else 0.0
+    if life is None:
+        return waits
+    is_new = not record.failures and record.time <= now
+    rested = record.time + LEAST_USED * (life.ends - life.begins) if is_new else 0.0
+    return max(renew_at(life, record.renew), waits, rested)
 
 
 def drawn(begins: float, ends: float, former: float, chance: float) -> float:
     """
     Return a time in the window that a server wants a renewal in; a time drawn before stays if it lies in there still.
+    It is never 0, which says that the server wants nothing, nor before.
     """
+    begins = max(begins, 1.0)
     if former and begins <= former <= ends:
         return former
     return begins + chance * max(0.0, ends - begins)
@@ -92,7 +107,7 @@ def next_names(
         return (0.0 if life is None or life.ends <= now else life.ends), name
 
     none = RenewalRecord()
-    return sorted((name for name in wanted if due_at(records.get(name, none), lives.get(name)) <= now), key=order)
+    return sorted((name for name in wanted if due_at(records.get(name, none), lives.get(name), now) <= now), key=order)
 
 
 def names_to_ask(
@@ -103,5 +118,6 @@ def names_to_ask(
         name
         for name in wanted
         if (record := records.get(name)) is not None
-        if record.renewal_id and name in lives and record.ask <= now < lives[name].ends
+        if record.renewal_id and name in lives and now < lives[name].ends
+        if not now < record.ask <= now + LAST_ASK
     ]

@@ -68,6 +68,13 @@ class RenewalTests(SynchronousTestCase):
         self.assertEqual(drawn(100.0, 200.0, 90.0, 0.25), 125.0)
         self.assertEqual(drawn(200.0, 100.0, 0.0, 0.5), 200.0)
 
+    def test_drawn_before_all_times(self) -> None:
+        """A window from before 1970 is one in the past: it is no wish for nothing, and can be stored."""
+        for begins, ends in ((0.0, 0.0), (-7.0, 0.0), (-7.0, -5.0)):
+            wanted = drawn(begins, ends, 0.0, 0.5)
+            self.assertEqual(renew_at(Life(100.0, 200.0), wanted), wanted)
+            self.assertEqual(RenewalRecord.decode(RenewalRecord(renew=wanted).encode()).renew, wanted)
+
     def test_asked_again(self) -> None:
         """A server is asked again as often as it wants, from hourly to daily; every six hours if it wants nothing."""
         self.assertEqual([ask_after(wish) / 3600 for wish in (0.0, 1.0, 7200.0, 1e9)], [6, 1, 2, 24])
@@ -76,14 +83,32 @@ class RenewalTests(SynchronousTestCase):
 class DueTests(SynchronousTestCase):
     def test_new_name(self) -> None:
         """A name without a certificate is due at once, or after the pause of a failure."""
-        self.assertEqual(due_at(RenewalRecord(), None), 0.0)
-        self.assertEqual(due_at(RenewalRecord(failures=1, next_attempt=70.0), None), 70.0)
+        self.assertEqual(due_at(RenewalRecord(), None, 0.0), 0.0)
+        self.assertEqual(due_at(RenewalRecord(failures=1, next_attempt=70.0), None, 0.0), 70.0)
 
     def test_failed_renewal(self) -> None:
         """A renewal that failed is tried again after the pause, not at once."""
         life = Life(0.0, 90.0)
-        self.assertEqual(due_at(RenewalRecord(), life), 60.0)
-        self.assertEqual(due_at(RenewalRecord(failures=2, next_attempt=75.0), life), 75.0)
+        self.assertEqual(due_at(RenewalRecord(), life, 0.0), 60.0)
+        self.assertEqual(due_at(RenewalRecord(failures=2, next_attempt=75.0), life, 0.0), 75.0)
+
+    def test_old_at_once(self) -> None:
+        """A certificate that is to be renewed when it is stored, as by a wrong clock or server, is not at once."""
+        made, life = 500 * DAY, Life(400 * DAY, 490 * DAY)
+        stored = RenewalRecord(time=made, next_attempt=made + 60, renew=1.0)
+        self.assertEqual(due_at(stored, life, made + 61), made + 90 * DAY / 200)
+        self.assertEqual(due_at(stored, None, made + 61), made + 60)
+
+    def test_clock_was_wrong(self) -> None:
+        """Times that a clock far ahead left in a record hold nothing back; the longest possible ones do."""
+        now, life = 100 * DAY, Life(99 * DAY, 102 * DAY)
+        ahead = RenewalRecord(time=400 * DAY, next_attempt=400 * DAY, renewal_id="x.y", ask=400 * DAY)
+        self.assertEqual((due_at(ahead, None, now), due_at(ahead, life, now)), (0.0, 101 * DAY))
+        self.assertEqual(names_to_ask(["a.test"], {"a.test": ahead}, {"a.test": life}, now), ["a.test"])
+        longest = RenewalRecord(failures=1, next_attempt=now + pause(1, 0.999, 10 * DAY))
+        self.assertEqual(due_at(longest, None, now), longest.next_attempt)
+        asked = RenewalRecord(renewal_id="x.y", ask=now + ask_after(1e9))
+        self.assertEqual(names_to_ask(["a.test"], {"a.test": asked}, {"a.test": life}, now), [])
 
     def test_order(self) -> None:
         """Names that have no valid certificate come first, then those that lose theirs first; others are not due."""
