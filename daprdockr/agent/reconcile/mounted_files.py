@@ -16,14 +16,16 @@ Note [Files on the host]
 
 Note [In its place]
     A mount of a file leads to that file and not to its name, so a running container never sees one that was renamed
-    into its place: the new content is written into the old file, by one call, and cut to its length by the next. A
-    program that reads between the two sees the new content with a rest of the old one, and reads again at the signal,
-    which follows. The mark has the stamps for which the signal was sent; after a crash in between all is done once
-    more, because a signal too many does no harm.
+    into its place: room is made in the old file, the new content is written there by one call, and the file is cut to
+    its length by the next. A program that reads between two of them sees some of both contents, or NUL bytes behind the
+    old one, and reads again at the signal, which follows. Where there is no room the old content stays as it was,
+    because a program may be restarted with it. The mark has the stamps for which the signal was sent; after a crash in
+    between all is done once more, because a signal too many does no harm.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -148,6 +150,7 @@ def _write(path: Path, file: FileToMount) -> None:
 def _rewrite(path: Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
+        _make_room(descriptor, len(content))
         written = 0
         while written < len(content):
             written += os.pwrite(descriptor, content[written:], written)
@@ -155,3 +158,14 @@ def _rewrite(path: Path, content: bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _make_room(descriptor: int, length: int) -> None:
+    """Have a file take so many bytes. :raises OSError: it cannot, and is as it was."""
+    before = os.fstat(descriptor).st_size
+    try:
+        os.posix_fallocate(descriptor, 0, max(length, 1))
+    except OSError as error:
+        os.ftruncate(descriptor, before)
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # a file system that cannot tell beforehand
+            raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.reconcile.mounted_files import FileToMount, MountedFiles
 from daprdockr.model.errors import EngineFailed
+
+ROOM = 1024 * 1024
 
 
 def secrets(*contents: bytes) -> Sequence[FileToMount]:
@@ -56,6 +59,18 @@ class MountedFilesTests(SynchronousTestCase):
         path.unlink()
         with self.assertRaisesRegex(EngineFailed, "cannot be written in its place"):
             self.files.rewrite("c1", {0: b"x"})
+
+    def test_rewritten_without_room(self) -> None:
+        """A content for which there is no room leaves the former one whole."""
+        (path,) = self.files.write("c1", secrets(b"f" * 1000))
+        usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, usual[1]))  # instead of a file system that is full
+        try:
+            with self.assertRaisesRegex(EngineFailed, "cannot be written in its place"):
+                self.files.rewrite("c1", {0: b"s" * (ROOM + 1)})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        self.assertEqual(path.read_bytes(), b"f" * 1000)
 
     def test_marked(self) -> None:
         """The stamps of which a container knows outlive the agent; a mark that cannot be read is none."""
