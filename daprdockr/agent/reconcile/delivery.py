@@ -128,13 +128,12 @@ class Delivery:
         """
         definition = self._in_force(container)
         for at, uses in self._parts(definition) if definition is not None else ():
-            if await run(at.is_complete, container.mark):
-                await self._catch_up(run, at, container, uses)
-                continue
-            user = await run(self.engine.user_id, container.id)
-            if not await run(at.are_there, container.mark, len(uses)):
-                await self._write(run, at, container.mark, uses)
-            await run(at.give, container.mark, user, [use.stamp for use in uses])
+            if not await run(at.is_complete, container.mark):
+                user = await run(self.engine.user_id, container.id)
+                if not await run(at.are_there, container.mark, len(uses)):
+                    await self._write(run, at, container.mark, uses)
+                await run(at.give, container.mark, user)
+            await self._catch_up(run, at, container, uses)
 
     async def renew(self, run: Run, container: ContainerState) -> None:
         """
@@ -179,7 +178,9 @@ class Delivery:
         contents = await self.values.read(uses)
         modes = [use.mode if isinstance(use, FileUse) else SECRET_MODE for use in uses]
         await run(at.keep_only, self.known())
-        paths = await run(at.write, container, [FileToMount(*one) for one in zip(contents, modes, strict=True)])
+        stamps = [use.stamp for use in uses]
+        given = [FileToMount(*one) for one in zip(contents, modes, stamps, strict=True)]
+        paths = await run(at.write, container, given)
         return [(str(path), use.target) for path, use in zip(paths, uses, strict=True)]
 
     async def _catch_up(self, run: Run, at: MountedFiles, container: ContainerState, uses: Sequence[Use]) -> None:

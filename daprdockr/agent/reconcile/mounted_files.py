@@ -41,10 +41,11 @@ _MARK = "complete"
 
 @frozen
 class FileToMount:
-    """A content, and its permissions."""
+    """A content, its permissions, and its stamp."""
 
     content: bytes
     mode: int
+    stamp: str = ""
 
 
 class MountedFiles:
@@ -56,7 +57,8 @@ class MountedFiles:
     def __init__(self, *, choose: Callable[[], Path], places: Sequence[Path]) -> None:
         self._choose = choose
         self._places = places
-        self._begun: set[str] = set()
+        self._begun: dict[str, tuple[str, ...]] = {}
+        """The stamps of the files that this process wrote, by container."""
 
     def write(self, container: str, files: Sequence[FileToMount]) -> list[Path]:
         """
@@ -70,7 +72,7 @@ class MountedFiles:
             draft = folder.with_name(f"{container}.new")
             for old in (draft, folder):
                 shutil.rmtree(old, ignore_errors=True)
-            self._begun.add(container)
+            self._begun[container] = tuple(file.stamp for file in files)
             draft.mkdir(mode=0o700)
             for number, file in enumerate(files):
                 _write(draft / str(number), file)
@@ -87,16 +89,17 @@ class MountedFiles:
         except OSError as error:
             raise EngineFailed(f"a file for a container cannot be written in its place: {error}") from None
 
-    def give(self, container: str, user: int, stamps: Sequence[str]) -> None:
+    def give(self, container: str, user: int) -> None:
         """
-        Let the user of the container read its files, which have these stamps. :raises EngineFailed: as ``write``.
+        Let the user of the container read its files, and mark them with the stamps that they were written with; those
+        of an earlier process with none, because nobody knows them. :raises EngineFailed: as ``write``.
         """
         try:
             for path in self._folder(container).iterdir():
                 os.chown(path, user, -1, follow_symlinks=False)
         except OSError as error:
             raise EngineFailed(f"a file for a container cannot be given to user {user}: {error}") from None
-        self.mark(container, stamps)
+        self.mark(container, self._begun.get(container, ()))
 
     def mark(self, container: str, stamps: Sequence[str]) -> None:
         """Note that the files are complete, and of which contents the container knows. :raises: as ``write``."""
@@ -121,7 +124,7 @@ class MountedFiles:
         return all((self._folder(container) / str(one)).exists() for one in range(number))
 
     def remove(self, container: str) -> None:
-        self._begun.discard(container)
+        self._begun.pop(container, None)
         for folder in (place / name for place in self._places for name in (container, f"{container}.new")):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -129,7 +132,7 @@ class MountedFiles:
         """Remove the files of all other containers, but for those that this process wrote: some are to be created."""
         for place in self._places:
             for name in os.listdir(place) if place.is_dir() else ():
-                if name.removesuffix(".new") not in self._begun.union(containers):
+                if name.removesuffix(".new") not in {*self._begun, *containers}:
                     self.remove(name)
 
     def _folder(self, container: str) -> Path:

@@ -269,6 +269,22 @@ class FilesTests(CarryOutCase):
         self.do(RenewFiles(FIRST, container.id))
         self.assertEqual(self.engine.signals, [])
 
+    def test_changed_before_the_first_start(self) -> None:
+        """So is one that changed after the container was created, also if another agent starts it."""
+        for is_same_agent in (True, False):
+            self.set_file(b"old")
+            container = self.made({"Name": "x", "Target": "/x", "OnChange": "HUP"})
+            self.set_file(b"new")
+            if not is_same_agent:
+                self.delivery.files._begun.clear()
+            self.do(StartContainer(FIRST, container.id))
+            self.do(RenewFiles(FIRST, container.id))
+            self.assertEqual((self.sources[0].read_bytes(), self.engine.signals), (b"new", []), is_same_agent)
+            self.engine.crash(container.id)
+            self.host.on_connected()
+            self.begin(RemoveContainer(FIRST, container.id, "again"))
+            self.stops.end("remove")
+
     def test_secret_renewed(self) -> None:
         """A secret can be put in its place too, in memory."""
         self.secret_keys.append(KEY)

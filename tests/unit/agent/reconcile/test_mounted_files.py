@@ -16,7 +16,7 @@ ROOM = 1024 * 1024
 
 
 def secrets(*contents: bytes) -> Sequence[FileToMount]:
-    return [FileToMount(content, 0o400) for content in contents]
+    return [FileToMount(content, 0o400, f"s{number}") for number, content in enumerate(contents, 1)]
 
 
 class MountedFilesTests(SynchronousTestCase):
@@ -30,18 +30,18 @@ class MountedFilesTests(SynchronousTestCase):
 
     def test_written(self) -> None:
         """The files have their permissions, and nobody else comes to them; given to their user they are complete."""
-        one, two = self.files.write("c1", [*secrets(b"one"), FileToMount(b"two", 0o555)])
+        one, two = self.files.write("c1", [*secrets(b"one"), FileToMount(b"two", 0o555, "s2")])
         self.assertEqual((one.read_bytes(), two.read_bytes()), (b"one", b"two"))
         self.assertEqual([path.stat().st_mode & 0o777 for path in (one, two, one.parent)], [0o400, 0o555, 0o700])
         self.assertEqual((self.files.are_there("c1", 2), self.files.is_complete("c1")), (True, False))
-        self.files.give("c1", os.geteuid(), ["s1", "s2"])
+        self.files.give("c1", os.geteuid())
         self.assertEqual((self.files.is_complete("c1"), self.files.stamps("c1")), (True, ("s1", "s2")))
         self.assertEqual(one.stat().st_uid, os.geteuid())
 
     def test_written_again(self) -> None:
         """Files that are written again are not complete until they were given to their user."""
         self.files.write("c1", secrets(b"one", b"two"))
-        self.files.give("c1", os.geteuid(), ["s1", "s2"])
+        self.files.give("c1", os.geteuid())
         (path,) = self.files.write("c1", secrets(b"new"))
         self.assertEqual(path.read_bytes(), b"new")
         self.assertEqual((self.files.is_complete("c1"), self.files.are_there("c1", 2)), (False, False))
@@ -75,7 +75,7 @@ class MountedFilesTests(SynchronousTestCase):
     def test_marked(self) -> None:
         """The stamps of which a container knows outlive the agent; a mark that cannot be read is none."""
         self.files.write("c1", secrets(b"one"))
-        self.files.give("c1", os.geteuid(), ["s1"])
+        self.files.give("c1", os.geteuid())
         self.files.mark("c1", ["s2"])
         self.assertEqual(self.make().stamps("c1"), ("s2",))
         (self.place / "c1" / "complete").write_bytes(b"\xff")

@@ -54,7 +54,7 @@ class PlacesTests(SynchronousTestCase):
         with self.assertRaisesRegex(EngineFailed, "cannot be written"):
             self.make().write("c1", ONE)
         with self.assertRaisesRegex(EngineFailed, "cannot be given"):
-            self.make().give("c1", 0, ["s1"])
+            self.make().give("c1", 0)
 
     def test_state_directory(self) -> None:
         """Files that are not secret are on the disk, where only root comes to them but through a mount."""
