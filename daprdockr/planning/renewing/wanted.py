@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from attrs import frozen
+from attrs import field, frozen
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.certificate import ACME, CertificateFacts
@@ -33,13 +33,23 @@ class Covered:
 
     stored: Collection[CertificateFacts]
     files: Collection[Mapping[str, float]]
+    _ends: Mapping[str, float] = field(init=False)
+    """Until when those of ``stored`` are valid, by name: a cluster may have thousands of both."""
+
+    @_ends.default
+    def _(self) -> Mapping[str, float]:
+        found: dict[str, float] = {}
+        for facts in self.stored:
+            for name in facts.names:
+                found[name] = max(found.get(name, 0.0), facts.not_after)
+        return found
 
     def has(self, name: str, now: float) -> bool:
         """Return whether a host name needs no certificate by ACME."""
-        if any(facts.is_for(name) and now < facts.not_after for facts in self.stored):
+        names = name, "*." + name.partition(".")[2]
+        if any(now < self._ends.get(one, now) for one in names):
             return True
         having = [ends for ends in self.files if ends]
-        names = name, "*." + name.partition(".")[2]
         return bool(having) and all(any(now < ends.get(one, now) for one in names) for ends in having)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -44,6 +45,21 @@ class WantedTests(SynchronousTestCase):
             ("a.test", {}, False),
         ):
             self.assertEqual(self.covered(name, stored), found, (name, stored))
+
+    def test_many_covered(self) -> None:
+        """The stored certificates are gone through once, however many names there are."""
+
+        class Stored(list[CertificateFacts]):
+            turns = 0
+
+            def __iter__(self) -> Iterator[CertificateFacts]:
+                self.turns += 1
+                return super().__iter__()
+
+        stored = Stored(CertificateFacts((f"{n}.test", "a.test"), 0.0, 50.0 * n) for n in range(20))
+        covered = Covered(stored, ())
+        self.assertEqual([covered.has(f"{n}.test", 100.0) for n in range(20)], [False] * 3 + [True] * 17)
+        self.assertEqual((covered.has("a.test", 100.0), stored.turns), (True, 1))
 
     def test_covered_by_files(self) -> None:
         """Files cover a name when each node that has files has one for it; nodes without files do not count."""
