@@ -113,15 +113,16 @@ class Obtaining:
             raise
         except Exception:
             with suppress(EtcdError, TermEnded):  # why the attempt failed counts, not that its text stays a while
-                await self._hide(host_name)
+                await self.hide(host_name)
             raise
-        await self._hide(host_name)
+        await self.hide(host_name)
         key = SigningKey(order.key.encode())
         request = key.request(host_name)
         chain = await self.servers.ask(self.servers.usual.finish, order.url, request, WITHIN)
         await self._store(host_name, chain, key)
 
-    async def _hide(self, host_name: str) -> None:
+    async def hide(self, host_name: str) -> None:
+        """Have no node answer with the text of a name, if it has one."""
         if host_name.startswith("*."):  # an attempt for the bare name may run beside it, without text
             await self.texts.hide(host_name.removeprefix("*."))
 

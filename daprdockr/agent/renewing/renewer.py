@@ -148,8 +148,9 @@ class Renewer(Periodic):
         known, key = self._cluster.thumbprint, await self._vault.account(term)
         contacts = self._connect(key)
         texts = Texts(term, self._vault, key.thumbprint, contacts.spread)
-        await texts.begin(await self._vault.under_way())
-        records = await self._vault.records()
+        under_way = await self._vault.under_way()
+        await texts.begin(under_way)
+        records = dict.fromkeys(under_way, RenewalRecord()) | await self._vault.records()
         obtain = Obtaining(term, self._vault, contacts.servers, contacts.reaching, texts, self._chances, records)
         self.log.info("this node gets the certificates of the cluster")
         self._obstacle = ""
@@ -238,6 +239,7 @@ class Renewer(Periodic):
     async def _forget(self, desk: Desk, name: str) -> None:
         """Drop what is kept about a name that nobody wants any more; if it is wanted again, that begins anew."""
         try:
+            await desk.obtain.hide(name)
             await self._vault.forget(desk.term, name)
             del desk.records[name]
         except TermEnded:

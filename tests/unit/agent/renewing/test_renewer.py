@@ -261,6 +261,22 @@ class RenewerTests(RenewerCase):
         self.pass_time(3)
         self.assertIsNotNone(self.certificate("b.test"))
 
+    def test_removed_in_between(self) -> None:
+        """Of a name that nobody wants any more when another node becomes the renewer no order and no text stays."""
+        self.define("*.a.test")
+        self.usual.failing, self.usual.fails_at = AcmeUnavailable("the agent is killed here"), "answer"
+        first = Node(self, "a")
+        self.pass_time(3)
+        first.renewer.stopService()
+        self.store.revoke(first.lease)
+        self.store.commit([], [Delete(KEYS.renewal("*.a.test"))])  # as of one that was killed in its first attempt
+        self.store.put(KEYS.challenge, ChallengeRecord(self.cluster.thumbprint, ZONE, {"a.test": TEXT}).encode())
+        self.define(NAME)
+        Node(self, "b")
+        self.pass_time(5)
+        self.assertEqual(self.store.list(KEYS.renewing + "orders/*.a.test").entries, ())
+        self.assertEqual(dict(self.challenge().texts), {})
+
     def test_etcd_away(self) -> None:
         """While etcd does not answer nothing is asked of the server, and the attempt goes on afterwards."""
         Node(self, "a")
