@@ -19,7 +19,7 @@ from attrs import field, frozen
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host_names import host_name
-from daprdockr.model.names import one_line
+from daprdockr.model.names import one_line, printable
 from daprdockr.model.stored.certificate import FILE, MAX_PEM
 from daprdockr.process.given import read_given
 from daprdockr.proxy.certificates import Certificate
@@ -67,9 +67,10 @@ class GivenDirectory:
         # Those that are read already stay: a pair too many must not take the place of one that is shown.
         ordered = sorted(names, key=lambda stem: (stem not in self._known, stem))
         self._known = {stem: self._found(stem) for stem in sorted(ordered[:MOST_PAIRS])}
-        troubles = {stem: one.trouble for stem, one in self._known.items() if one.trouble}
+        troubles = {printable(stem): one.trouble for stem, one in self._known.items() if one.trouble}
         for stem in ordered[MOST_PAIRS:][:1]:  # it stands for all that are left out
-            troubles[stem] = f"it is not read: an agent reads {MOST_PAIRS} pairs of a directory, which has {len(names)}"
+            most = f"an agent reads {MOST_PAIRS} pairs of a directory, which has {len(names)}"
+            troubles[printable(stem)] = f"it is not read: {most}"
         found = (one.certificate for one in self._known.values())
         return GivenPairs(tuple(one for one in found if one is not None), troubles)
 

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.certifying import given_pairs
 from daprdockr.agent.certifying.given_pairs import GivenDirectory, GivenPairs
 from daprdockr.model.stored.certificate import FILE, MAX_PEM, CertificatePair
+from daprdockr.model.stored.node import NodeRecord
 from tests.build.pairs import self_signed
 
 NOBODY = 65534
@@ -53,6 +54,14 @@ class GivenPairsTests(SynchronousTestCase):
             {"example.com": (FILE, exact), "*.example.com": (FILE, wild), "*.example.org": (FILE, other)},
         )
         self.assertEqual(found.troubles, {})
+
+    def test_odd_names(self) -> None:
+        """A name that is no UTF-8 is reported such that the node's record can have it."""
+        for name in (b"caf\xe9.crt", b"a\nb.key"):
+            (self.folder / os.fsdecode(name)).touch()
+        troubles = self.directory.read().troubles
+        self.assertEqual(set(troubles), {"caf\\udce9", "a\\nb"})
+        self.assertEqual(NodeRecord.decode(NodeRecord(uncertified=troubles).encode()).uncertified, troubles)
 
     def test_troubles(self) -> None:
         """A pair that cannot be used has a reason, and takes nothing from the others."""
