@@ -15,7 +15,7 @@ from daprdockr.agent.reconcile.creating import Creating
 from daprdockr.agent.reconcile.delivery import Delivery, StoredValues
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork, container_network
-from daprdockr.agent.reconcile.places import MOUNTS, InMemory, on_disk
+from daprdockr.agent.reconcile.places import InMemory, on_disk, read_mounts
 from daprdockr.agent.reconcile.pulling import Pulling
 from daprdockr.agent.reconcile.rollout_events import RolloutEvents
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
@@ -109,7 +109,7 @@ def delivered(base: Foundation, found: Found) -> Delivery:
     memory = InMemory(
         places=USUAL if settings.memory_dir is None else (settings.memory_dir,),
         folder=secrets_folder(settings.node, settings.state_dir),
-        mounts=lambda: MOUNTS.read_text(encoding="utf-8"),
+        mounts=read_mounts,
     )
     containers = found.local.host.containers
     return Delivery(

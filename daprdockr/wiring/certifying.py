@@ -11,7 +11,7 @@ from pathlib import Path
 from daprdockr.agent.certifying.certifying import Certifying
 from daprdockr.agent.certifying.given_pairs import GivenPairs
 from daprdockr.agent.certifying.sealed_pairs import KeptPairs, SealedPairs, Sources
-from daprdockr.agent.reconcile.places import MOUNTS, is_in_memory
+from daprdockr.agent.reconcile.places import MOUNTS, is_in_memory, read_mounts
 from daprdockr.agent.replaceable import replaceable
 from daprdockr.agent.statedir import CERTIFICATES
 from daprdockr.model.errors import BadInput
@@ -35,7 +35,7 @@ def tls_files(base: Foundation) -> TlsFiles | None:
     if not settings.https:
         return None
     places = USUAL if settings.memory_dir is None else (settings.memory_dir,)
-    mounts = MOUNTS.read_text(encoding="utf-8")
+    mounts = read_mounts(MOUNTS)
     place = next((one for one in places if is_in_memory(one, mounts) and _is_writable(one)), None)
     if place is None:
         raise BadInput(f"--https needs a directory in memory, and {places[0]} is on a disk: name one by --memory-dir")

@@ -11,6 +11,7 @@ Note [Files in memory]
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from daprdockr.agent.replaceable import replaceable
 from daprdockr.model.errors import EngineFailed
 
 MOUNTS = Path("/proc/self/mountinfo")
+
+_ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 @frozen
@@ -74,6 +77,11 @@ def on_disk(state_dir: Path) -> MountedFiles:
     return MountedFiles(choose=choose, places=(place,))
 
 
+def read_mounts(path: Path = MOUNTS) -> str:
+    """Return the content of ``/proc/self/mountinfo``, where other users' mounts may have names that are no UTF-8."""
+    return os.fsdecode(path.read_bytes())
+
+
 def is_in_memory(path: Path, mounts: str) -> bool:
     """Return whether a path is on no disk, whether it exists or not. :param mounts: see ``file_system``."""
     return file_system(path, mounts) in ("tmpfs", "ramfs")
@@ -86,12 +94,12 @@ def file_system(path: Path, mounts: str) -> str:
     :param mounts: as in ``/proc/self/mountinfo`` (proc(5)); of several at one place the last one counts.
     """
     there, best, found = Path(os.path.realpath(path)), -1, ""
-    for line in mounts.splitlines():
+    for line in mounts.split("\n"):
         before, _, after = line.partition(" - ")
-        fields = before.split()
+        fields = before.split(" ")
         if len(fields) < 5 or not after:
             continue
-        point = Path(fields[4].encode().decode("unicode_escape"))
+        point = Path(_ESCAPED.sub(lambda found: chr(int(found[1], 8)), fields[4]))
         if there.is_relative_to(point) and len(point.parts) >= best:
-            best, found = len(point.parts), after.split()[0]
+            best, found = len(point.parts), after.split(" ")[0]
     return found

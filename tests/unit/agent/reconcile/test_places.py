@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.reconcile.mounted_files import FileToMount, MountedFiles
-from daprdockr.agent.reconcile.places import InMemory, file_system, on_disk
+from daprdockr.agent.reconcile.places import InMemory, file_system, on_disk, read_mounts
 from daprdockr.model.errors import EngineFailed
 
 TMPFS = "1 0 0:1 / / rw - tmpfs tmpfs rw"
@@ -72,4 +73,14 @@ class PlacesTests(SynchronousTestCase):
         self.assertEqual(file_system(Path("/running"), mounts), "xfs")
         self.assertEqual(file_system(Path("/run"), mounts + "\n4 2 0:4 / /run rw - overlay o rw"), "overlay")
         self.assertEqual(file_system(Path("/a b/c"), mounts + "\n5 1 0:5 / /a\\040b rw - ramfs r rw"), "ramfs")
+
+    def test_names_of_other_mounts(self) -> None:
+        """A mount may have a name of any octets, which the kernel writes as they are: it is found by them."""
+        odd = os.fsdecode(b"/run/caf\xe9\xc2\x85\xc2\xa0x")
+        path = Path(self.mktemp())
+        path.write_bytes(b"2 1 0:2 / /run rw - tmpfs tmpfs rw\n5 1 0:5 / %s rw - ext4 sda rw\n" % os.fsencode(odd))
+        mounts = read_mounts(path)
+        found = [file_system(Path(one), mounts) for one in ("/run", odd, odd + "/x")]
+        self.assertEqual(found, ["tmpfs", "ext4", "ext4"])
+        self.assertEqual(file_system(Path("/run/ä"), mounts + "6 1 0:6 / /run/ä rw - xfs x rw"), "xfs")
         self.assertEqual(file_system(Path("/x"), ""), "")
