@@ -102,6 +102,8 @@ class Delivery:
     known: Callable[[], Collection[str]]
     renewed: dict[str, tuple[str, ...]] = field(factory=dict)
     """By the same names: the stamps, as ``renewable`` lists them, of the contents of which the containers know."""
+    _seen: set[str] = field(factory=set)
+    """The names of containers that were there: the files of one that is gone, and was not removed by us, go too."""
 
     async def prepare(self, run: Run, container: str, definition: Definition) -> Handed:
         """
@@ -110,6 +112,7 @@ class Delivery:
         :raises EngineError: as ``StoredValues.read``, or because there is no room for the files.
         """
         self.renewed.pop(container, None)
+        self._seen.discard(container)
         if not (definition.secrets or definition.files):
             return NOTHING
         variables = [use for use in definition.secrets if use.env]
@@ -126,6 +129,7 @@ class Delivery:
 
         :raises EngineError: as ``prepare``, or because its user is not known.
         """
+        self._seen.add(container.mark)
         definition = self._in_force(container)
         for at, uses in self._parts(definition) if definition is not None else ():
             if not await run(at.is_complete, container.mark):
@@ -177,11 +181,20 @@ class Delivery:
         """Write the files of a container; return the mounts."""
         contents = await self.values.read(uses)
         modes = [use.mode if isinstance(use, FileUse) else SECRET_MODE for use in uses]
-        await run(at.keep_only, self.known())
+        await self._tidy(run, at)
         stamps = [use.stamp for use in uses]
         given = [FileToMount(*one) for one in zip(contents, modes, stamps, strict=True)]
         paths = await run(at.write, container, given)
         return [(str(path), use.target) for path, use in zip(paths, uses, strict=True)]
+
+    async def _tidy(self, run: Run, at: MountedFiles) -> None:
+        """Remove the files of containers that are gone."""
+        known = frozenset(self.known())
+        gone = self._seen - known
+        self._seen.difference_update(gone)
+        for name in gone:
+            await run(self.remove, name)
+        await run(at.keep_only, known)
 
     async def _catch_up(self, run: Run, at: MountedFiles, container: ContainerState, uses: Sequence[Use]) -> None:
         """Put contents that changed while a container did not run in their place; without etcd it runs on the old."""

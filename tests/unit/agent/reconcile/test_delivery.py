@@ -11,6 +11,7 @@ from attrs import evolve
 
 from daprdockr.model.errors import EngineRefused, EngineUnavailable
 from daprdockr.model.host import ContainerState
+from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.entries import Put
 from daprdockr.model.stored.files import FileContent, FileRecord
 from daprdockr.model.stored.sealed import SealedValue, SecretRecord, bound_to
@@ -98,6 +99,16 @@ class DeliveryTests(CarryOutCase):
         self.begin(RemoveContainer(FIRST, container.id, "deleted"))
         self.stops.end("remove")
         self.assertFalse(source.exists())
+
+    def test_removed_by_somebody_else(self) -> None:
+        """The files of a container that a person removed go when others are written, also if this agent wrote them."""
+        container = self.made(Container={"User": str(os.geteuid())})
+        self.do(StartContainer(FIRST, container.id))
+        former = self.source
+        self.engine.remove(container.id)
+        self.host.containers.forget(container.id)
+        self.do(CreateContainer(InstanceName(WEB, 2), self.defined(), (), 41))
+        self.assertEqual((former.exists(), self.source.read_bytes()), (False, VALUE))
 
     def test_refused(self) -> None:
         """Of a container that the Engine refuses no file stays, which a corrected definition would leave there."""
