@@ -56,11 +56,20 @@ def read_own(content: bytes) -> CertificatePair:
 
 def _belonging(chain: bytes, key: bytes) -> CertificatePair:
     certificates, private = _chain(chain), _private(key)
-    public = _public(certificates[0])
-    if private.public_key().public_numbers() != public.public_numbers():
+    public, own = _public(certificates[0]), private.public_key().public_numbers()
+    if own != public.public_numbers():
+        if any(_has(certificate, own) for certificate in certificates[1:]):
+            raise BadInput("the key's certificate is not the first in its file: put those of its issuers behind it")
         raise BadInput("the key does not belong to the certificate: give the key that it was requested with")
     text = "".join(certificate.public_bytes(_PEM).decode() for certificate in certificates)
     return CertificatePair(text, _text_of(private))
+
+
+def _has(certificate: x509.Certificate, numbers: rsa.RSAPublicNumbers | ec.EllipticCurvePublicNumbers) -> bool:
+    try:
+        return _public(certificate).public_numbers() == numbers
+    except BadInput:
+        return False
 
 
 def facts_of(pair: CertificatePair) -> CertificateFacts:

@@ -50,6 +50,7 @@ class PairTests(SynchronousTestCase):
             (CHAIN, CHAIN, "the key is no PEM"),
             (CHAIN, crypted, "encrypted with a password"),
             (CHAIN, self_signed(("example.com",)).key.encode(), "does not belong"),
+            (curve.chain.encode() + CHAIN, SECRET, "is not the first in its file"),
             (CHAIN, small.key.encode(), "2048 bits"),
             (small.chain.encode(), small.key.encode(), "2048 bits"),
             (curve.chain.encode(), curve.key.encode(), "P-256"),
