@@ -29,6 +29,11 @@ class SigningKey:
             )
         )
 
+    def checked(self) -> SigningKey:
+        """Return itself. :raises BadInput: it is no such key."""
+        self._key()
+        return self
+
     @property
     def thumbprint(self) -> str:
         """

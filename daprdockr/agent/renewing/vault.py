@@ -50,10 +50,22 @@ class Vault:
         return key
 
     async def account(self, term: Term) -> SigningKey:
-        """Return the key of the account, which is made, or sealed to another key of the cluster, where need be."""
+        """
+        Return the key of the account, which is made, or sealed to another key of the cluster, where need be.
+
+        :raises NoSuchKey, BadInput: it cannot be opened, or is damaged, and what to do.
+        """
         public = await self.public()
-        found, sealed_to = await self._opened("account")
-        key = SigningKey.generate() if found is None else SigningKey(found)
+        try:
+            found, sealed_to = await self._opened("account")
+            key = SigningKey.generate() if found is None else SigningKey(found).checked()
+        except NoSuchKey:
+            raise
+        except BadInput as error:
+            reason = str(error).partition(": ")[0]
+            raise BadInput(
+                f"{self.keys.renewing}account cannot be used, {reason}: delete it in etcd, and another account is made"
+            ) from None
         if sealed_to != public.id:
             await self.commit(term, [self._sealed(public, "account", key.pem)])
         return key

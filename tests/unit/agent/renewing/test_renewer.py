@@ -9,9 +9,9 @@ from daprdockr.model.errors import AcmeRefused, AcmeUnavailable, OrderLost
 from daprdockr.model.stored.certificate import CertificateFacts, CertificateRecord
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.node import NodeRecord
-from daprdockr.model.stored.renewal import ChallengeRecord, RenewalRecord
+from daprdockr.model.stored.renewal import ChallengeRecord, RenewalRecord, bound_to_renewer
 from daprdockr.model.stored.sealed import SealedValue
-from daprdockr.sealing.boxes import PrivateKey
+from daprdockr.sealing.boxes import PrivateKey, seal
 from daprdockr.sealing.certificates import open_pair
 from tests.build.pairs import self_signed
 from tests.build.renewing import DAY, KEY, NAME, REFUSED, ZONE, Node, RenewerCase
@@ -323,6 +323,22 @@ class RenewerTests(RenewerCase):
         record = self.certificate()
         assert record is not None
         self.assertEqual((record.key, len(self.usual.orders)), (KEY.public.id, 1))
+
+    def test_damaged_account(self) -> None:
+        """An account that cannot be read is named, with what to do, and when that was done all goes on."""
+        place = KEYS.renewing + "account"
+        broken = seal(KEY.public, b"no key", bound_to_renewer("account"))
+        for sealed in (b"x" * 80, broken):
+            self.setUp()
+            self.store.put(place, SealedValue(KEY.public.id, "acme", sealed).encode())
+            node = Node(self, "a")
+            self.pass_time(5)
+            (said,) = self.events
+            self.assertRegex(said, rf"certificates: {place} cannot be used, .*damaged.*: delete it in etcd")
+            self.store.commit([], [Delete(place)])
+            self.pass_time(5)
+            self.assertIsNotNone(self.certificate())
+            node.renewer.stopService()
 
     def test_account_of_another_key(self) -> None:
         """An account that this node cannot open is not replaced, and the reason is said once."""
