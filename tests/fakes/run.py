@@ -15,12 +15,28 @@ T = TypeVar("T")
 
 _NOT_YET = object()
 
+MOST_CALLS = 10_000
+"""Calls of one moment; a test in which there are more, as of an agent that never pauses, would not end."""
+
 
 class LoopClock(Clock):
     """
     A clock that takes calls from threads as the reactor does: they happen in its next turn. Nobody connects to the unix
     sockets that it listens on.
     """
+
+    def advance(self, amount: float) -> None:
+        """As that of ``Clock``. :raises AssertionError: calls follow each other without a pause, and without an end."""
+        self.rightNow += amount
+        self._sortCalls()
+        for _ in range(MOST_CALLS):
+            if not self.calls or self.calls[0].getTime() > self.seconds():
+                return
+            call = self.calls.pop(0)
+            call.called = 1
+            call.func(*call.args, **call.kw)
+            self._sortCalls()
+        raise AssertionError(f"{MOST_CALLS} calls in one moment do not end: the last one was {call.func}")
 
     def callFromThread(self, call: Callable[..., object], *args: Any, **kwargs: Any) -> None:  # noqa: N802
         self.callLater(0, call, *args, **kwargs)
