@@ -17,7 +17,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 from twisted.logger import Logger
 
-from daprdockr.model.errors import BadInput, EtcdError
+from daprdockr.model.errors import BadInput, EtcdError, EtcdUnavailable
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.members import encode_members
 from daprdockr.model.reading import parse_json
@@ -84,8 +84,9 @@ class SealedPairs:
             self._written = await self._files(self._kept.read)
             self._sealed = dict(self._written)
         cluster, sealed, self.troubles = self._sources.cluster, self._sealed, {}
+        away = ""
         for name, record in list(cluster.certificates.items()):
-            await self._fetch(name, record, sealed)
+            away = await self._fetch(name, record, sealed, away)
         if cluster.history.unbroken:
             for name in sealed.keys() - cluster.certificates.keys():
                 del sealed[name]
@@ -106,9 +107,16 @@ class SealedPairs:
             self._written = sealed
             self._unkept.found("")
 
-    async def _fetch(self, name: str, record: CertificateRecord, sealed: dict[str, SealedValue]) -> None:
+    async def _fetch(self, name: str, record: CertificateRecord, sealed: dict[str, SealedValue], away: str) -> str:
+        """
+        Read one that is new. Return why etcd does not answer, "" if it does; while it does not, it is asked once and
+        not for each, or all others would wait for so many timeouts.
+        """
         if name in sealed and (sealed[name].stamp, sealed[name].key) == (record.stamp, record.key):
-            return
+            return away
+        if away:
+            self.troubles[name] = away
+            return away
         sources = self._sources
         try:
             entry = await sources.run(sources.store.get, sources.cluster.keys.sealed_certificate(name))
@@ -118,6 +126,9 @@ class SealedPairs:
                 sealed[name] = SealedValue.decode(entry.value)
         except (EtcdError, BadInput) as error:
             self.troubles[name] = f"it cannot be read: {error}"
+            if isinstance(error, EtcdUnavailable):
+                return self.troubles[name]
+        return ""
 
     def _open(self, name: str, sealed: SealedValue) -> Certificate | None:
         place = (name, sealed.stamp, sealed.key)

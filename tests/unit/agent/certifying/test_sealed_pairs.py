@@ -122,6 +122,21 @@ class SealedPairsTests(SynchronousTestCase):
         self.store.unavailable = False
         self.assertEqual((self.served(), self.pairs.troubles), ([SECOND], {}))
 
+    def test_many_while_etcd_is_away(self) -> None:
+        """An etcd that does not answer is asked once and not for each of many that are new; all are reported."""
+        names = [f"{number}.com" for number in range(20)]
+        for name in names:
+            pair = self_signed((name,))
+            record = CertificateRecord("s1", KEY.public.id, facts_of(pair), ACME)
+            self.store.commit((), certificate_puts(KEYS, name, record, seal_pair(KEY.public, name, record, pair)))
+        self.follow()
+        self.store.unavailable = True
+        self.store.calls.clear()
+        self.assertEqual((self.found(), set(self.pairs.troubles)), ([], set(names)))
+        self.assertEqual(len(self.store.calls), 1)
+        self.store.unavailable = False
+        self.assertEqual((len(self.found()), self.pairs.troubles), (20, {}))
+
     def test_no_key(self) -> None:
         """Without the key that it is sealed to a pair is reported and not served; with it, it is."""
         self.put(FIRST, "s1", OTHER)
