@@ -66,9 +66,9 @@ class Members:
         """Take a member that does not run out of etcd, and put it back without data."""
         listed = json.loads(self.etcdctl("member", "list", "--write-out=json"))["members"]
         number = next(member["ID"] for member in listed if member["name"] == host.name)
-        # etcd refuses for as long as the other members have not been connected for some seconds.
+        # etcd refuses both for as long as the other members have not been connected for some seconds.
         until(lambda: bool(self.etcdctl("member", "remove", f"{number:x}")))
-        self.etcdctl("member", "add", host.name, f"--peer-urls={host.peer}")
+        until(lambda: bool(self.etcdctl("member", "add", host.name, f"--peer-urls={host.peer}")))
         host.wipe_etcd()
         self.start(host, "existing")
 
