@@ -36,6 +36,7 @@ from daprdockr.model.backoff import Backoff
 from daprdockr.model.errors import EtcdError, EtcdHistoryLost
 from daprdockr.model.seams import Store, Watch
 from daprdockr.model.stored.entries import Batch, Listing, Prefixes
+from daprdockr.runtime.logged_once import LoggedOnce
 
 JOIN = 5.0
 """
@@ -104,14 +105,18 @@ class Follower:
     _failures: int = field(init=False, default=0)
     _in_vain: int = field(init=False, default=0)
     """How many lists in a row no watch could follow: each is a reason to wait longer, because a list costs much."""
-    _fault: str = field(init=False, default="")
-    """The last one that is no error of etcd, which is logged once until a watch reports something; "" after that."""
+    _fault: LoggedOnce = field(init=False)
+    """The last one that is no error of etcd, which is logged once until a watch reports something."""
     _took: float = field(init=False, default=0.0)
     _watch: Watch | None = field(init=False, default=None)
     _lock: threading.Lock = field(init=False, factory=threading.Lock)
     _stopping: threading.Event = field(init=False, factory=threading.Event)
     _relist_due: bool = field(init=False, default=False)
     _threads: tuple[threading.Thread, ...] = field(init=False, default=())
+
+    @_fault.default
+    def _(self) -> LoggedOnce:
+        return LoggedOnce(lambda _: self.log.failure("following etcd failed and begins again with a list"))
 
     def start(self) -> None:
         self._threads = tuple(
@@ -182,7 +187,7 @@ class Follower:
         assert self._position is not None
         self._position = max(self._position, batch.revision)
         self._failures = self._in_vain = 0
-        self._fault = ""
+        self._fault.found("")
 
     def _open_watch(self) -> Watch | None:
         """Return a watch from the position on; None if a list fell due meanwhile, or the follower is stopping."""
@@ -208,9 +213,8 @@ class Follower:
             return
         self._failures += 1
         if not isinstance(error, EtcdError):
-            if repr(error) != self._fault:
-                self.log.failure("following etcd failed and begins again with a list")
-            self._position, self._fault = None, repr(error)
+            self._position = None
+            self._fault.found(repr(error))
             return
         if isinstance(error, EtcdHistoryLost):
             self._position = None

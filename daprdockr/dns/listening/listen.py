@@ -27,6 +27,7 @@ from twisted.logger import Logger
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.listening.protocols import Datagrams
 from daprdockr.model.errors import BadInput
+from daprdockr.runtime.logged_once import LoggedOnce
 
 LOOK_SECONDS = 3.0
 _ANY4 = "0.0.0.0"
@@ -80,7 +81,9 @@ class DnsListeners(Service):
         self._listen_datagrams = listen_datagrams
         self._open: dict[Endpoint, _Sockets] = {}
         self._taken: set[Endpoint] = set()
-        self._unread = ""
+        self._unread = LoggedOnce(
+            lambda reason: self.log.warn("the addresses of this host cannot be read: {reason}", reason=reason)
+        )
         self._closing: list[Deferred[Any]] = []
         self._polling = LoopingCall(self._poll)
         self._polling.clock = reactor
@@ -134,11 +137,9 @@ class DnsListeners(Service):
         try:
             addresses = self._host_addresses()
         except OSError as error:
-            if (reason := str(error)) != self._unread:
-                self.log.warn("the addresses of this host cannot be read: {reason}", reason=reason)
-            self._unread = reason
+            self._unread.found(str(error))
             return
-        self._unread = ""
+        self._unread.found("")
         wanted = {Endpoint(a, w.port) for w in self._wildcards for a in addresses if w.ipv6 or ":" not in a}
         self._taken &= wanted
         for gone in set(self._open) - wanted - set(self._fixed):
