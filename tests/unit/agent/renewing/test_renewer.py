@@ -76,14 +76,18 @@ class RenewerTests(RenewerCase):
         self.assertIsNotNone(self.certificate("*.a.test"))
         self.assertEqual(dict(self.challenge().texts), {})
 
-    def test_texts_of_a_dead_renewer(self) -> None:
-        """The texts that a renewer left are removed by the next one; one of an order under way stays until it ends."""
+    def renewer_dies(self) -> None:
+        """Have a renewer end in the middle of an order for ``*.a.test``."""
         self.define("*.a.test")
         self.usual.failing, self.usual.fails_at = AcmeUnavailable("the agent is killed here"), "answer"
         first = Node(self, "a")
         self.pass_time(3)
         first.renewer.stopService()
         self.store.revoke(first.lease)
+
+    def test_texts_of_a_dead_renewer(self) -> None:
+        """The texts that a renewer left are removed by the next one; one of an order under way stays until it ends."""
+        self.renewer_dies()
         left = {"a.test": TEXT, "gone.test": TEXT}
         self.store.put(KEYS.challenge, ChallengeRecord(self.cluster.thumbprint, ZONE, left).encode())
         Node(self, "b")
@@ -263,12 +267,7 @@ class RenewerTests(RenewerCase):
 
     def test_removed_in_between(self) -> None:
         """Of a name that nobody wants any more when another node becomes the renewer no order and no text stays."""
-        self.define("*.a.test")
-        self.usual.failing, self.usual.fails_at = AcmeUnavailable("the agent is killed here"), "answer"
-        first = Node(self, "a")
-        self.pass_time(3)
-        first.renewer.stopService()
-        self.store.revoke(first.lease)
+        self.renewer_dies()
         self.store.commit([], [Delete(KEYS.renewal("*.a.test"))])  # as of one that was killed in its first attempt
         self.store.put(KEYS.challenge, ChallengeRecord(self.cluster.thumbprint, ZONE, {"a.test": TEXT}).encode())
         self.define(NAME)
