@@ -60,7 +60,8 @@ def ending(rows: Iterable[Row]) -> dict[str, str]:
     found = {}
     for row in rows:
         if row["Needed"] and (phrase := _trouble(row["DaysLeft"], row["LastError"])):
-            found[" on ".join([row["Name"], *([",".join(row["Nodes"])] if row["Nodes"] else [])])] = phrase
+            where = f" on {','.join(row['Nodes'])}" if row["Nodes"] else ""
+            found[row["Name"] + where] = phrase
     return found
 
 

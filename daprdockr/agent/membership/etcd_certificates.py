@@ -48,8 +48,8 @@ class EtcdCertificateFiles:
         return self._last
 
     def _ends(self) -> dict[str, float]:
-        client, authority = _ends(self.access.cert), _ends(self.access.ca)
-        return {**({"client": client[0]} if client else {}), **({"authority": max(authority)} if authority else {})}
+        counting = {"client": _ends(self.access.cert)[:1], "authority": _ends(self.access.ca)}
+        return {role: max(found) for role, found in counting.items() if found}
 
 
 def _ends(path: Path | None) -> tuple[float, ...]:
