@@ -27,7 +27,7 @@ from daprdockr.planning.placing.home import at_home, homes
 from daprdockr.planning.placing.leaving import forbidden, takers
 from daprdockr.planning.placing.placement import held_by_node, rank, vacancies
 from daprdockr.planning.placing.tied import ties
-from daprdockr.planning.situation import Situation
+from daprdockr.planning.situation import Placing, Situation
 from daprdockr.planning.steps import Step
 
 CLAIM_DELAY = 1.0
@@ -58,7 +58,7 @@ def _due(situation: Situation, definition: Definition, now: float) -> dict[int, 
     """
     Return the free instances that this node may claim, by number, with the time from which it may; the best first.
     """
-    node, since, adopt_until = situation.here.node, situation.placing.free_since, situation.placing.adopt_until
+    node, since = situation.here.node, situation.placing.free_since
     tied, vacant = homes(situation, definition), vacancies(definition, situation.claims.owners)
     wanted = [number for number in vacant if tied.get(number, node) == node]
     preferred = [number for number in wanted if _has_precedence(situation, definition, number, now)]
@@ -73,9 +73,15 @@ def _due(situation: Situation, definition: Definition, now: float) -> dict[int, 
     places = sorted((place, number) for number in first if (place := ranking.place(number, node)) is not None)
     due = {number: since.get(number, now) for number in preferred}
     home = at_home(situation, definition, [number for number in waiting if tied[number] == node])
-    due |= {number: max(since.get(number, now), adopt_until) for number in home}
-    due |= {n: max(since.get(n, now), adopt_until) + place * CLAIM_DELAY for place, n in places}
+    due |= {number: _claimable_from(situation.placing, number, 0, now) for number in home}
+    due |= {number: _claimable_from(situation.placing, number, place, now) for place, number in places}
     return dict(islice(due.items(), room))
+
+
+def _claimable_from(placing: Placing, number: int, place: int, now: float) -> float:
+    """Return the time from which this node may claim an instance that ``place`` nodes should take before it."""
+    until = max(placing.adopt_until, placing.own_share_until) if place else placing.adopt_until
+    return max(placing.free_since.get(number, now), until) + place * CLAIM_DELAY
 
 
 def _has_one(situation: Situation, held: Mapping[str, int]) -> bool:

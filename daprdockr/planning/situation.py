@@ -146,13 +146,15 @@ class Placing:
     """
     The candidates for free instances. ``offered`` are the ``candidates`` as free instances see them: Note [A wave] in
     ``planning.placing.wave``; ``free_since`` is when this node first saw an instance without a claim, in seconds of the
-    monotonic clock. Until ``adopt_until`` only instances that run here are claimed.
+    monotonic clock. Until ``adopt_until`` only instances that run here are claimed, and until ``own_share_until`` none
+    that another node ranks first for.
     """
 
     candidates: tuple[Candidate, ...] = ()
     offered: tuple[Candidate, ...] = field(default=Factory(lambda self: self.candidates, takes_self=True))
     free_since: Mapping[int, float] = field(factory=dict)
     adopt_until: float = 0.0
+    own_share_until: float = 0.0
 
 
 @frozen

@@ -19,6 +19,10 @@ Note [Many leases at once]
     when it is certain again. Dead hosts wait no longer for that: etcd gives the leases that outlived the outage their
     full time. A node that never saw another one waits for nobody.
 
+    The nodes find etcd again one after another, so these times end one after another, too. A node whose time has ended
+    claims its own share at once, but leaves the others theirs for ``BEATS`` beats more: otherwise the first node takes
+    all that came free or was defined meanwhile.
+
     After a person had the agents believe another history (``trust-etcd``), the claims of running instances may be
     missing on all nodes, and each node has the same time to claim what it runs.
 """
@@ -32,6 +36,9 @@ from daprdockr.model.known.cluster import Cluster
 
 MOMENT = 0.1
 """Seconds in which leases that end together are seen to end; sixty took 30 ms, also beside 24 busy processes."""
+
+BEATS = 2
+"""How many beats later than this node another one may find etcd again: one beat may hang, and the next one is sent."""
 
 
 class MassExpiry:
@@ -52,6 +59,8 @@ class MassExpiry:
         self._begun = cluster.history.begun
         self.until = 0.0
         """Until this time only instances that run here are claimed."""
+        self.own_share_until = 0.0
+        """Until this time no instance is claimed that another node ranks first for."""
 
     def on_changes(self, changes: Changes) -> None:
         """See Note [Views before subscribers] in ``views``."""
@@ -74,3 +83,4 @@ class MassExpiry:
         """This node's lease is certain again, after a time in which it was not."""
         if self._has_seen_others:
             self.until = max(self.until, self._clock() + self._ttl)
+            self.own_share_until = self.until + BEATS * self._ttl / 3

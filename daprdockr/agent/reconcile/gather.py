@@ -164,6 +164,7 @@ class Gather:
                 offered=self.candidates.offered(name),
                 free_since=self.since.free(name),
                 adopt_until=self.mass_expiry.until,
+                own_share_until=self.mass_expiry.own_share_until,
             ),
             moving=Moving(
                 leaving=self.since.leaving(name),

@@ -23,7 +23,8 @@ class ClusterTestCase(SynchronousTestCase):
         self.cluster.reset()
         self.cluster.define(WEB, COUNT)
         self.until_settled()
-        self.assertEqual(self.cluster.shares(WEB), [4, 4, 4])
+        shares = self.cluster.shares(WEB)
+        self.assertEqual(shares, [4, 4, 4], "" if shares == [4, 4, 4] else self.cluster.report())
         self.starts = self.cluster.starts()
         self.addresses = [host.address for host in self.cluster.hosts]
 

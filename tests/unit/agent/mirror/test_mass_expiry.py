@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.mirror.mass_expiry import MOMENT, MassExpiry
+from daprdockr.agent.mirror.mass_expiry import BEATS, MOMENT, MassExpiry
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.node import NodeRecord
 from tests.build.values import KEYS
@@ -90,6 +90,12 @@ class MassExpiryTests(SynchronousTestCase):
         """A node that had no certain lease for a while gives all others the time of a lease to come back."""
         self.mass_expiry.on_regained()
         self.assert_waits(TTL)
+        self.assertEqual(self.mass_expiry.own_share_until, self.clock.seconds() + TTL + BEATS * TTL / 3)
+
+    def test_vanished_is_seen_by_all(self) -> None:
+        """All nodes see at the same time that others vanish: none leaves them their share for longer."""
+        self.vanish("abc")
+        self.assertEqual(self.mass_expiry.own_share_until, 0.0)
 
     def test_regained_alone(self) -> None:
         """A node that never saw another one waits for nobody."""
