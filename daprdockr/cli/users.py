@@ -9,6 +9,7 @@ from daprdockr.cli.request import Request
 from daprdockr.cli.stored import delete_both
 from daprdockr.model.errors import DaprdockrError, NotFound
 from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.wanted.definition import Definition
@@ -32,6 +33,15 @@ def users(keys: Keys, store: Store, names: Callable[[Definition], Iterable[str]]
     return found
 
 
+def _unreadable_with(keys: Keys, store: Store, name: str) -> list[str]:
+    """Return the services whose definition this version cannot read, and has the name of a value in its text."""
+    cluster, listing = Cluster(keys), store.list(keys.services)
+    cluster.replace(listing)
+    found = [entry.key for entry in listing.entries if entry.key in cluster.broken and name.encode() in entry.value]
+    parsed = [keys.read(key) for key in found]
+    return [str(service) for service in parsed if isinstance(service, ServiceName)]
+
+
 def delete_value(request: Request, store: Store, named: str, keys: tuple[str, str], using: Sequence[str]) -> None:
     """
     Delete a value; one that is in use only with ``-yes``.
@@ -39,12 +49,18 @@ def delete_value(request: Request, store: Store, named: str, keys: tuple[str, st
     :param named: what it is called, such as "secret token".
     :param keys: those of its record and of the value itself.
     :raises NotFound: there is no such value.
-    :raises ValueInUse: services use it, and could not start again.
+    :raises ValueInUse: services use it, and could not start again; or one that cannot be read may use it.
     """
     if using and not request.yes and store.get(keys[0]) is not None:
         raise ValueInUse(
             f"{named} is used by {', '.join(using)}, which could start no container without it: change the definition"
             " first, or add -yes"
+        )
+    doubtful = [] if request.yes else _unreadable_with(request.keys, store, named.partition(" ")[2])
+    if doubtful and store.get(keys[0]) is not None:
+        raise ValueInUse(
+            f"{named} may be used by {', '.join(doubtful)}, which this version cannot read: use the daprdockrcmd that"
+            " stored it, or add -yes"
         )
     if not delete_both(store, *keys):
         raise absent_value(named)

@@ -287,6 +287,22 @@ class SecretTests(SecretCase):
         self.assertIsNone(self.record())
         self.assertEqual(self.run_line("secret", "rm", "password").status, 3)
 
+    def test_perhaps_in_use(self) -> None:
+        """One that may be used by a definition that a newer version stored is kept, too."""
+        self.run_line("secret", "set", "password", stdin=VALUE)
+        self.store.put(KEYS.service(named("web").name), b'{"Name": "web", "Sealed": ["password"]}')
+        done = self.run_line("secret", "rm", "password")
+        self.assertEqual((done.status, done.stderr.count("\n")), (1, 1))
+        self.assertIn("may be used by web.myapp, which this version cannot read", done.stderr)
+        self.assertIsNotNone(self.record())
+        self.assertEqual(self.run_line("secret", "rm", "password", "-yes").status, 0)
+
+    def test_not_in_an_unreadable_one(self) -> None:
+        """A definition that cannot be read, and does not name it, keeps no secret."""
+        self.run_line("secret", "set", "password", stdin=VALUE)
+        self.store.put(KEYS.service(named("web").name), b'{"Name": "web", "Sealed": ["token"]}')
+        self.assertEqual(self.run_line("secret", "rm", "password").status, 0)
+
     def test_deleted(self) -> None:
         """Record and sealed value go together; one that does not exist is status 3."""
         self.run_line("secret", "set", "password", stdin=VALUE)
