@@ -50,6 +50,14 @@ def check_exists(cluster: Cluster, service: ServiceName) -> None:
         raise NoSuchService(service)
 
 
+def check_all_are_usable(cluster: Cluster) -> None:
+    """:raises BadInput: the definition of a service cannot be read, so that nothing says what is wanted of it."""
+    usable = {cluster.keys.service(name) for name in cluster.services}
+    for key in sorted(cluster.broken.keys() - usable):
+        if key.startswith(cluster.keys.services):
+            raise BadInput(f"the stored definition {key} is not usable: daprdockrcmd status says why")
+
+
 _MOST_NAMED = 3
 
 

@@ -12,7 +12,7 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.follow import ClusterWait
 from daprdockr.cli.outcome import TimedOut, not_done
 from daprdockr.cli.request import Request
-from daprdockr.cli.snapshot import RolloutStopped, check_exists, check_rollouts
+from daprdockr.cli.snapshot import RolloutStopped, check_all_are_usable, check_exists, check_rollouts
 from daprdockr.model.known.owners import in_short, taken
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Store
@@ -25,6 +25,7 @@ def wait(request: Request, store: Store, console: Console) -> None:
     :raises TimedOut: naming the instances that are not there yet.
     :raises RolloutStopped: a rollout was reverted, or stands still.
     :raises NotFound: the service does not exist, or not any more.
+    :raises BadInput: a definition that is awaited cannot be read.
     """
     say = (lambda line: None) if request.json else console.say
     waiting = Waiting(request, store, time.monotonic, time.sleep, say)
@@ -71,6 +72,7 @@ class Waiting(ClusterWait):
         """The services that are awaited."""
         only = self.request.service
         if only is None:
+            check_all_are_usable(self.cluster)
             return sorted(self.cluster.services)
         check_exists(self.cluster, only)
         return [only]

@@ -272,6 +272,16 @@ class WaitTests(SynchronousTestCase):
         done = command_line(self.store, "wait")
         self.assertEqual((done.status, done.stdout), (0, "db.myapp: 0 healthy\nweb.myapp: 2 healthy\n"))
 
+    def test_unusable(self) -> None:
+        """Nothing says that all is as wanted where a definition cannot be read, whose service was not named."""
+        self.claim_both()
+        self.store.put(KEYS.service(named("db").name), b"{}")
+        done = command_line(self.store, "wait")
+        key = KEYS.service(named("db").name)
+        complaint = f"daprdockrcmd: the stored definition {key} is not usable: daprdockrcmd status says why\n"
+        self.assertEqual((done.status, done.stderr), (1, complaint))
+        self.assertEqual(command_line(self.store, "wait", "web.myapp").status, 0)
+
 
 def _deletion() -> Delete:
     return Delete(KEYS.service(WEB.name))
