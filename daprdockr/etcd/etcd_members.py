@@ -60,6 +60,14 @@ class EtcdMembers:
         """Use these endpoints from now on."""
         self._session.move(endpoints)
 
+    def reopen(self) -> None:
+        """Use the present contents of the files of certificates; calls in progress go on."""
+        self._session.reopen()
+
+    def use_password(self, password: str) -> None:
+        """Sign in with this password from now on, whenever etcd asks for that."""
+        self._session.use_password(password)
+
     def close(self) -> None:
         self._session.close()
 

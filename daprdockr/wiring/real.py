@@ -151,23 +151,21 @@ def _etcd(settings: Settings) -> Etcd:
     def follow(listener: Listener) -> Follower:
         return Follower(store=store, prefixes=Keys(settings.prefix).mirrored, listener=listener)
 
+    maintenance = EtcdMaintenance(settings.etcd, CALL_TIMEOUT)
+    members = EtcdMembers(settings.etcd, CALL_TIMEOUT, failover) if settings.founded else None
+    kept_open = (store, beats) if members is None else (store, beats, members)
+
     def renew() -> None:
-        for one in (store, beats):
+        for one in kept_open:  # the others open their connections for each call
             one.reopen()
 
     def use_password(password: str) -> None:
-        for one in (store, beats, maintenance):
+        for one in (*kept_open, maintenance):
             one.use_password(password)
 
-    maintenance = EtcdMaintenance(settings.etcd, CALL_TIMEOUT)
-    members = EtcdMembers(settings.etcd, CALL_TIMEOUT, failover) if settings.founded else None
-
     def move(endpoints: tuple[EtcdEndpoint, ...]) -> None:
-        store.move(endpoints)
-        beats.move(endpoints)
-        maintenance.move(endpoints)
-        if members is not None:
-            members.move(endpoints)
+        for one in (*kept_open, maintenance):
+            one.move(endpoints)
 
     return Etcd(
         store=store,

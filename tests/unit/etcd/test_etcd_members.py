@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.address import Access, EtcdEndpoint
@@ -38,7 +39,13 @@ class EtcdMembersTests(SynchronousTestCase):
         cluster = SimpleNamespace(**{name: self.call(name) for name in names})
         channel = SimpleNamespace(close=lambda: None)
         kv = SimpleNamespace(Range=self.call("Range"))
-        return (SimpleNamespace(cluster=cluster, kv=kv, promote=self.call("MemberPromote"), channel=channel),)
+        auth = SimpleNamespace(Authenticate=self.sign_in)
+        promote = self.call("MemberPromote")
+        return (SimpleNamespace(cluster=cluster, kv=kv, promote=promote, auth=auth, channel=channel),)
+
+    def sign_in(self, request: Any, **options: Any) -> Any:
+        self.sent.append(("Authenticate", request))
+        return SimpleNamespace(token="token")
 
     def call(self, name: str) -> Callable[..., Any]:
         def send(request: Any, **options: Any) -> Any:
@@ -67,6 +74,23 @@ class EtcdMembersTests(SynchronousTestCase):
         """The revision is asked of one member, which asks no other."""
         self.assertEqual(self.members.revision(), 0)
         self.assertTrue(self.sent[0][1].serializable)
+
+    def test_reopen(self) -> None:
+        """New certificates are read for the next call, by a connection that is made anew."""
+        self.members.list()
+        self.members.list()
+        self.assertEqual(len(self.opened), 1)
+        self.members.reopen()
+        self.members.list()
+        self.assertEqual(len(self.opened), 2)
+
+    def test_use_password(self) -> None:
+        """The next sign-in uses another password."""
+        access = evolve(Access.parse("https://10.0.0.1"), user="agent", password="former")
+        members = EtcdMembers(access, opening=self.open)
+        members.use_password("present")
+        members.list()
+        self.assertEqual([(name, request.password) for name, request in self.sent[:1]], [("Authenticate", "present")])
 
     def test_move(self) -> None:
         """Other endpoints are used from the next call on; after the end there is none."""
