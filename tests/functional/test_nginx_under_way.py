@@ -51,6 +51,18 @@ class Counting(Resource):
         return b"ok"
 
 
+class Redirecting(Resource):
+    """Asks the front door to go on to another location, in the way of applications behind an nginx of their own."""
+
+    isLeaf = True  # noqa: N815 - Twisted's name
+
+    def render(self, request: Any) -> bytes:
+        if request.path == b"/to":
+            return b"another location"
+        request.setHeader("X-Accel-Redirect", request.args[b"to"][0])
+        return b"own answer"
+
+
 class UnderWayTests(NginxTestCase):
     """``Nginx.busy``, by the counts of all workers."""
 
@@ -103,6 +115,15 @@ class UnderWayTests(NginxTestCase):
         await self.published(nginx, route("web.example.com", self.upstream(2)))
         waiting.cancel()
         await waiting.addErrback(lambda failure: None)
+        await until(lambda: self.is_quiet(nginx))
+
+    async def test_no_other_location(self) -> None:
+        """An answer that names another location of nginx is passed on as it is, and its request is over then."""
+        nginx = await self.started(route("web.example.com", self.upstream(1, resource=Redirecting())))
+        for place in ("/to", "@again", "@buffered", "/-refused-by-the-front-door-"):
+            answer = await self.get("web.example.com", f"/?to={place}")
+            self.assertEqual((answer.code, answer.text), (200, "own answer"), place)
+        await self.published(nginx, route("web.example.com", self.upstream(2)))
         await until(lambda: self.is_quiet(nginx))
 
     async def test_none_comes_later(self) -> None:
