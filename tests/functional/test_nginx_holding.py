@@ -175,6 +175,16 @@ class PoisonTests(NginxTestCase):
         answer = await self.get(NAME, "/poison", method="POST", data=b"x")
         self.assertEqual((answer.code, sum(one.dropped for one in resources)), (502, 1))
 
+    async def test_unknown_method(self) -> None:
+        """Nor is a request whose method is not known to be idempotent, but one that only reads is."""
+        resources = [Dropping(f"{number}.web.shop") for number in (1, 2)]
+        places = [self.upstream(number, resource=one) for number, one in enumerate(resources, 1)]
+        await self.started(evolve(route(NAME, *places), hold=FAR))
+        for method, times in (("SUBSCRIBE", 1), ("MOVE", 1), ("PROPFIND", 2), ("DELETE", 2)):
+            before = sum(one.dropped for one in resources)
+            self.assertEqual((await self.get(NAME, "/poison", method=method)).code, 502)
+            self.assertEqual(sum(one.dropped for one in resources) - before, times, method)
+
     async def test_others_first(self) -> None:
         """An instance that breaks every connection, and so is never busy, gets few requests while others are there."""
         breaking = Dropping("1.web.shop")

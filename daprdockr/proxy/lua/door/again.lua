@@ -1,7 +1,8 @@
 -- A request that failed at an endpoint: what that says of the endpoint, and whether another one gets the request.
 --
 -- Note [What is repeated]: nginx repeats a request on a second endpoint when nothing of it was sent or its method is
--- idempotent (proxy_next_upstream), and so on until each endpoint was tried. When all have failed the request comes
+-- idempotent (proxy_next_upstream), and so on until each endpoint was tried. It takes all methods but POST, PATCH and
+-- LOCK for idempotent ones; we those of RFC 9110, and those of WebDAV that only read. When all have failed it comes
 -- back through error_page and waits for an endpoint that it did not try, as long as its service holds requests
 -- (hold.lua). A new list of endpoints counts as untried: a container that was started anew may listen where the old one
 -- did. A request with a body comes back only if no endpoint received any of it and we have all of it: nginx reads the
@@ -21,7 +22,8 @@ local M = {}
 local MOST_RETURNS = 8 -- of one request: see Note [What is repeated]
 local MOST_RECEIVED = 2 -- endpoints that may get the same request: it may be what ends them
 local MOST_HEADERS = 65536 -- bytes of an answer's headers: proxy_buffer_size
-local IDEMPOTENT = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true, TRACE = true }
+local IDEMPOTENT = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true, TRACE = true,
+    PROPFIND = true, REPORT = true, SEARCH = true }
 
 local NO_ANSWER = "the instance of this service broke its answer off, or answered with something other than HTTP"
 local CUT_BODY = "the instance of this service ended the connection before it had taken the whole body"
@@ -37,11 +39,14 @@ end
 
 -- Whether another endpoint may get the request, after those that did.
 function M.is_allowed(ctx)
-    return ctx.received < MOST_RECEIVED and not ctx.late
+    if ctx.received == 0 then
+        return true
+    end
+    return ctx.received < MOST_RECEIVED and not ctx.late and IDEMPOTENT[ngx.req.get_method()] == true
 end
 
 local function repeatable(ctx)
-    if ctx.received >= MOST_RECEIVED or (ctx.received > 0 and not IDEMPOTENT[ngx.req.get_method()]) then
+    if not M.is_allowed(ctx) then
         return false
     end
     if ctx.room then
