@@ -276,6 +276,8 @@ class ConnectionTests(NginxTestCase):
         )
         self.assertTrue(answer.startswith(b"HTTP/1.1 101 "), answer)
         self.assertIn(b"X-Asked: yes", answer)
+        self.assertEqual(answer.lower().count(b"\r\nupgrade: websocket\r\n"), 1, answer)
+        self.assertEqual(answer.lower().count(b"\r\nconnection: upgrade\r\n"), 1, answer)
         self.assertTrue(answer.endswith(b"HELLO, BYE"), answer)
 
     async def test_other_upgrades(self) -> None:

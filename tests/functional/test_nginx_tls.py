@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any
 
 from attrs import evolve
 from cryptography.hazmat.primitives.asymmetric import rsa
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.web.resource import Resource
 
 from daprdockr.model.stored.certificate import FILE, CertificatePair
 from daprdockr.model.wanted.http import OFF, REQUIRE
@@ -103,6 +105,18 @@ class CertificateTests(TlsTestCase):
         self.assertEqual([path.stat().st_mode & 0o777 for path in memory.iterdir()], [0o600] * 3)
 
 
+class Offering(Resource):
+    """Offers to speak another protocol on its connection, as Apache does where it has HTTP/2."""
+
+    isLeaf = True  # noqa: N815 - Twisted's name
+
+    def render(self, request: Any) -> bytes:
+        request.setHeader("Upgrade", "h2,h2c")
+        request.setHeader("Connection", "Upgrade")
+        request.setHeader("Proxy-Connection", "keep-alive")
+        return b"answer"
+
+
 class ProtocolTests(TlsTestCase):
     async def test_protocols(self) -> None:
         """TLS 1.2 and 1.3 are spoken and nothing older, with ciphers that have forward secrecy and AEAD alone."""
@@ -131,6 +145,18 @@ class ProtocolTests(TlsTestCase):
         self.assertIn('"body": 100000', said)
         self.assertIn(f'"x-forwarded-port": ["{self.tls_port}"]', said)
         self.assertIn("\n1.1 200", await self.curl("--http1.1", "-w", "\n%{http_version} %{http_code}"))
+
+    async def test_headers_of_a_connection(self) -> None:
+        """What an instance says of its own connection reaches no client: with HTTP/2 it would be an error."""
+        place = self.upstream(resource=Offering())
+        sticky = evolve(route(NAME, place), path="/sticky", sticky="there")
+        await self.served(state_of(pair_for((NAME,))), route(NAME, place), sticky)
+        for path in ("/", "/sticky"):
+            for version in ("--http2", "--http1.1"):
+                said = await self.curl(version, "-i", path=path)
+                self.assertTrue(said.endswith("answer"), said)
+                self.assertNotIn("pgrade", said)
+                self.assertNotIn("roxy-", said)
 
     async def test_unknown_length(self) -> None:
         """A body by HTTP/2 whose length is not stated passes, but where the size of bodies is bounded."""
