@@ -146,6 +146,14 @@ class ProtocolTests(TlsTestCase):
         self.assertIn(f'"x-forwarded-port": ["{self.tls_port}"]', said)
         self.assertIn("\n1.1 200", await self.curl("--http1.1", "-w", "\n%{http_version} %{http_code}"))
 
+    async def test_compressed_headers(self) -> None:
+        """``MaxHeader`` bounds what an instance gets, not what HTTP/2 makes of it."""
+        await self.served(state_of(pair_for((NAME,))), evolve(route(NAME, self.upstream()), max_header=2048))
+        for version in ("--http2", "--http1.1"):
+            for size, status in ((1800, 200), (2020, 431)):
+                said = await self.curl(version, "-H", f"X-Long: {'a' * size}", "-w", "\n%{http_code}")
+                self.assertTrue(said.endswith(f"\n{status}"), (version, size))
+
     async def test_headers_of_a_connection(self) -> None:
         """What an instance says of its own connection reaches no client: with HTTP/2 it would be an error."""
         place = self.upstream(resource=Offering())

@@ -1,4 +1,5 @@
--- The names of a request's headers. nginx would drop those with unusual characters silently, or pass on any.
+-- The headers of a request: how long they are, and their names, of which nginx would drop those with unusual characters
+-- silently, or pass on any.
 --
 -- They are read where nginx has them: a table of names and values would cost several times as much. Most requests have
 -- names that others had before, so what is known of a name is kept.
@@ -56,17 +57,22 @@ local function learn(name)
     return kind
 end
 
--- Whether one of them is that of a body; whether one is Upgrade, or Host with more in it than the name that was routed
--- by; and whether one has a name that HTTP does not allow, or pretends to be ours.
-function M.look(host)
+-- Have `found` hold the headers of this request; how many there are.
+local function find()
     local request = base.get_request()
     local count = C.ngx_http_lua_ffi_req_get_headers_count(request, 0, truncated)
     if count > room then
         room, found = count, HEADERS(count)
     end
     C.ngx_http_lua_ffi_req_get_headers(request, found, count, 1)
+    return count
+end
+
+-- Whether one of them is that of a body; whether one is Upgrade, or Host with more in it than the name that was routed
+-- by; and whether one has a name that HTTP does not allow, or pretends to be ours.
+function M.look(host)
     local has_body, is_unusual, is_bad = false, false, false
-    for i = 0, count - 1 do
+    for i = 0, find() - 1 do
         local header = found[i]
         local name = ffi.string(header.key.data, header.key.len)
         local kind = kinds[name] or learn(name)
@@ -76,6 +82,19 @@ function M.look(host)
         end
     end
     return has_body, is_unusual, is_bad
+end
+
+-- The bytes of the first line and the headers. With HTTP/2 nginx counts them compressed, so they are counted here as an
+-- instance gets them.
+function M.length()
+    if ngx.req.http_version() < 2 then
+        return tonumber(ngx.var.request_length) -- no byte of the body was counted yet: it is read later
+    end
+    local length = #ngx.req.get_method() + #ngx.var.request_uri + #"  HTTP/1.1\r\n" + #"\r\n"
+    for i = 0, find() - 1 do
+        length = length + tonumber(found[i].key.len) + tonumber(found[i].value.len) + #": \r\n"
+    end
+    return length
 end
 
 return M

@@ -43,8 +43,7 @@ function M.admit(is_elsewhere)
     if not location then
         return pages.refuse(routes.version() and 404 or 503) -- nothing is known yet: what is asked for may well exist
     end
-    -- No byte of the body was counted yet: it is read later.
-    if location.max_header and tonumber(ngx.var.request_length) > location.max_header then
+    if location.max_header and headers.length() > location.max_header then
         return pages.refuse(431, LONG_HEADERS)
     end
     local has_body, is_unusual, is_bad = headers.look(host)
