@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 from typing import ClassVar
 
-from twisted.internet import reactor
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
 
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.proxy.routes import Upstream
+from tests.rig.hinting import Hinting
 from tests.rig.nginx_here import WEB, NginxTestCase, route, until
 
 NAME = "web.example.com"
@@ -39,29 +39,6 @@ class Slow(Protocol):
         self.transport.write(self.rest)
         if self.rest == b"two ":
             self.transport.loseConnection()
-
-
-class Hinting(Protocol):
-    """Sends interim answers, and the answer in pieces after them; counts those who are connected."""
-
-    connected = 0
-    PIECES = (
-        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 10",
-        b"2 Processing\r\n\r\nHTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Le",
-        b"ngth: 5\r\n\r\nfi",
-        b"nal",
-    )
-
-    def connectionMade(self) -> None:
-        Hinting.connected += 1
-
-    def connectionLost(self, reason: object = None) -> None:
-        Hinting.connected -= 1
-
-    def dataReceived(self, data: bytes) -> None:
-        assert self.transport is not None
-        for number, piece in enumerate(self.PIECES):
-            reactor.callLater(0.05 * number, self.transport.write, piece)
 
 
 class Refusing(Protocol):

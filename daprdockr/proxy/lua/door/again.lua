@@ -27,6 +27,7 @@ local IDEMPOTENT = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE
 
 local NO_ANSWER = "the instance of this service broke its answer off, or answered with something other than HTTP"
 local CUT_BODY = "the instance of this service ended the connection before it had taken the whole body"
+local INTERIM = "the instance of this service sends interim answers (such as 103), which do not pass by HTTP/2"
 local LONG_ANSWER = "the headers of the answer are larger than 64 KiB"
 
 local NONE = record.NONE
@@ -77,7 +78,7 @@ function M.note(ctx)
     if last("upstream_connect_time") ~= "-" then -- it was connected
         ctx.received = ctx.received + 1
         ctx.late = last("upstream_status") == "504"
-        if not ctx.late then
+        if not ctx.late and not ctx.is_interim then
             choose.put_behind(ctx.key)
         end
     else
@@ -103,6 +104,9 @@ function M.readmit()
     M.note(ctx)
     if ctx.late then
         return pages.refuse(504)
+    end
+    if ctx.is_interim then
+        return pages.refuse(502, INTERIM)
     end
     local answered = tonumber(last("upstream_bytes_received")) or 0
     if answered > 0 then

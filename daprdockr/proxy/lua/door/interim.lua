@@ -2,7 +2,8 @@
 --
 -- nginx before 1.29 takes one for the answer: it sends its head, and what follows as its body, which is the answer as
 -- it is. A client reads that rightly. But nginx does not see where it ends, and takes the client's next request only
--- when the instance closes its connection. So we add to the answer that the connection is to be closed.
+-- when the instance closes its connection. So we add to the answer that the connection is to be closed. With HTTP/2 a
+-- client could read nothing of that: the request is refused with a page that says why.
 --
 -- Note [Diverted]: only a body filter can do that, and Lua in one costs every answer two calls. So the location for
 -- most requests has a filter of headers instead, which costs one, and gives an interim answer to the configuration of
@@ -13,6 +14,7 @@
 
 local base = require "resty.core.base"
 local ffi = require "ffi"
+local record = require "door.record"
 require "resty.core.misc" -- it declares the function for the status
 
 ffi.cdef [[
@@ -37,7 +39,7 @@ local MOST_HEADERS = 65536
 local before = nil -- what a request was like that was sent to the other location
 local filtered = nil -- loc_conf there, once it is known
 
-local function record()
+local function of_nginx()
     return ffi.cast(REQUEST, base.get_request())
 end
 
@@ -51,7 +53,7 @@ function M.leave()
     if filtered then
         return
     end
-    local request = record()
+    local request = of_nginx()
     before = { request = request, main = request.main_conf, server = request.srv_conf, location = request.loc_conf }
 end
 
@@ -67,11 +69,27 @@ local function arrive(request)
     before = nil
 end
 
+local function is_interim()
+    local status = C.ngx_http_lua_ffi_get_resp_status(base.get_request())
+    return status < 200 and status ~= 101
+end
+
+-- header filter phase: have again.lua answer a request by HTTP/2 to which an interim answer comes
+function M.refuse()
+    local ctx = is_interim() and ngx.req.http_version() >= 2 and record.present()
+    if ctx then
+        ctx.is_interim = true
+        return ngx.exit(502)
+    end
+end
+
 -- header filter phase: see Note [Diverted]
 function M.divert()
-    local status = C.ngx_http_lua_ffi_get_resp_status(base.get_request())
-    if status < 200 and status ~= 101 and filtered then
-        record().loc_conf = filtered
+    if is_interim() then
+        if filtered then
+            of_nginx().loc_conf = filtered
+        end
+        return M.refuse()
     end
 end
 
@@ -102,7 +120,7 @@ end
 -- body filter phase
 function M.pass()
     if not filtered then
-        arrive(record())
+        arrive(of_nginx())
     end
     if ngx.status >= 200 or ngx.status == 101 or ngx.ctx.after_interim then
         return

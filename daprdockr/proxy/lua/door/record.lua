@@ -37,6 +37,7 @@ local function blank()
         key = false, -- of the endpoint that has it now
         instance = "",
         late = false,
+        is_interim = false, -- whether an interim answer came that its client cannot read
         room = false, -- bytes of memory for its body
         sender = "", -- the address that these count for
         is_reading = false, -- whether that is not there whole yet
@@ -53,7 +54,7 @@ function M.begin(location)
     end
     ctx.location, ctx.service, ctx.deadline = location, location.service, ngx.now() + location.hold
     ctx.version, ctx.received, ctx.tries, ctx.key, ctx.instance, ctx.late = false, 0, 0, false, "", false
-    ctx.room, ctx.is_reading, ctx.returns = false, false, 0
+    ctx.room, ctx.is_reading, ctx.returns, ctx.is_interim = false, false, 0, false
     underway[address()] = ctx
     return ctx
 end

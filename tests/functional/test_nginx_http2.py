@@ -1,0 +1,110 @@
+"""HTTP/2 of a real nginx: what differs there for bodies, headers and answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
+from twisted.web.resource import Resource
+
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.proxy.routes import Upstream
+from tests.build.pairs import self_signed as pair_for
+from tests.rig.hinting import Hinting
+from tests.rig.nginx_here import WEB, route, until
+from tests.rig.tls_here import NAME, TlsTestCase, state_of
+
+
+class Offering(Resource):
+    """Offers to speak another protocol on its connection, as Apache does where it has HTTP/2."""
+
+    isLeaf = True  # noqa: N815 - Twisted's name
+
+    def render(self, request: Any) -> bytes:
+        request.setHeader("Upgrade", "h2,h2c")
+        request.setHeader("Connection", "Upgrade")
+        request.setHeader("Proxy-Connection", "keep-alive")
+        return b"answer"
+
+
+class RequestTests(TlsTestCase):
+    """Requests whose form HTTP/1.1 does not know."""
+
+    async def test_unknown_length(self) -> None:
+        """A body by HTTP/2 whose length is not stated passes, but where the size of bodies is bounded."""
+        place = self.upstream()
+        bounded = evolve(route(NAME, place), path="/bounded", max_body=1000)
+        await self.served(state_of(pair_for((NAME,))), route(NAME, place), bounded)
+        for path, size, status in (("/", 100_000, 200), ("/bounded", 10, 411)):
+            arguments = ("--http2", "-X", "POST", "-T", "-", "-w", "\n%{http_version} %{http_code}")
+            said = await self.curl(*arguments, path=path, stdin=b"x" * size)
+            self.assertIn(f"\n2 {status}", said)
+            self.assertEqual(f'"body": {size}' in said, status == 200)
+
+    async def test_unknown_length_buffered(self) -> None:
+        """A body by HTTP/2 whose length is not stated is read whole where a route says so, and bounded like others."""
+        place = self.upstream()
+        await self.served(state_of(pair_for((NAME,))), evolve(route(NAME, place), buffer=True, max_body=1000))
+        arguments = ("--http2", "-X", "POST", "-T", "-", "-w", "\n%{http_code}")
+        said = await self.curl(*arguments, stdin=b"x" * 900)
+        self.assertIn("\n200", said)
+        self.assertIn('"body": 900', said)
+        self.assertIn('"content-length": ["900"]', said)
+        self.assertNotIn("transfer-encoding", said)
+        for size in (1001, 200_000, 17 * 2**20):
+            said = await self.curl(*arguments, stdin=b"x" * size)
+            self.assertIn("\n413", said)
+        self.assertIn("\n200", await self.curl(*arguments, stdin=b""))
+
+    async def test_unknown_length_not_repeated(self) -> None:
+        """A body by HTTP/2 whose length is not stated is read once, so a request that no instance took is answered."""
+        dead = evolve(self.upstream(), port=9)
+        nginx = await self.served(state_of(pair_for((NAME,))), evolve(route(NAME, dead), hold=20.0))
+        asked = Deferred.fromCoroutine(
+            self.curl("--http2", "-X", "POST", "-T", "-", "-w", "\n%{http_code}", stdin=b"x" * 300_000)
+        )
+        await deferLater(reactor, 0.5)
+        await self.published(nginx, evolve(route(NAME, self.upstream(2)), hold=20.0))
+        self.assertIn("\n502", await asked)
+
+    async def test_compressed_headers(self) -> None:
+        """``MaxHeader`` bounds what an instance gets, not what HTTP/2 makes of it."""
+        await self.served(state_of(pair_for((NAME,))), evolve(route(NAME, self.upstream()), max_header=2048))
+        for version in ("--http2", "--http1.1"):
+            for size, status in ((1800, 200), (2020, 431)):
+                said = await self.curl(version, "-H", f"X-Long: {'a' * size}", "-w", "\n%{http_code}")
+                self.assertTrue(said.endswith(f"\n{status}"), (version, size))
+
+
+class AnswerTests(TlsTestCase):
+    """Answers that HTTP/2 does not allow as they are."""
+
+    async def test_headers_of_a_connection(self) -> None:
+        """No client gets what an instance says of its own connection: with HTTP/2 it would be an error."""
+        place = self.upstream(resource=Offering())
+        sticky = evolve(route(NAME, place), path="/sticky", sticky="there")
+        await self.served(state_of(pair_for((NAME,))), route(NAME, place), sticky)
+        for path in ("/", "/sticky"):
+            for version in ("--http2", "--http1.1"):
+                said = await self.curl(version, "-i", path=path)
+                self.assertTrue(said.endswith("answer"), said)
+                self.assertNotIn("pgrade", said)
+                self.assertNotIn("roxy-", said)
+
+    async def test_interim(self) -> None:
+        """A client by HTTP/2 to which an instance sends interim answers learns why it gets no other, on each way."""
+        hinting = Upstream(InstanceName(WEB, 1), "127.0.0.1", self.listen(Factory.forProtocol(Hinting)))
+        other = ServiceName(group="shop", service="other")
+        sticky = evolve(route(NAME, hinting), path="/sticky", sticky="there")
+        plain = evolve(route(NAME, self.upstream(service=other), service=other), path="/plain")
+        certificate = state_of(pair_for((NAME,)))
+        await self.served(certificate, route(NAME, hinting), sticky, plain, settings={"workers": 1})
+        for path in ("/", "/sticky", "/plain", "/", "/sticky", "/plain"):
+            said = await self.curl("--http2", "-w", "\n%{http_version} %{http_code}", path=path)
+            self.assertIn("\n2 200" if path == "/plain" else "(such as 103)", said)
+            self.assertIn("final", await self.curl("--http1.1"))
+        await until(lambda: Hinting.connected == 0)
