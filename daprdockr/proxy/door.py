@@ -85,17 +85,22 @@ class DoorSocket:
         Return the version of the routes that nginx holds; 0 when it holds none. :raises ProxyError: it does not answer.
         """
         status, body = await self._ask(f"GET /{self.what} HTTP/1.0\r\n\r\n".encode())
-        return self._version(status, body)
+        if status == OK and body.isdigit():
+            return int(body)
+        raise self._not_taken(body)
 
-    async def send(self, message: bytes) -> int:
+    async def send(self, message: bytes) -> bool:
         """
-        Have nginx take over a message; return the version it holds then, which is another one if it refused a
-        difference.
+        Have nginx take over a message; return whether it did, which it does not if it holds another version than the
+        one before that message.
 
         :raises ProxyError: it does not answer, or has no room.
         """
         head = f"POST /{self.what} HTTP/1.0\r\nContent-Length: {len(message)}\r\n\r\n"
-        return self._version(*await self._ask(head.encode() + message))
+        status, body = await self._ask(head.encode() + message)
+        if status not in (OK, CONFLICT):
+            raise self._not_taken(body)
+        return status == OK
 
     async def busy(self) -> frozenset[str]:
         """Return the endpoints that work on requests. :raises ProxyError: nginx does not answer."""
@@ -110,10 +115,8 @@ class DoorSocket:
         pairs = (line.split() for line in body.splitlines()) if status == OK else ()
         return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()}
 
-    def _version(self, status: int, body: str) -> int:
-        if status in (OK, CONFLICT) and body.isdigit():
-            return int(body)
-        raise ProxyError(f"{self.whose} did not take the {self.what}: {body.strip() or 'no answer'}")
+    def _not_taken(self, body: str) -> ProxyError:
+        return ProxyError(f"{self.whose} did not take the {self.what}: {body.strip() or 'no answer'}")
 
     async def _ask(self, request: bytes) -> tuple[int, str]:
         factory = Factory.forProtocol(partial(Asking, request))

@@ -6,7 +6,8 @@ Pure. The other end is ``lua/door/control.lua``, which takes over a message and 
 Note [Versions]
     Each message makes a version, one more than that of nginx. A difference names the version it begins at, and nginx
     refuses it when it holds another one: another writer came in between, or nginx was restarted. Then the whole state
-    is sent. So nginx always holds a state that an agent sent, and never a mixture of two.
+    is sent. A whole state is refused if nginx holds its version already, or a later one: that message came late, after
+    the agent had given up on it. So nginx always holds a state that an agent sent, and never a mixture of two.
 """
 
 from __future__ import annotations

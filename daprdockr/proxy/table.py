@@ -46,7 +46,7 @@ class Door(Protocol):
 
     async def version(self) -> int: ...
 
-    async def send(self, message: bytes) -> int: ...
+    async def send(self, message: bytes) -> bool: ...
 
 
 class KeptRoutes(Protocol):
@@ -167,7 +167,7 @@ class RouteTable(Generic[T]):
                     self._put_off = True  # Note [Routes of an earlier agent]
                     return
             if self._held is None or not await self._changed(self._held, wanted):
-                self.version = await self._socket.send(self._messages.whole(wanted, self.version + 1))
+                await self._replaced(wanted)
         except ProxyError:
             self._unanswered()
             raise
@@ -178,13 +178,21 @@ class RouteTable(Generic[T]):
         self.log.debug("version {version} of the {what} is in force", version=self.version, what=self._messages.what)
 
     async def _changed(self, held: T, wanted: T) -> bool:
-        """
-        Send the difference; return whether nginx took it, which it does not when it holds another version than we sent.
-        """
+        """Send the difference; return whether nginx took it, which it does not when it holds another version."""
         asked = self.version + 1
         self._held = None  # until it has answered
-        self.version = await self._socket.send(self._messages.difference(held, wanted, asked))
-        return self.version == asked
+        if await self._socket.send(self._messages.difference(held, wanted, asked)):
+            self.version = asked
+            return True
+        self.version = await self._socket.version()
+        return False
+
+    async def _replaced(self, wanted: T) -> None:
+        """Send the whole state. :raises ProxyError: nginx took over another message meanwhile, such as a late one."""
+        asked = self.version + 1
+        if not await self._socket.send(self._messages.whole(wanted, asked)):
+            raise ProxyError(f"version {asked} of the {self._messages.what} came from elsewhere before it was sent")
+        self.version = asked
 
     async def _keep(self, held: T) -> None:
         """:raises DiskError: the routes could not be written."""

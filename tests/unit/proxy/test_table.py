@@ -30,21 +30,23 @@ class MemoryDoor:
     holds: int = 0
     answers: bool = True
     before_answer: Callable[[], None] = lambda: None
+    before_taking: Callable[[], None] = lambda: None
     messages: list[dict[str, Any]] = field(factory=list)
 
     async def version(self) -> int:
         self._answer()
         return self.holds
 
-    async def send(self, message: bytes) -> int:
+    async def send(self, message: bytes) -> bool:
         self._answer()
         said = json.loads(message)
-        if said.get("whole") or said["from"] == self.holds:
+        self.before_taking()
+        is_taken: bool = said["version"] > self.holds if said.get("whole") else said["from"] == self.holds
+        if is_taken:
             self.messages.append(said)
             self.holds = said["version"]
-        holds = self.holds
         self.before_answer()
-        return holds
+        return is_taken
 
     def _answer(self) -> None:
         if not self.answers:
@@ -172,6 +174,21 @@ class RouteTableTests(SynchronousTestCase):
         self.want("b.com")
         last = self.nginx.messages[-1]
         self.assertEqual([last["whole"], last["version"], list(last["hosts"])], [True, 42, ["b.com"]])
+
+    def test_late_message(self) -> None:
+        """Where nginx takes a late message over, and so refuses the next one, that is sent once more."""
+
+        def take_late_one() -> None:
+            self.nginx.holds += 1
+            self.nginx.before_taking = lambda: None
+
+        self.table.start()
+        for number, names in enumerate([("a.com",), ("a.com", "b.com")], 1):
+            self.nginx.before_taking = take_late_one
+            self.want(*names)
+            self.clock.advance(1)
+            self.assertEqual((self.table.version, self.table.reached, self.table.reason), (2 * number, None, ""))
+            self.assertEqual(list(self.nginx.messages[-1]["hosts"]), list(names))
 
     def test_no_answer(self) -> None:
         """It is tried until nginx answers, its supervisor is notified each time, and then the whole state is sent."""

@@ -1,7 +1,9 @@
 -- The agent's side of the door, on a unix socket: messages in, the version in force out, of routes or of certificates.
 --
 -- A message is whole ("whole": true), or holds what differs from version "from". One that does not begin where we are
--- is answered 409 with our version, and the agent sends the whole state.
+-- is answered 409 with our version, and the agent sends the whole state. So is a whole one of a version that is not
+-- later than ours: a worker that stands still comes to a message after the agent has given up on it and sent another.
+-- And while a worker takes a message over no other one begins to, or they would end in a mixture of two.
 
 local choose = require "door.choose"
 local cjson = require "cjson.safe"
@@ -9,6 +11,9 @@ local counts = require "door.counts"
 local routes = require "door.routes"
 
 local M = {}
+
+local marks = ngx.shared.counts
+local LONGEST = 10 -- seconds: a worker that was killed leaves its mark behind
 
 local MOST_BUSY = 2000 -- endpoints in one answer, which the agent reads up to 128 KiB
 
@@ -34,6 +39,33 @@ local function body()
     return text
 end
 
+local function is_wanted(message, version)
+    if message.whole then
+        return not version or message.version > version
+    end
+    return message.from == version
+end
+
+local function take_over(state, message)
+    local mark = state == routes and "takes routes" or "takes certificates"
+    if not marks:add(mark, true, LONGEST) then
+        return answer(503, "another message is being taken over")
+    end
+    if not is_wanted(message, state.version()) then
+        marks:delete(mark)
+        return answer(409, tostring(state.version() or 0))
+    end
+    local has_ended, done, why = pcall(state.apply, message)
+    marks:delete(mark)
+    if not has_ended then
+        error(done, 0)
+    end
+    if not done then
+        return answer(507, why)
+    end
+    return answer(200, tostring(message.version))
+end
+
 -- `state` is what takes the messages over: routes.lua unless it is given.
 function M.serve(state)
     state = state or routes
@@ -44,14 +76,7 @@ function M.serve(state)
     if type(message) ~= "table" or type(message.version) ~= "number" then
         return answer(400, "no message")
     end
-    if not message.whole and message.from ~= state.version() then
-        return answer(409, tostring(state.version() or 0))
-    end
-    local done, why = state.apply(message)
-    if not done then
-        return answer(507, why)
-    end
-    return answer(200, tostring(message.version))
+    return take_over(state, message)
 end
 
 -- The endpoints with requests under way, one a line.
