@@ -17,6 +17,8 @@ local version = 1
 ngx = { shared = { routes = {
     get = function(_, key) return entries[key] end,
     safe_set = function(_, key, value) entries[key] = value; return true end,
+    safe_add = function(_, key, value) entries[key] = entries[key] or value end,
+    incr = function(_, key, value) entries[key] = entries[key] + value; return entries[key] end,
     delete = function(_, key) entries[key] = nil end,
 } }, var = { uri = "/" } }
 local null = {}
@@ -123,7 +125,7 @@ class RunTests(SynchronousTestCase):
     """Modules of it, run with what they need of nginx."""
 
     def run_lua(self, program: str) -> list[str]:
-        """What the program prints, by lines."""
+        """Return what the program prints, by lines."""
         if shutil.which("lua5.1") is None and not os.environ.get("CI"):
             raise SkipTest("lua5.1 is not installed")
         surroundings = {**os.environ, "LUA_PATH": f"{LUA}/?.lua"}

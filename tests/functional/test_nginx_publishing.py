@@ -25,6 +25,7 @@ from daprdockr.proxy.door import DoorSocket
 from daprdockr.proxy.message import door_state, whole
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.routes import Route, Upstream
+from daprdockr.proxy.routing import MOST_ROUTES
 from daprdockr.proxy.surroundings import digest_of
 from tests.build.ports import free_port
 from tests.rig.nginx_here import WEB, NginxTestCase, group_of, route, until
@@ -201,6 +202,16 @@ class TakingUpTests(NginxTestCase):
         place = self.upstream()
         await self.started(*(route(name, place) for name in [*names, f"*.{names[0][4:]}"]))
         self.assertTrue(await self.serves(names[1]))
+
+    async def test_others_in_their_place(self) -> None:
+        """As many routes as nginx is given at most, with the longest names, make room for as many others."""
+        place, tail = self.upstream(), ".".join(["x" * 60] * 3)
+        nginx = self.nginx()
+        nginx.startService()
+        for letter in "ab":
+            names = [f"{letter * 50}{number}.{tail}" for number in range(MOST_ROUTES)]
+            await self.published(nginx, *(evolve(route(name, place), path="/" + "p" * 254) for name in names))
+            self.assertEqual((await self.get(names[-1], "/" + "p" * 254)).code, 200)
 
 
 class FailingTests(NginxTestCase):

@@ -77,12 +77,12 @@ local function read(entries, name)
     return compared(entries, name, whole)
 end
 
+local function remove(key)
+    dict:delete("v" .. key)
+    dict:delete(key)
+end
+
 local function write(key, value, version)
-    if value == cjson.null then
-        dict:delete("v" .. key)
-        dict:delete(key)
-        return true
-    end
     local done, why = dict:safe_set(key, cjson.encode(value))
     if done then
         done, why = dict:safe_set("v" .. key, version)
@@ -146,39 +146,63 @@ local function parts(message)
     return { ["h/"] = message.hosts, ["s/"] = message.services, ["p/"] = message.pages or {} }
 end
 
--- Take over a message of the agent: `hosts`, `services` and `pages` by name, null where one is gone. See control.lua.
-function M.apply(message)
-    local version = message.version
+-- The version of the entries that are written now. It is not that of the message: if there is no room for all of it,
+-- another message of the same version follows, and a worker that has read some entry reads it again.
+local function next_of_entries(version)
+    dict:safe_add("entries", in_force.get() or 0)
+    return dict:incr("entries", 1) or version
+end
+
+local function write_all(message, version)
     for kind, entries in pairs(parts(message)) do
         for name, value in pairs(entries) do
-            local done, why = write(kind .. name, value, version)
-            if not done then
-                return nil, why
+            if value ~= cjson.null then
+                local done, why = write(kind .. name, value, version)
+                if not done then
+                    return nil, why
+                end
             end
         end
     end
     local thumbprint = message.thumbprint or message.whole and ""
     if thumbprint then
-        local done, why = dict:safe_set("thumbprint", thumbprint)
-        if not done then
-            return nil, why
-        end
+        return dict:safe_set("thumbprint", thumbprint)
     end
-    if message.whole then
-        M.forget_others(message)
-    end
-    in_force.set(version)
     return true
 end
 
-function M.forget_others(message)
+-- Remove what the message has no more.
+local function forget(message)
     local by_kind = parts(message)
-    for _, key in ipairs(dict:get_keys(0)) do
-        local entries = by_kind[key:sub(1, 2)]
-        if entries and not entries[key:sub(3)] then
-            write(key, cjson.null)
+    for kind, entries in pairs(by_kind) do
+        for name, value in pairs(entries) do
+            if value == cjson.null then
+                remove(kind .. name)
+            end
         end
     end
+    for _, key in ipairs(message.whole and dict:get_keys(0) or {}) do
+        local entries = by_kind[key:sub(1, 2)]
+        if entries and not entries[key:sub(3)] then
+            remove(key)
+        end
+    end
+end
+
+-- Take over a message of the agent: `hosts`, `services` and `pages` by name, null where one is gone. See control.lua.
+-- The entries that are gone go last, unless their room is needed at once.
+function M.apply(message)
+    local version = next_of_entries(message.version)
+    local done, why = write_all(message, version)
+    forget(message)
+    if not done then
+        done, why = write_all(message, version)
+    end
+    if not done then
+        return nil, why
+    end
+    in_force.set(message.version)
+    return true
 end
 
 -- Begin with what the agent wrote to a file: a restarted nginx serves the last known routes before the agent knows any.
