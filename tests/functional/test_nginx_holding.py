@@ -7,13 +7,15 @@ from typing import Any
 from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.web.server import Site
 
+from daprdockr.model.names import InstanceName
 from daprdockr.proxy.nginx import Nginx
-from daprdockr.proxy.routes import Route
+from daprdockr.proxy.routes import Route, Upstream
 from tests.build.ports import free_port
-from tests.rig.nginx_here import Answer, Echo, NginxTestCase, route, until
+from tests.rig.nginx_here import WEB, Answer, Echo, NginxTestCase, route, until
 
 NAME = "web.example.com"
 FAR = 20.0
@@ -31,6 +33,20 @@ class Dropping(Echo):
             self.dropped += 1
             request.transport.abortConnection()
         return super().render(request)
+
+
+class OnceEach(Protocol):
+    """Answers one request of each connection, and ends it without an answer when another one comes."""
+
+    has_answered = False
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        if self.has_answered:
+            self.transport.loseConnection()
+        else:
+            self.has_answered = True
+            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
 
 class HoldingTests(NginxTestCase):
@@ -118,6 +134,16 @@ class HoldingTests(NginxTestCase):
         self.addCleanup(listening.stopListening)
         answers = await gatherResults(asked)
         self.assertEqual([(one.code, one.seen["name"]) for one in answers], [(200, "2.web.shop")] * 2)
+
+    async def test_kept_connection_ends(self) -> None:
+        """
+        The only instance gets an idempotent request again that met the end of a kept connection; a POST gets 502, as it
+        may have been received.
+        """
+        port = self.listen(Factory.forProtocol(OnceEach))
+        await self.started(self.holding(Upstream(InstanceName(WEB, 1), "127.0.0.1", port)), settings={"workers": 1})
+        codes = [(await self.get(NAME, method=method)).code for method in ("GET", "GET", "POST", "GET")]
+        self.assertEqual(codes, [200, 200, 502, 200])
 
     async def test_many_away(self) -> None:
         """Of many instances that take no connection a request tries all, and so comes to the one that does."""

@@ -82,10 +82,6 @@ function M.note(ctx)
             choose.put_behind(ctx.key)
         end
     else
-        if ctx.refused == NONE then
-            ctx.refused = {}
-        end
-        ctx.refused[ctx.key] = true
         choose.leave_out(ctx.key)
         if last("upstream_status") == "504" then
             choose.suspect_host(ctx.key)

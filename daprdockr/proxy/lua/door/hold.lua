@@ -1,7 +1,9 @@
 -- A request waits until an instance of its service is there, instead of failing.
 --
--- As long as etcd is away there is no new list of endpoints, so one that took no connection, and still stands in the
--- list, is called again now and then: once it takes one, it counts as untried, too.
+-- As long as etcd is away there is no new list of endpoints, so those that were tried, and still stand in the list, are
+-- called again now and then: one that takes a connection counts as untried, too. So does one that broke the connection
+-- of an idempotent request, which may have been no more than the end of a kept connection. See Note [What is repeated]
+-- in again.lua for how many endpoints receive a request.
 
 local choose = require "door.choose"
 local counts = require "door.counts"
@@ -13,7 +15,7 @@ local M = {}
 
 local MOST_WAITING = 1000 -- requests that wait in one worker
 local MOST_OF_SERVICE = 500 -- of one service: a busy one that is paused leaves room for others
-local FIRST_CALL, LAST_CALL = 1, 2 -- seconds between two calls of endpoints that took no connection
+local FIRST_CALL, LAST_CALL = 1, 2 -- seconds between two calls of endpoints that were tried
 local CALL_TIMEOUT = 500 -- milliseconds
 local FIRST_PAUSE, LAST_PAUSE = 0.005, 0.1 -- seconds
 local PAUSED = "this service is paused"
@@ -30,7 +32,7 @@ local function ready(ctx)
         return false
     end
     if version ~= ctx.version then
-        ctx.endpoints, ctx.version, ctx.tried, ctx.refused = endpoints, version, NONE, NONE
+        ctx.endpoints, ctx.version, ctx.tried = endpoints, version, NONE
     end
     if ctx.tried == NONE then
         return #endpoints > 0
@@ -54,16 +56,16 @@ function M.give_up()
     return pages.refuse(503, location.paused and PAUSED or nil)
 end
 
--- Call the endpoints that took no connection; one that does now counts as untried.
+-- Call the endpoints that were tried; one that takes a connection now counts as untried.
 local function call_again(ctx)
     for _, endpoint in ipairs(ctx.endpoints or NONE) do
         local key = endpoint.key
-        if key and ctx.refused[key] then
+        if key and ctx.tried[key] then
             local socket = ngx.socket.tcp()
             socket:settimeout(CALL_TIMEOUT)
             if socket:connect(endpoint[1], endpoint[2]) then
                 socket:close()
-                ctx.refused[key], ctx.tried[key] = nil, nil
+                ctx.tried[key] = nil
                 return
             end
         end
@@ -93,7 +95,7 @@ function M.hold(ctx)
     while not ready(ctx) and may_wait(ctx) do
         ngx.sleep(math.min(pause, math.max(ctx.deadline - ngx.now(), 0.001)))
         pause = math.min(1.5 * pause, LAST_PAUSE)
-        if ngx.now() >= call_at and next(ctx.refused) then
+        if ngx.now() >= call_at and next(ctx.tried) then
             call_again(ctx)
             call = math.min(1.5 * call, LAST_CALL)
             call_at = ngx.now() + call

@@ -30,7 +30,6 @@ local function blank()
         endpoints = false, -- those that were there last, and the version of that list
         version = false,
         tried = NONE,
-        refused = NONE, -- those of them that took no connection
         received = 0, -- how many endpoints got it
         tries = 0,
         returns = 0, -- how often it came back
@@ -67,7 +66,7 @@ end
 -- Forget this request. Its record keeps what it says of it until the next request begins.
 function M.forget(ctx)
     underway[address()] = nil
-    ctx.location, ctx.endpoints, ctx.tried, ctx.refused = NONE, false, NONE, NONE
+    ctx.location, ctx.endpoints, ctx.tried = NONE, false, NONE
     if spares < MOST_SPARE then
         spares = spares + 1
         spare[spares] = ctx
