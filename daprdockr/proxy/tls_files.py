@@ -37,8 +37,8 @@ class TlsFiles:
         replace_file(self.directory / "default.key", self.default.key.encode(), synced=False)
 
     def restore(self) -> None:
-        """Write the default pair if somebody removed it. :raises OSError: there is no room."""
-        if not (self.directory / "default.key").exists():
+        """Write the default pair if somebody removed any of it. :raises OSError: there is no room."""
+        if not all((self.directory / name).exists() for name in ("default.crt", "default.key")):
             self.prepare()
 
     def clear(self) -> None:

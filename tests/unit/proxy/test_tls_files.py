@@ -20,9 +20,10 @@ class TlsFilesTests(SynchronousTestCase):
         files.prepare()
         found = {path.name: path.read_bytes() for path in directory.iterdir()}
         self.assertEqual(found, {"default.crt": b"chain", "default.key": b"key", "certificates.json": b"message"})
-        (directory / "default.key").unlink()
-        files.restore()
-        self.assertEqual((directory / "default.key").read_bytes(), b"key")
+        for name, content in (("default.key", b"key"), ("default.crt", b"chain")):
+            (directory / name).unlink()
+            files.restore()
+            self.assertEqual((directory / name).read_bytes(), content)
         modes = {path.stat().st_mode & 0o777 for path in directory.iterdir()}
         self.assertEqual((modes, directory.stat().st_mode & 0o777), ({0o600}, 0o700))
         files.clear()
