@@ -109,6 +109,15 @@ class Reply:
         return self.rcode not in (NOERROR, NXDOMAIN)
 
 
+def was_cut(packet: bytes) -> bool:
+    """
+    Return whether a reply lacks records for want of room. Its records need not be readable then: some servers cut in
+    the middle of one and leave the counts unchanged.
+    """
+    _, word, questions, *_ = HEADER.unpack_from(packet)
+    return bool(word & TC) and questions > 0
+
+
 def read_reply(packet: bytes) -> Reply:
     """
     Read a reply that ``answers`` its question.
@@ -117,7 +126,7 @@ def read_reply(packet: bytes) -> Reply:
         response code is one of EDNS (we ask for none).
     """
     _, word, questions, *counts = HEADER.unpack_from(packet)
-    rcode, cut = word & 15, bool(word & TC)
+    rcode, cut = word & 15, was_cut(packet)
     if questions == 0:
         return Reply(packet[:4] + struct.pack("!4H", 1, 0, 0, 0), rcode, cut=False)
     question = _question(packet)

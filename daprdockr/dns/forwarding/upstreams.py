@@ -27,7 +27,7 @@ from twisted.python.failure import Failure
 from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.exchange import Exchange, NoReply
-from daprdockr.dns.forwarding.relay import Asked, Reply, read_reply
+from daprdockr.dns.forwarding.relay import Asked, Reply, read_reply, was_cut
 from daprdockr.dns.message.records import FORMERR, NOTIMP
 from daprdockr.dns.message.wire import Malformed
 
@@ -123,16 +123,22 @@ class Upstreams:
 
     async def _try(self, upstream: Endpoint, asked: Asked, deadline: float) -> Reply:
         """Ask by UDP, and by TCP if the reply was cut, each with a new id and port."""
-        datagram, stream = self._exchange.over_datagram, self._exchange.over_stream
         edns = True
-        reply = read_reply(await self._within(deadline, datagram(upstream, self._message(asked, edns))))
-        if reply.rcode in (FORMERR, NOTIMP) and not reply.edns:
+        reply = await self._by_datagram(upstream, asked, deadline, edns)
+        if reply is not None and reply.rcode in (FORMERR, NOTIMP) and not reply.edns:
             # RFC 6891 section 6.2.2: a server that does not know OPT answers like this.
             edns = False
-            reply = read_reply(await self._within(deadline, datagram(upstream, self._message(asked, edns))))
-        if reply.cut:
-            reply = read_reply(await self._within(deadline, stream(upstream, self._message(asked, edns))))
+            reply = await self._by_datagram(upstream, asked, deadline, edns)
+        if reply is None:
+            asking = self._exchange.over_stream(upstream, self._message(asked, edns))
+            reply = read_reply(await self._within(deadline, asking))
         return reply
+
+    async def _by_datagram(self, upstream: Endpoint, asked: Asked, deadline: float, edns: bool) -> Reply | None:
+        """Return the reply by UDP; None if it was cut, whatever is left of it (RFC 2181 section 9)."""
+        asking = self._exchange.over_datagram(upstream, self._message(asked, edns))
+        packet = await self._within(deadline, asking)
+        return None if was_cut(packet) else read_reply(packet)
 
     def _message(self, asked: Asked, edns: bool) -> bytes:
         return asked.message(self._draw_id(), edns=edns)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dns.flags
 import dns.message
 import dns.rcode
+import dns.rrset
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -242,6 +244,17 @@ class ReplyTests(UpstreamsTestCase):
         """A reply that was cut is asked for again over TCP, and the whole one counts."""
         asking = self.ask()
         self.exchange.answer(cut=True)
+        self.assertEqual([("udp", FIRST), ("tcp", FIRST)], self.exchange.whom())
+        self.exchange.answer()
+        self.assertEqual(0, self.rcode(asking))
+
+    def test_cut_within_a_record(self) -> None:
+        """The same holds for a reply that ends in the middle of a record, as some servers cut theirs."""
+        asking = self.ask()
+        response = dns.message.make_response(dns.message.from_wire(self.exchange.asked[-1][2]))
+        response.answer.append(dns.rrset.from_text("example.com.", 60, "IN", "A", "192.0.2.9", "192.0.2.8"))
+        response.flags |= dns.flags.TC
+        self.exchange.replies[-1].callback(response.to_wire()[:-20])
         self.assertEqual([("udp", FIRST), ("tcp", FIRST)], self.exchange.whom())
         self.exchange.answer()
         self.assertEqual(0, self.rcode(asking))
