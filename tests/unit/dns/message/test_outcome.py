@@ -37,3 +37,8 @@ class OutcomeTests(SynchronousTestCase):
     def test_few_words(self) -> None:
         """Types and codes that hardly occur share one word, so that clients cannot make up new ones."""
         self.assertEqual(spelled(outcome_of(reply("a.b", "TYPE4711", dns.rcode.NOTZONE))), ("other", "other"))
+
+    def test_few_outcomes(self) -> None:
+        """Nor does each type that a client makes up take memory: such replies have one outcome."""
+        found = {outcome_of(reply("a.b", f"TYPE{number}", dns.rcode.NOERROR)) for number in range(256, 512)}
+        self.assertEqual(1, len(found))
