@@ -21,6 +21,7 @@ Note [An outage]
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from attrs import define
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
@@ -85,13 +86,20 @@ class Forwarder:
 
     @property
     def whom(self) -> Whom:
-        """The upstreams. Others may know other names, so cached replies count as old when they change."""
+        """
+        The upstreams. Others may know other names, so when they change cached replies count as old, and open questions
+        are sent to the new ones: the former ones may be out of reach, and their replies would count as new.
+        """
         return self._upstreams.whom
 
     @whom.setter
     def whom(self, whom: Whom) -> None:
         self._upstreams.whom = whom
         self._cache.outdate(self._clock.seconds())
+        for opened in self.open:
+            former = opened.task
+            self._start(opened)
+            self._give_up(former)
 
     def cached(self, query: Query) -> bytes | None:
         """Return the packet of a cached reply, for ``relay.fit``."""
@@ -153,10 +161,13 @@ class Forwarder:
             return False
         self._lose_patience(opened)
         self._turn_away(opened.asked, self._waiting.end(opened))
-        self._leaving.add(opened.task)
-        opened.task.addBoth(lambda _: self._leaving.discard(opened.task))
-        opened.task.cancel()
+        self._give_up(opened.task)
         return True
+
+    def _give_up(self, task: Deferred[None]) -> None:
+        self._leaving.add(task)
+        task.addBoth(lambda _: self._leaving.discard(task))
+        task.cancel()
 
     def _turn_away(self, asked: Asked, waiters: list[Waiter]) -> None:
         self.counts.overloaded += len(waiters)
@@ -172,20 +183,23 @@ class Forwarder:
         return self._stale(asked)
 
     def _start(self, opened: Open) -> None:
+        """Send a question; if it was sent to other upstreams before, its clients wait no longer for that."""
         self.counts.asked += 1
-        old = self._cache.stale(opened.asked, self._clock.seconds())
-        timeout = ANSWER_SECONDS if old is None else RESPONSE_SECONDS
-        opened.timeout = self._clock.callLater(timeout, self._fail, opened, opened.asked.unanswered())
-        opened.task = Deferred.fromCoroutine(self._upstreams.ask(opened.asked))
-        opened.task.addErrback(self._broken).addCallback(self._end, opened)
+        if opened.timeout is None or not opened.timeout.active():
+            old = self._cache.stale(opened.asked, self._clock.seconds())
+            timeout = ANSWER_SECONDS if old is None else RESPONSE_SECONDS
+            opened.timeout = self._clock.callLater(timeout, self._fail, opened, opened.asked.unanswered())
+        task = Deferred.fromCoroutine(self._upstreams.ask(opened.asked))
+        opened.task = task
+        task.addErrback(self._broken).addCallback(self._end, opened, task)
 
     def _broken(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
             self.log.failure("a question to the upstreams failed", failure)
 
-    def _end(self, reply: Reply | None, opened: Open) -> None:
-        if self._waiting.get(opened.asked) is not opened:
-            return  # Another question took its place.
+    def _end(self, reply: Reply | None, opened: Open, task: Deferred[Any]) -> None:
+        if self._waiting.get(opened.asked) is not opened or opened.task is not task:
+            return  # Another question took its place, or it was sent to other upstreams.
         self._lose_patience(opened)
         if reply is None:
             self.counts.unanswered += 1

@@ -56,7 +56,7 @@ class Upstreams:
 
     @property
     def whom(self) -> Whom:
-        """The upstreams for new questions. An open question stays with those it began with."""
+        """The upstreams for new questions. A question that was sent stays with those it was sent to."""
         return self._whom
 
     @whom.setter

@@ -130,6 +130,40 @@ class AskingTests(ForwarderTestCase):
         self.count(asked=1, cached=1, unanswered=1)
         self.assertEqual([], self.clock.getDelayedCalls())
 
+    def test_other_upstreams(self) -> None:
+        """A question that is open when the upstreams change is sent to the new ones, whose reply alone counts."""
+        reply, third = self.ask(), Endpoint("192.0.2.3")
+        self.clock.advance(1)
+        self.forwarder.whom = Whom((third,))
+        self.assertEqual([third], self.exchange.open()[-1:])
+        self.assertIn(0, self.exchange.cancelled)
+        joined = self.ask(client=GREEDY)
+        self.exchange.answer(last=3)
+        self.assertEqual([("192.0.2.3", 60)] * 2, [self.found(reply), self.found(joined)])
+        self.assertEqual(("192.0.2.3", 60), self.found(self.ask()))
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_other_upstreams_are_slow(self) -> None:
+        """A client waits no longer because the upstreams change, and gets its answer if they change late."""
+        reply = self.ask()
+        self.clock.advance(ANSWER_SECONDS - 1)
+        self.forwarder.whom = Whom((SECOND,))
+        self.clock.advance(1)
+        self.assertEqual(dns.rcode.SERVFAIL, self.rcode(reply))
+        self.clock.advance(2)
+        again = self.ask()
+        self.forwarder.whom = Whom((FIRST,))
+        self.clock.advance(ANSWER_SECONDS)
+        self.assertEqual(dns.rcode.SERVFAIL, self.rcode(again))
+
+    def test_no_upstreams_any_more(self) -> None:
+        """An open question for which nobody is left to ask ends at once."""
+        reply = self.ask()
+        self.forwarder.whom = Whom(())
+        self.assertEqual(dns.rcode.SERVFAIL, self.rcode(reply))
+        self.assertEqual([0], self.exchange.cancelled)
+        self.assertEqual([], self.clock.getDelayedCalls())
+
     def test_slow(self) -> None:
         """A reply that takes its time is used, as long as a client waits."""
         for seconds in (1.2, 3.2, ANSWER_SECONDS - 0.1):
