@@ -64,7 +64,7 @@ class Listeners:
                 await self._bind()
 
     async def _bind(self) -> None:
-        self.troubles = {}
+        troubles: dict[PortKey, str] = {}  # taken over whole: somebody may read them while ports are bound
         for key, choice in self._choices.items():
             for address in self._addresses:
                 if (key, address) in self._open:
@@ -73,7 +73,8 @@ class Listeners:
                     self._open[key, address] = await self._listen(key, choice, address)
                 except OSError as error:
                     if not (address == "::1" and error.errno in _NO_SUCH_ADDRESS):
-                        self.troubles.setdefault(key, f"{_written(address, key[1])}: {_reason(error)}")
+                        troubles.setdefault(key, f"{_written(address, key[1])}: {_reason(error)}")
+        self.troubles = troubles
 
     async def _listen(self, key: PortKey, choice: Choice, address: str) -> Closable:
         """:raises OSError: it cannot be bound."""

@@ -31,6 +31,24 @@ class ListenerTests(RelayCase):
 
         self.play(scenario())
 
+    def test_taken_while_others_are_bound(self) -> None:
+        """A port that is still taken is named all the while in which another one is bound at last."""
+
+        async def scenario() -> None:
+            scene, free, taken = RelayScene(), free_port(), free_port()
+            routes = tuple(PortRoute("tcp", port, "db.app") for port in (free, taken))
+            with socket.create_server((HERE, taken)):
+                with socket.create_server((HERE, free)):
+                    await scene.listeners.take(RelayState((HERE,), routes))
+                trying = asyncio.ensure_future(scene.listeners.retry())
+                while not trying.done():
+                    self.assertIn(("tcp", taken), scene.listeners.troubles)
+                    await asyncio.sleep(0)
+            self.assertEqual(list(scene.listeners.troubles), [("tcp", taken)])
+            scene.close()
+
+        self.play(scenario())
+
     def test_taken_by_udp(self) -> None:
         """A UDP port that is taken is named as well; TCP of the same number is another port."""
 
