@@ -70,20 +70,26 @@ class Listeners:
                 if (key, address) in self._open:
                     continue
                 try:
-                    self._open[key, address] = await self._listen(key, choice, address)
+                    await self._listen(key, choice, address)
                 except OSError as error:
                     if not (address == "::1" and error.errno in _NO_SUCH_ADDRESS):
                         troubles.setdefault(key, f"{_written(address, key[1])}: {_reason(error)}")
         self.troubles = troubles
 
-    async def _listen(self, key: PortKey, choice: Choice, address: str) -> Closable:
+    async def _listen(self, key: PortKey, choice: Choice, address: str) -> None:
         """:raises OSError: it cannot be bound."""
         bound = _bound(key, address)
         if key[0] == "udp":
-            return DatagramPort(self._sessions, choice, bound)
+            self._open[key, address] = DatagramPort(self._sessions, choice, bound)
+            return
         bound.listen(BACKLOG)
         loop = asyncio.get_running_loop()
-        return await loop.create_server(lambda: ClientSide(self._clients, choice), sock=bound, backlog=BACKLOG)
+        server = await loop.create_server(
+            lambda: ClientSide(self._clients, choice), sock=bound, backlog=BACKLOG, start_serving=False
+        )
+        # before the loop goes on: a request that takes too long may be given up there, and its ports are open
+        self._open[key, address] = server
+        await server.start_serving()
 
     def close(self) -> None:
         for one in self._open.values():

@@ -49,6 +49,25 @@ class ListenerTests(RelayCase):
 
         self.play(scenario())
 
+    def test_given_up(self) -> None:
+        """Ports that were bound before a change was given up, since it took too long, are no trouble to the next."""
+
+        async def scenario() -> None:
+            scene, ports = RelayScene(), [free_port() for _ in range(3)]
+            there = await scene.instance("a")
+            state = RelayState((HERE,), tuple(PortRoute("tcp", port, "db.app", (there,)) for port in ports))
+            taking = asyncio.ensure_future(scene.listeners.take(state))
+            await asyncio.sleep(0)
+            taking.cancel()
+            await asyncio.wait([taking])
+            await scene.listeners.take(state)
+            self.assertEqual(scene.listeners.troubles, {})
+            for port in ports:
+                self.assertEqual(await (await Client.to(port)).ask("x"), "a x")
+            scene.close()
+
+        self.play(scenario())
+
     def test_taken_by_udp(self) -> None:
         """A UDP port that is taken is named as well; TCP of the same number is another port."""
 
