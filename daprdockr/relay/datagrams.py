@@ -3,8 +3,9 @@ Relaying UDP: each client of a port, and the socket through which an instance an
 
 Note [Sessions]
     A client's datagrams go to one instance while there are less than ``IDLE`` seconds between them; its socket receives
-    the answers. UDP has no end, so the oldest session goes when there are too many. A datagram that an instance refused
-    before it ever answered is sent to another one.
+    the answers. UDP has no end, so the oldest session goes when there are too many: that of the new one's route, if
+    this has half of them, since a flood of clients that somebody made up must end no sessions of other routes. A
+    datagram that an instance refused before it ever answered is sent to another one.
 """
 
 from __future__ import annotations
@@ -69,6 +70,8 @@ class UdpSessions:
         self._most = most
         self._sessions: dict[tuple[DatagramPort, Any], UdpSession] = {}
         """The one that was used last is the last one."""
+        self._of: dict[Choice, dict[UdpSession, None]] = {}
+        """Those of each route, in the same order."""
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -77,21 +80,30 @@ class UdpSessions:
         return self._sessions.get((port, client))
 
     def add(self, session: UdpSession) -> None:
-        while len(self._sessions) >= self._most:
-            self.end(next(iter(self._sessions.values())))
+        choice = session.port.choice
+        if len(self._sessions) >= self._most:
+            own = self._of.get(choice, {})
+            self.end(next(iter(own if 2 * len(own) >= self._most else self._sessions.values())))
         self._sessions[session.port, session.client] = session
+        self._of.setdefault(choice, {})[session] = None
         asyncio.get_running_loop().add_reader(session.socket, session.receive)
 
     def use(self, session: UdpSession) -> None:
         session.last = asyncio.get_running_loop().time()
         key = session.port, session.client
         self._sessions[key] = self._sessions.pop(key)
+        own = self._of[session.port.choice]
+        own[session] = own.pop(session)
 
     def end(self, session: UdpSession) -> None:
         if self._sessions.pop((session.port, session.client), None) is session:
             asyncio.get_running_loop().remove_reader(session.socket)
             session.socket.close()
-            session.port.choice.release(session.destination)
+            choice = session.port.choice
+            choice.release(session.destination)
+            del self._of[choice][session]
+            if not self._of[choice]:
+                del self._of[choice]
 
     def end_idle(self, since: float) -> None:
         """End the sessions that were not used since that time of the loop."""

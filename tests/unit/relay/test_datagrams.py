@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 
-from daprdockr.relay.message import Destination
+from daprdockr.relay.message import Destination, PortRoute, RelayState
 from tests.build.ports import free_port
 from tests.build.relaying import HERE, DatagramClient, RelayCase, RelayScene
 
@@ -138,6 +138,27 @@ class DatagramTests(RelayCase):
             for number, client in enumerate([*clients, clients[0]]):
                 self.assertEqual(await client.ask(str(number)), f"a {number}")
             self.assertEqual(len(scene.sessions), 3)
+            scene.close()
+            self.assertEqual(len(scene.sessions), 0)
+
+        self.play(scenario())
+
+    def test_flood_of_one_route(self) -> None:
+        """Any number of clients of one route end no sessions of another, beyond half of what there is room for."""
+
+        async def scenario() -> None:
+            scene, flooded, other = RelayScene(sessions=4), free_port(), free_port()
+            there = await scene.datagrams("a")
+            routes = tuple(PortRoute("udp", port, f"db.{port}", (there,)) for port in (flooded, other))
+            await scene.listeners.take(RelayState((HERE,), routes))
+            quiet = [await DatagramClient.to(other) for _ in range(3)]
+            for client in quiet:
+                await client.ask("1")
+            kept = list(scene.sessions._sessions.values())[1:]
+            for number in range(8):
+                await (await DatagramClient.to(flooded)).ask(str(number))
+            found = list(scene.sessions._sessions.values())
+            self.assertEqual((found[:2], len(found)), (kept, 4))
             scene.close()
             self.assertEqual(len(scene.sessions), 0)
 
