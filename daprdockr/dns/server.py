@@ -40,8 +40,10 @@ class DnsServer(MultiService):
         allow: Sequence[Network],
         whom: Whom,
         host_addresses: Callable[[], frozenset[str]],
+        taken: set[Endpoint] | None = None,
     ) -> None:
         """
+        :param taken: see ``DnsListeners``.
         :param allow: the networks whose clients may have other names forwarded.
         :param whom: the upstreams for other names, none of them this agent.
         :param host_addresses: returns all addresses of the host now, as ``addresses.host_addresses`` does.
@@ -57,7 +59,8 @@ class DnsServer(MultiService):
             allow=allow,
             rotation=lambda: chance.getrandbits(32),
         )
-        self._listeners = DnsListeners(reactor, listen, self._authority, host_addresses, listen_datagrams)
+        known = set[Endpoint]() if taken is None else taken
+        self._listeners = DnsListeners(reactor, listen, self._authority, host_addresses, listen_datagrams, known)
         self._listeners.setServiceParent(self)
 
     @property

@@ -69,6 +69,7 @@ def _dns(base: Foundation, around: Surroundings) -> DnsServer:
         allow=settings.dns_allow,
         whom=forwarding(base, named if followed is None else followed.value),
         host_addresses=base.outside.machine.addresses.recent,
+        taken=base.dns_taken,
     )
 
 

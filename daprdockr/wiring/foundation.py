@@ -23,7 +23,7 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.api.admission import read_token
 from daprdockr.arguments.settings import Settings
 from daprdockr.dns.endpoint import Endpoint
-from daprdockr.dns.forwarding.resolvconf import lack, upstreams
+from daprdockr.dns.forwarding.resolvconf import lack, own_servers, upstreams
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.etcd.credentials import read_password
 from daprdockr.model.errors import BadInput, NotFound
@@ -56,7 +56,10 @@ class Signals:
 
 @frozen
 class Foundation:
-    """``docker`` is the connection to the Engine under the names that this node had."""
+    """
+    ``docker`` is the connection to the Engine under the names that this node had. ``dns_taken`` is where another
+    program has the port of our DNS, as DNS found it last.
+    """
 
     settings: Settings
     state: StateDir
@@ -66,6 +69,7 @@ class Foundation:
     own_containers: OwnContainers
     journal: Journal
     signals: Signals = field(factory=Signals)
+    dns_taken: set[Endpoint] = field(factory=set, eq=False)
 
 
 def foundation(settings: Settings, state: StateDir, outside: Outside) -> Foundation:
@@ -221,16 +225,19 @@ def _api_token(base: Foundation, path: Path) -> Followed[str]:
 def _upstreams(base: Foundation) -> Followed[tuple[Endpoint, ...]]:
     """Follow the name servers of resolv.conf that are not this agent; none until it names one."""
     machine = base.outside.machine
-    listened = {address for address, port in base.settings.dns if port == 53}
+    listened = [Endpoint(*address) for address in base.settings.dns]
+    last: tuple[Endpoint, ...] = ()
 
     def read() -> tuple[Endpoint, ...]:
-        wildcard = listened & {"0.0.0.0", "::"}
-        own = listened | machine.addresses.recent() if wildcard else listened
+        nonlocal last
+        own = own_servers(listened, machine.addresses.recent, frozenset(base.dns_taken))
         text = read_given(machine.resolv_conf).decode("utf-8", "replace")
-        found = upstreams(text, own)
-        if not found:
+        named = upstreams(text, own)
+        still = tuple(server for server in last if server.address not in own)
+        if not named and still == last:
             raise NotFound(f"{machine.resolv_conf} {lack(text)}")
-        return found
+        last = named or still
+        return last
 
     try:
         first = read()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from daprdockr.dns.endpoint import Endpoint
 
+PORT = 53
 MAX_UPSTREAMS = 3
 """resolv.conf(5): MAXNS."""
 
@@ -27,6 +28,24 @@ def upstreams(text: str, own: Collection[str]) -> tuple[Endpoint, ...]:
         if address and address not in ours:
             found[Endpoint(address)] = None
     return tuple(found)[:MAX_UPSTREAMS]
+
+
+def own_servers(
+    listened: Collection[Endpoint], host_addresses: Callable[[], Collection[str]], taken: Collection[Endpoint]
+) -> set[str]:
+    """
+    Return the addresses where this agent is the name server, or is going to be.
+
+    :param listened: the endpoints that were named, wildcards among them.
+    :param host_addresses: returns all addresses of the host; not called without a wildcard.
+    :param taken: endpoints of a wildcard that another program has: a resolver on this host, which may be asked.
+    """
+    named = {endpoint.address for endpoint in listened if endpoint.port == PORT}
+    wildcards = named & {"0.0.0.0", "::"}
+    if not wildcards:
+        return named
+    held = {endpoint.address for endpoint in taken if endpoint.port == PORT}
+    return named | {address for address in host_addresses() if "::" in wildcards or ":" not in address} - held
 
 
 def lack(text: str) -> str:

@@ -68,8 +68,10 @@ class DnsListeners(Service):
         authority: Answering,
         host_addresses: Callable[[], frozenset[str]],
         listen_datagrams: Callable[[Any, int, Datagrams, str], Any],
+        taken: set[Endpoint],
     ) -> None:
         """
+        :param taken: is kept up to date: the endpoints of a wildcard that another program has.
         :param host_addresses: returns all addresses of the host now; may raise OSError, then nothing changes.
         :param listen_datagrams: see ``batched``.
         """
@@ -80,7 +82,7 @@ class DnsListeners(Service):
         self._host_addresses = host_addresses
         self._listen_datagrams = listen_datagrams
         self._open: dict[Endpoint, _Sockets] = {}
-        self._taken: set[Endpoint] = set()
+        self._taken = taken
         self._unread = LoggedOnce(
             lambda reason: self.log.warn("the addresses of this host cannot be read: {reason}", reason=reason)
         )

@@ -138,6 +138,27 @@ class PartsTests(SynchronousTestCase):
             self.assertEqual(dns.whom, Whom((Endpoint(server),)))
         self.assertIn("no server but this agent", followed.trouble)
 
+    def test_upstream_on_this_host(self) -> None:
+        """A resolver of this host that has an address of our wildcard is asked, until it leaves that address to us."""
+        pools, resolv_conf = memory_pools(), Path(self.mktemp())
+        resolv_conf.write_text("nameserver 127.0.0.1\n")
+        parts = self.make(pools, resolv_conf, dns=(("0.0.0.0", 53),), dns_upstream=None)
+        dns, followed = parts.outward.dns, parts.found.around.upstreams
+        assert dns is not None and followed is not None
+        self.assertEqual(dns.whom, Whom(()))
+        pools.files.startService()
+        followed.startService()
+        self.addCleanup(followed.stopService)
+        parts.base.dns_taken.add(Endpoint("127.0.0.1"))
+        for _ in range(2):
+            self.successResultOf(followed.poll())
+            self.assertEqual((dns.whom, followed.trouble), (Whom((Endpoint("127.0.0.1"),)), ""))
+        parts.base.dns_taken.clear()
+        self.successResultOf(followed.poll())
+        self.assertEqual(dns.whom, Whom(()))
+        self.successResultOf(followed.poll())
+        self.assertIn("no server but this agent", followed.trouble)
+
     def test_no_upstream_yet(self) -> None:
         """A resolv.conf that names nobody is one line, which says what to do; so is one that is emptied later."""
         pools, resolv_conf, lines = memory_pools(), Path(self.mktemp()), LogLines(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.dns.endpoint import Endpoint
-from daprdockr.dns.forwarding.resolvconf import upstreams
+from daprdockr.dns.forwarding.resolvconf import own_servers, upstreams
 
 
 class ResolvConfTests(SynchronousTestCase):
@@ -30,6 +30,19 @@ class ResolvConfTests(SynchronousTestCase):
         """Addresses where we listen ourselves are no upstreams, in whatever spelling."""
         text = "nameserver 127.0.0.1\nnameserver ::0001\nnameserver 192.0.2.1\n"
         self.assertEqual((Endpoint("192.0.2.1"),), upstreams(text, ("127.0.0.1", "0::1")))
+
+    def test_own_servers(self) -> None:
+        """Where we listen: at what was named, and at the wildcard's addresses that no other program has."""
+        here = {"127.0.0.1", "192.0.2.2", "::1"}
+        cases: list[tuple[str, int, set[str]]] = [
+            ("192.0.2.2", 53, {"192.0.2.2"}),
+            ("0.0.0.0", 53, {"0.0.0.0", "192.0.2.2"}),
+            ("::", 53, {"::", "192.0.2.2", "::1"}),
+            ("0.0.0.0", 5353, set()),
+        ]
+        for address, port, own in cases:
+            found = own_servers([Endpoint(address, port)], lambda: here, {Endpoint("127.0.0.1"), Endpoint("::1", 54)})
+            self.assertEqual(own, found)
 
     def test_three(self) -> None:
         """No more than three count, after our own are gone."""

@@ -78,6 +78,7 @@ class ListenerTests(SynchronousTestCase):
         self.sockets = Sockets()
         self.addresses: frozenset[str] | OSError = frozenset({"127.0.0.1", "192.0.2.2", "::1", "fd00::2"})
         self.authority = Authority(self.sockets, forwarder=None, allow=(), rotation=lambda: 0)
+        self.taken: set[Endpoint] = set()
         self.seen = EventLoggingObserver()
         globalLogPublisher.addObserver(self.seen)
         self.addCleanup(globalLogPublisher.removeObserver, self.seen)
@@ -89,7 +90,9 @@ class ListenerTests(SynchronousTestCase):
 
     def start(self, *endpoints: str, port: int = 53) -> DnsListeners:
         listen = [Endpoint(endpoint, port) for endpoint in endpoints]
-        listeners = DnsListeners(self.sockets, listen, self.authority, self.host_addresses, listen_datagrams)
+        listeners = DnsListeners(
+            self.sockets, listen, self.authority, self.host_addresses, listen_datagrams, self.taken
+        )
         listeners.privilegedStartService()
         listeners.startService()
         return listeners
@@ -146,9 +149,11 @@ class ListenerTests(SynchronousTestCase):
         warnings = [line for line in self.lines() if line.startswith("not listening at 192.0.2.2:53")]
         self.assertEqual(1, len(warnings))
         self.assertIn("Address already in use", warnings[0])
+        self.assertEqual({Endpoint("192.0.2.2")}, self.taken)
         self.sockets.taken.clear()
         self.sockets.advance(LOOK_SECONDS)
         self.assertEqual(both("127.0.0.1", "192.0.2.2"), sorted(self.sockets.open))
+        self.assertEqual(set(), self.taken)
 
     def test_taken_again(self) -> None:
         """An address that went and comes back taken is warned of again."""
