@@ -21,6 +21,15 @@ Seconds in which a destination that took no connection is left out, unless there
 not even refuse one, those at other addresses go before the others of its host, which may be away.
 """
 
+AGAIN = 0.25
+"""Seconds until a client tries all instances again after each of them refused, when few clients wait."""
+
+MOST_TRIES = 400
+"""
+Connections a second that all waiting clients of a port try together. Each takes as long as one that succeeds, so more
+would take the time of all other ports.
+"""
+
 OUR_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 """Errors of an attempt that say nothing of the destination."""
 
@@ -57,6 +66,9 @@ class Choice:
         self._left_out = {place: until for place, until in self._left_out.items() if place in there}
         addresses = {address for address, _ in there}
         self._silent = {address: until for address, until in self._silent.items() if address in addresses}
+        self._wake()
+
+    def _wake(self) -> None:
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_result(None)
@@ -96,8 +108,16 @@ class Choice:
         if silent:
             self._silent[destination.address] = until
 
+    def pause(self, tried: int) -> float:
+        """Return how long a client waits before it tries so many destinations again."""
+        return max(AGAIN, len(self._waiting) * tried / MOST_TRIES)
+
+    def took_one(self) -> None:
+        """Take note that a destination took a connection: it may take those of the clients that wait."""
+        self._wake()
+
     async def changed(self, seconds: float) -> None:
-        """Wait until there are other destinations, for so many seconds at most."""
+        """Wait until other destinations, or one that takes connections, may be there; so many seconds at most."""
         waiting = asyncio.get_running_loop().create_future()
         self._waiting.add(waiting)
         try:

@@ -32,9 +32,6 @@ HOLD = 10.0
 CONNECT = 1.5
 """Seconds for a connection to an instance: a lost SYN is sent again after one."""
 
-AGAIN = 0.25
-"""Seconds until all instances are tried again after each of them refused."""
-
 BUFFER = 256 * 1024
 """Bytes that wait for one side before the other is not read any more."""
 
@@ -166,7 +163,7 @@ class ClientSide(Side):
                 return
             destination = self._choice.pick(tried)
             if destination is None:
-                await self._choice.changed(min(left, AGAIN) if tried else left)
+                await self._choice.changed(min(left, self._choice.pause(len(tried))) if tried else left)
                 tried.clear()
             elif await self._try(destination):
                 return
@@ -189,6 +186,7 @@ class ClientSide(Side):
                 return True
             choice.leave_out(destination, silent=isinstance(error, TimeoutError))
             return False
+        choice.took_one()
         self._joined(other)
         return True
 

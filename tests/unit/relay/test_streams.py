@@ -7,10 +7,11 @@ import contextlib
 import socket
 import struct
 
+from daprdockr.relay.choosing import MOST_TRIES
 from daprdockr.relay.message import Destination
 from daprdockr.relay.streams import CONNECT
 from tests.build.ports import free_port
-from tests.build.relaying import HERE, Client, RelayCase, RelayScene
+from tests.build.relaying import HERE, PATIENCE, Client, RelayCase, RelayScene, naming
 
 _LINGER = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -76,6 +77,31 @@ class StreamTests(RelayCase):
             self.assertFalse(answer.done())
             await scene.lead(port, await scene.instance("late"))
             self.assertEqual(await answer, "late early")
+            scene.close()
+
+        self.play(scenario())
+
+    def test_many_wait(self) -> None:
+        """Clients that wait for an instance that refuses share the attempts, and all go to it once it is back."""
+
+        async def back(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(asyncio.CancelledError):  # the scenario is over
+                await naming("back", reader, writer)
+
+        async def scenario() -> None:
+            scene, port, many = RelayScene(most=1000, hold=PATIENCE), free_port(), 200
+            dead = Destination(HERE, free_port())
+            await scene.lead(port, dead)
+            choice, loop = scene.listeners._choices["tcp", port], asyncio.get_running_loop()
+            clients = [await Client.to(port) for _ in range(many)]
+            await asyncio.sleep(1)
+            tried, began = choice._turn, loop.time()
+            await asyncio.sleep(1)
+            self.assertLess((choice._turn - tried) / (loop.time() - began), 1.5 * MOST_TRIES)
+            lives = await asyncio.start_server(back, HERE, dead.port)
+            answers = await asyncio.gather(*(client.ask("x") for client in clients))
+            self.assertEqual(answers, ["back x"] * many)
+            lives.close()
             scene.close()
 
         self.play(scenario())
