@@ -39,6 +39,9 @@ _SO_RCVBUFFORCE = 33
 """socket(7): the privileged form, which may exceed the limit of the system."""
 _PORT = struct.Struct("!H")
 _PORT_AT = 2
+_SCOPE = struct.Struct("=I")
+_SCOPE_AT = 24
+"""Offset in a ``sockaddr_in6`` of its scope: 0, or the interface of a link-local address."""
 _ADDRESS_AT = {socket.AF_INET: (4, 8), socket.AF_INET6: (8, 24)}
 """Offsets in a ``sockaddr`` of its port and its address."""
 
@@ -144,6 +147,10 @@ class BatchedPort(udp.Port):
         if length > MAX_DATAGRAM:
             return False
         (port,) = _PORT.unpack_from(batch.names, index * NAME + _PORT_AT)
+        if self._family == socket.AF_INET6:
+            (scope,) = _SCOPE.unpack_from(batch.names, index * NAME + _SCOPE_AT)
+            # Without it a reply that comes later is sent over any interface.
+            address = f"{address}%{scope}" if scope else address
         reply = self._controller.reply(batch.octets[start : start + length], self.protocol, (address, port))
         if reply is None:
             return False
