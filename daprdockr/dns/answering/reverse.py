@@ -56,6 +56,6 @@ def _read(labels: Labels) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
     digits = labels[-3::-1]
     if labels[-2:] == _INET and len(digits) == 4:
         return ipaddress.IPv4Address(b".".join(digits).decode("ascii"))
-    if labels[-2:] == _INET6 and len(digits) == 32:
+    if labels[-2:] == _INET6 and [len(digit) for digit in digits] == [1] * 32:
         return ipaddress.IPv6Address(bytes.fromhex(b"".join(digits).decode("ascii")))
     return None

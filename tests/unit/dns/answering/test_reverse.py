@@ -157,6 +157,7 @@ class NameTests(SynchronousTestCase):
             f"{'00.' * 16}ip6.arpa",
             f"1.{'0.' * 31}ip6.arpa",
             f"{'1.' * 31} .ip6.arpa",
+            f"{'1.' * 30} .11.ip6.arpa",
             "4.3.2.1.ip6.arpa",
             "1.2.3.4.in-addr.example",
         ]
