@@ -179,6 +179,7 @@ class ClientSide(Side):
             async with asyncio.timeout(CONNECT):
                 await asyncio.get_running_loop().create_connection(lambda: other, destination.address, destination.port)
         except (OSError, TimeoutError) as error:
+            other.other = None  # it may have been there at the last moment: its end is not the client's
             if other.transport is None:
                 choice.release(destination)
             if getattr(error, "errno", None) in _OUR_FAULT:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from typing import Any
 
 from daprdockr.relay.choosing import MOST_TRIES
 from daprdockr.relay.message import Destination
@@ -102,6 +103,30 @@ class StreamTests(RelayCase):
             answers = await asyncio.gather(*(client.ask("x") for client in clients))
             self.assertEqual(answers, ["back x"] * many)
             lives.close()
+            scene.close()
+
+        self.play(scenario())
+
+    def test_connected_too_late(self) -> None:
+        """An instance whose connection is given up when it is just there does not take the client with it."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port()
+            late, lives = await scene.instance("late"), await scene.instance("lives")
+            loop = asyncio.get_running_loop()
+            connect = loop.create_connection
+
+            async def slowly(factory: Any, host: str, number: int) -> Any:
+                made = await connect(factory, host, number)
+                if number == late.port:
+                    made[0].close()  # as the loop does when the time is up
+                    raise TimeoutError
+                return made
+
+            await scene.lead(port, late, lives)
+            vars(loop)["create_connection"] = slowly  # the loop is the scenario's own
+            for number in range(3):
+                self.assertEqual(await (await Client.to(port)).ask(str(number)), f"lives {number}")
             scene.close()
 
         self.play(scenario())
