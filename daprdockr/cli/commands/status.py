@@ -102,12 +102,18 @@ def _print(console: Console, whole: Mapping[str, Any], header: Sequence[str], ce
     console.print_table(header, cells)
     for node, reason in whole["Dark"].items():
         console.say(f"nothing starts on {node}: {reason}")
-    for name, phrase in list(whole.get("Certificates", {}).items())[:MOST_SHOWN]:  # an older agent has none
-        console.say(f"certificate {name} {phrase}")
-    for item in whole["Broken"][:MOST_SHOWN]:
-        console.say(f"not usable: {one_line(item['Key'])}: {item['Reason']}")
-    if len(whole["Broken"]) > MOST_SHOWN:
-        console.say(f"not usable: {len(whole['Broken']) - MOST_SHOWN} more: see -o json")
+    ending = whole.get("Certificates", {}).items()  # an older agent has none
+    _say_first(console, "certificates", [f"certificate {name} {phrase}" for name, phrase in ending])
+    broken = whole["Broken"]
+    _say_first(console, "not usable", [f"not usable: {one_line(one['Key'])}: {one['Reason']}" for one in broken])
+
+
+def _say_first(console: Console, subject: str, lines: Sequence[str]) -> None:
+    """Print the lines as far as people are shown them, and how many more there are."""
+    for line in lines[:MOST_SHOWN]:
+        console.say(line)
+    if len(lines) > MOST_SHOWN:
+        console.say(f"{subject}: {len(lines) - MOST_SHOWN} more: see -o json")
 
 
 COMMAND = Command(

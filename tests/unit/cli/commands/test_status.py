@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
+from daprdockr.cli.commands.status import MOST_SHOWN
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.certificate import CertificateFacts, CertificateRecord
 from daprdockr.model.stored.claim import State
@@ -56,6 +57,17 @@ class StatusTests(ShowCase):
         self.assertEqual((done.status, done.json["Certificates"]), (0, expected))
         lines = command_line(self.store, "status").stdout.splitlines()
         self.assertEqual(lines[-4:], [f"certificate {name} {phrase}" for name, phrase in expected.items()])
+
+    def test_many_certificates(self) -> None:
+        """How many more certificates end soon than are shown is said."""
+        now = time.time()
+        for number in range(MOST_SHOWN + 2):
+            name = f"n{number}.test"
+            record = CertificateRecord("s", "k", CertificateFacts((name,), 0, now + 1.5 * DAY))
+            self.store.put(KEYS.certificate(name), record.encode())
+        lines = command_line(self.store, "status").stdout.splitlines()
+        self.assertEqual(lines[-1], "certificates: 2 more: see -o json")
+        self.assertEqual(sum(line.startswith("certificate ") for line in lines), MOST_SHOWN)
 
     def test_table(self) -> None:
         """Services with what is wanted and what is there, and the number of nodes."""
