@@ -8,7 +8,7 @@ from attrs import frozen
 
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.run import RunState
-from daprdockr.picture.certificates import SOON
+from daprdockr.picture.certificates import CertificateVerdict, verdict
 from daprdockr.picture.nodes import COLUMNS as NODE_COLUMNS
 from daprdockr.picture.runs import ENDED_BADLY
 from daprdockr.picture.table import Row
@@ -113,15 +113,17 @@ def _of_job(row: Row) -> Badge:
     return Badge(Sign.BUSY, "run waits") if waits else Badge(Sign.OK, "job")
 
 
+_CERTIFICATES = {
+    CertificateVerdict.NOT_NEEDED: Badge(Sign.IDLE, "not needed"),
+    CertificateVerdict.AWAITED: Badge(Sign.BUSY, "none yet"),
+    CertificateVerdict.USELESS: Badge(Sign.BAD, "none yet"),
+    CertificateVerdict.ENDED: Badge(Sign.BAD, "has ended"),
+    CertificateVerdict.ENDS_SOON: Badge(Sign.WARN, "ends soon"),
+    CertificateVerdict.NOT_RENEWED: Badge(Sign.WARN, "not renewed"),
+    CertificateVerdict.VALID: Badge(Sign.OK, "valid"),
+}
+
+
 def of_certificate(row: Row) -> Badge:
     """Return the badge of a row of the table of certificates."""
-    left = row["DaysLeft"]
-    if not row["Needed"]:
-        return Badge(Sign.IDLE, "not needed")
-    if left is not None and left < 0:
-        return Badge(Sign.BAD, "has ended")
-    if left is None:
-        return Badge(Sign.BAD if row["LastError"] else Sign.BUSY, "none yet")
-    if row["LastError"]:
-        return Badge(Sign.WARN, "not renewed")
-    return Badge(Sign.WARN, "ends soon") if left < SOON else Badge(Sign.OK, "valid")
+    return _CERTIFICATES[verdict(row)]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
@@ -52,6 +53,37 @@ def certificate_table(
     return Table(sorted(rows, key=lambda row: (row["Name"], row["Source"], row["Nodes"])), COLUMNS)
 
 
+class CertificateVerdict(enum.Enum):
+    """The state of a certificate, as far as it matters to people."""
+
+    NOT_NEEDED = enum.auto()
+    AWAITED = enum.auto()
+    USELESS = enum.auto()
+    ENDED = enum.auto()
+    ENDS_SOON = enum.auto()
+    NOT_RENEWED = enum.auto()
+    VALID = enum.auto()
+
+
+def verdict(row: Row) -> CertificateVerdict:
+    """Return the verdict on a row of the table: the nearest trouble, whatever else is wrong."""
+    left, fails = row["DaysLeft"], bool(row["LastError"])
+    if not row["Needed"]:
+        return CertificateVerdict.NOT_NEEDED
+    if left is None:
+        return CertificateVerdict.USELESS if fails else CertificateVerdict.AWAITED
+    if left < SOON:
+        return CertificateVerdict.ENDED if left < 0 else CertificateVerdict.ENDS_SOON
+    return CertificateVerdict.NOT_RENEWED if fails else CertificateVerdict.VALID
+
+
+_PHRASES: Mapping[CertificateVerdict, str] = {
+    CertificateVerdict.USELESS: "is of no use",
+    CertificateVerdict.ENDED: "has ended",
+    CertificateVerdict.NOT_RENEWED: "is not renewed",
+}
+
+
 def ending(rows: Iterable[Row]) -> dict[str, str]:
     """
     Return what is wrong with the certificates that are needed, in one phrase each: they end soon, have ended, or cannot
@@ -59,21 +91,17 @@ def ending(rows: Iterable[Row]) -> dict[str, str]:
     """
     found = {}
     for row in rows:
-        if row["Needed"] and (phrase := _trouble(row["DaysLeft"], row["LastError"])):
+        if phrase := _trouble(row):
             where = f" on {','.join(row['Nodes'])}" if row["Nodes"] else ""
             found[row["Name"] + where] = phrase
     return found
 
 
-def _trouble(left: int | None, error: str) -> str:
-    because = f": {error}" if error else ""
-    if left is None:
-        return f"is of no use{because}" if error else ""
-    if left < 0:
-        return f"has ended{because}"
-    if left < SOON:
-        return f"ends in {left} {'day' if left == 1 else 'days'}{because}"
-    return f"is not renewed{because}" if error else ""
+def _trouble(row: Row) -> str:
+    left, found = row["DaysLeft"], verdict(row)
+    soon = f"ends in {left} {'day' if left == 1 else 'days'}" if found is CertificateVerdict.ENDS_SOON else ""
+    phrase, error = soon or _PHRASES.get(found, ""), row["LastError"]
+    return f"{phrase}: {error}" if phrase and error else phrase
 
 
 def _stored(name: str, record: CertificateRecord, now: float, renewal: RenewalRecord | None) -> Row:

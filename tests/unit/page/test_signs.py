@@ -105,6 +105,7 @@ class CertificateSignTests(SynchronousTestCase):
         for left, error, sign, words in (
             (60, "", Sign.OK, "valid"),
             (13, "", Sign.WARN, "ends soon"),
+            (13, "refused", Sign.WARN, "ends soon"),
             (60, "refused", Sign.WARN, "not renewed"),
             (-1, "refused", Sign.BAD, "has ended"),
             (None, "", Sign.BUSY, "none yet"),
