@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field
@@ -19,6 +20,9 @@ from daprdockr.model.names import shorten
 
 _PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
 _SCRIPT = b"#!"
+_NOT_THERE = (
+    "nodes do not have this directory: copy it into the image, or name a directory of each node by its whole path"
+)
 
 
 @define(eq=False)
@@ -76,8 +80,7 @@ class Mounting:
         """Carry a file of this machine over with its content; nodes do not have a directory of it."""
         data = self.service.files(source)
         if data is None:
-            text = "nodes do not have this directory: copy it into the image, or name a directory of each node by its"
-            self.service.find(key, f"{text} whole path")
+            self.service.find(key, _NOT_THERE)
             return
         if not read_only:
             self.service.find(key, "the file is read-only in the container: copy it at the start to change it", False)
@@ -95,6 +98,9 @@ class Mounting:
         if name not in named:
             self.service.taken(key, name, _undeclared)
         declared, options = named[name], self._options(one, named[name], key)
+        if _is_of_this_machine(options):
+            self.service.find(key, _NOT_THERE)
+            return
         own = external_name(declared, name) or units.text(declared.get("name") or self.service.owned(name))
         if not options:
             self._short(own, target, self._read_only(one, key))
@@ -147,6 +153,13 @@ def _long(value: object) -> PlacedMap:
     if "nocopy" in words:
         found["volume"] = PlacedMap([("nocopy", True)])
     return found
+
+
+def _is_of_this_machine(options: Mapping[str, Any]) -> bool:
+    """Return whether a volume is a directory whose path begins at that of the file."""
+    given = options.get("DriverConfig", {}).get("Options", {})
+    is_bind = not {"bind", "rbind"}.isdisjoint(given.get("o", "").split(","))
+    return is_bind and not given.get("device", "/").startswith("/")
 
 
 def _absolute(value: object) -> str:

@@ -8,6 +8,10 @@ from daprdockr.model.errors import BadInput
 from tests.build.compose_samples import project
 from tests.build.compose_service import ServiceCase
 
+_NOT_THERE = (
+    "nodes do not have this directory: copy it into the image, or name a directory of each node by its whole path"
+)
+
 
 class WordTests(ServiceCase):
     """Keys that take one of some texts."""
@@ -108,3 +112,13 @@ class BindTests(ServiceCase):
             found = self.definition(None, {"a.conf": "x"}, volumes=[volume])
             self.assertEqual([{"Content": "x", "Target": "/etc/a"}], found["Files"])
         self.assertIn("volumes[0]: '' is not usable", self.wrong(volumes=[{"type": "bind", "target": "/etc/a"}]))
+
+    def test_volume_of_this_machine(self) -> None:
+        """A volume that is a directory below that of the file is named: nodes do not have it."""
+        for device, is_named in (("./data", True), ("data", True), ("~/data", True), ("/srv/data", False)):
+            options = {"type": "none", "o": "bind,ro", "device": device}
+            top, volumes = {"volumes": {"d": {"driver_opts": options}}}, ["d:/data"]
+            expected = f"! volumes[0]: {_NOT_THERE}"
+            self.assertEqual([expected] if is_named else [], self.found(top, volumes=volumes))
+        shared = {"type": "nfs", "o": "addr=192.0.2.1", "device": ":/data"}
+        self.assertEqual([], self.found({"volumes": {"d": {"driver_opts": shared}}}, volumes=["d:/data"]))
