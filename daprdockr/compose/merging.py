@@ -14,6 +14,7 @@ _PAIRS = tuple(f"services.*.{key}" for key in ("environment", "labels", "sysctls
 _LISTS = tuple(f"services.*.{key}" for key in ("env_file", "label_file", "dns", "dns_search", "tmpfs"))
 _NAMED = ("services.*.depends_on", "services.*.networks")
 _HOSTS = "services.*.extra_hosts"
+_LOGGING = "services.*.logging"
 _OWN_NAMES = ("services", "volumes", "networks", "configs", "secrets")
 
 
@@ -65,14 +66,20 @@ def _host_lines(value: object) -> object:
 
 
 def _tables(base: PlacedMap, over: PlacedMap, pattern: str) -> PlacedMap:
-    found = base.copied()
+    found = PlacedMap() if pattern == _LOGGING and _is_other_driver(base, over) else base.copied()
     for key, value in over.items():
         below = f"{pattern}.{'*' if pattern in _OWN_NAMES else key}".lstrip(".")
         if isinstance(value, Reset):
             found.pop(key, None)
             continue
-        found.put(key, merged(found.get(key), value, below), over.at(key))
+        whole = None if value is None and pattern in _PAIRS else merged(found.get(key), value, below)
+        found.put(key, whole, over.at(key))
     return found
+
+
+def _is_other_driver(base: PlacedMap, over: PlacedMap) -> bool:
+    """Return whether two logs have different drivers, so that none of the first one's options is for the second one."""
+    return None not in (base.get("driver"), over.get("driver")) and base["driver"] != over["driver"]
 
 
 def _lists(base: list[object], over: list[object], unique: Callable[[object], object]) -> list[object]:

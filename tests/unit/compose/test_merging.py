@@ -45,9 +45,27 @@ class MergingTests(SynchronousTestCase):
             ({"extra_hosts": ["a:1"]}, {"extra_hosts": {"b": "2"}}, {"extra_hosts": ["a:1", "b:2"]}),
             ({"extra_hosts": {"b": ["2", "3"]}}, {"extra_hosts": ["a=1"]}, {"extra_hosts": ["b:2", "b:3", "a=1"]}),
             ({"user": "u"}, {"user": None}, {"user": "u"}),
+            ({"environment": {"A": "1", "B": "2"}}, {"environment": ["A"]}, {"environment": {"A": None, "B": "2"}}),
+            ({"labels": ["a=1"]}, {"labels": {"a": None}}, {"labels": {"a": None}}),
         ]
         for base, later, expected in cases:
             self.assertEqual(expected, over(base, later))
+
+    def test_logging(self) -> None:
+        """The options of a log are merged unless its driver is another one, which does not know them."""
+        base = {"driver": "json-file", "options": {"max-size": "10m"}}
+        cases: list[tuple[dict[str, Any], dict[str, Any]]] = [
+            ({"options": {"max-file": "3"}}, {**base, "options": {"max-size": "10m", "max-file": "3"}}),
+            ({"driver": "json-file", "options": {"max-size": "1m"}}, {**base, "options": {"max-size": "1m"}}),
+            ({"driver": "syslog", "options": {"tag": "a"}}, {"driver": "syslog", "options": {"tag": "a"}}),
+            ({"driver": "none"}, {"driver": "none"}),
+        ]
+        for later, expected in cases:
+            self.assertEqual({"logging": expected}, over({"logging": base}, {"logging": later}))
+        options = {"options": {"tag": "a"}}
+        self.assertEqual(
+            {"logging": {"driver": "syslog", **options}}, over({"logging": options}, {"logging": {"driver": "syslog"}})
+        )
 
     def test_unique(self) -> None:
         """Of volumes, configs and secrets with one target the later one counts; of ports equal ones count once."""
