@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from daprdockr.compose.interpolation import Interpolation
 from daprdockr.model.errors import BadInput
+
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 ReadFile = Callable[[str], bytes | None]
 """Returns the content of a file, None if there is none. :raises BadInput: it cannot be read, or is too large."""
@@ -28,24 +32,35 @@ def read_variables(data: bytes, name: str, known: Mapping[str, str], raw: bool =
 
 
 def _read(text: str, name: str, known: Mapping[str, str]) -> dict[str, str | None]:
-    from dotenv.parser import parse_stream  # only a Compose file needs it
-
     found: dict[str, str | None] = {}
-    for one in parse_stream(io.StringIO(text)):
+    for one in _bindings(text):
         if one.error:
             raise BadInput(f"{name}:{one.original.line}: not usable, write NAME=value")
         if one.key is None:
             continue
-        quoted = one.original.string.partition("=")[2].lstrip().startswith("'")
-        if one.value is None or quoted:
+        quote = one.original.string.partition("=")[2].lstrip()[:1]
+        if one.value is None or quote == "'":
             found[one.key] = one.value
             continue
+        value = _with_dollars(one.original.string) if quote == '"' else one.value
         above = {key: value for key, value in found.items() if value is not None}
         try:
-            found[one.key] = Interpolation({**above, **known}).text(one.value)[0]
+            found[one.key] = Interpolation({**above, **known}).text(value)[0]
         except BadInput as error:
             raise BadInput(f"{name}:{one.original.line}: {one.key}: {error}") from None
     return found
+
+
+def _bindings(text: str) -> Iterator[Any]:
+    from dotenv.parser import parse_stream  # only a Compose file needs it
+
+    return parse_stream(io.StringIO(text))
+
+
+def _with_dollars(line: str) -> str:
+    """Return the value of a line in double quotes, in which ``\\$`` is a dollar, as ``$$`` is: a parser keeps both."""
+    doubled = _ESCAPED.sub(lambda found: "$$" if found[1] == "$" else found[0], line)
+    return "".join(one.value or "" for one in _bindings(doubled))
 
 
 def _raw(text: str, name: str) -> dict[str, str | None]:

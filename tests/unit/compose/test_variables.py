@@ -26,6 +26,21 @@ class VariablesTests(SynchronousTestCase):
         found = read_variables(TEXT, ".env", {"HOME_OF": "h"})
         self.assertEqual({"A": "1", "B": "$A stays", "C": "x\n1", "D": "1-h", "E": "", "F": None}, found)
 
+    def test_dollars(self) -> None:
+        """In double quotes a dollar behind a backslash stays, unless that is itself behind one."""
+        known = {"A": "1"}
+        cases = {
+            rb'"pa\$A"': "pa$A",
+            rb'"\${A}" # \$': "${A}",
+            rb'"\\$A"': "\\1",
+            rb'"\\\$A\n"': "\\$A\n",
+            rb'"$$A"': "$A",
+            rb"\$A": "\\1",
+            rb"'\$A'": "\\$A",
+        }
+        for written, expected in cases.items():
+            self.assertEqual({"B": expected}, read_variables(b"\nB=" + written + b"\n", "x.env", known), written)
+
     def test_raw(self) -> None:
         """In the raw format a value is what stands there."""
         found = read_variables(b"# c\n\nA='$B' # d\nC\n", "x.env", {}, raw=True)
