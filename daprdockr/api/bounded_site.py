@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
+from twisted.web.server import Request as SiteRequest
 from twisted.web.server import Site
 
 LIFETIME = 10.0
@@ -27,6 +28,27 @@ MOST_CONNECTIONS = 32
 
 # ruff: noqa: N802  methods of Twisted's are overridden
 _REFUSAL = b"HTTP/1.1 %b\r\nConnection: close\r\nAllow: GET, HEAD\r\nContent-Length: 0\r\n\r\n"
+
+
+class BoundedRequest(SiteRequest):
+    """One request. To HEAD no body comes back that twisted.web would have to leave out, because it logs that."""
+
+    def render(self, resrc: Any) -> None:
+        super().render(_Bodiless(resrc) if self.method == b"HEAD" else resrc)
+
+
+class _Bodiless:
+    """A resource that answers with the header alone, in which the length of the body is."""
+
+    def __init__(self, resource: Any) -> None:
+        self._resource = resource
+
+    def render(self, request: Request) -> bytes | int:
+        body: bytes | int = self._resource.render(request)
+        if not isinstance(body, bytes):
+            return body
+        request.setHeader(b"content-length", b"%d" % len(body))
+        return b""
 
 
 class BoundedChannel(HTTPChannel):
@@ -105,6 +127,7 @@ class BoundedSite(Site):
 
     noisy = False
     protocol = BoundedChannel  # type: ignore[assignment]  # declared as what also speaks HTTP/2
+    requestFactory = BoundedRequest  # noqa: N815
     _open: dict[BoundedChannel, None]
 
     def startFactory(self) -> None:

@@ -26,7 +26,3 @@ class Healthz(Resource):
         request.setHeader(b"content-type", b"text/plain; charset=utf-8")
         request.setHeader(b"cache-control", b"no-store")
         return ("\n".join(troubles or ["ok"]) + "\n").encode()
-
-    def render_HEAD(self, request: Request) -> bytes:
-        request.setHeader(b"content-length", b"%d" % len(self.render_GET(request)))
-        return b""

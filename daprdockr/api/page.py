@@ -9,6 +9,7 @@ from twisted.web.http import CACHED, Request
 from twisted.web.resource import Resource
 
 from daprdockr.api.awaited import AwaitedDocument
+from daprdockr.api.folder import Folder
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 
@@ -52,7 +53,7 @@ class PageDocument(AwaitedDocument):
         request.finish()
 
 
-class ServicePages(Resource):
+class ServicePages(Folder):
     """The pages of all services, by name."""
 
     def __init__(self, write: WriteServicePage, policy: str) -> None:

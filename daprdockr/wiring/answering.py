@@ -23,6 +23,7 @@ from twisted.logger import Logger
 from twisted.web.resource import Resource
 
 from daprdockr.api.bounded_site import BoundedSite
+from daprdockr.api.folder import Folder
 from daprdockr.api.tables import TableDocument
 from daprdockr.arguments.local_reads import SOCKET
 from daprdockr.etcd.trying import refused_to_all
@@ -255,7 +256,7 @@ class ReadSocket(Service):
 
 def answering(measured: Measured) -> Resource:
     """Return the tree of resources."""
-    answers, root, tables = Answers(measured), Resource(), Resource()
+    answers, root, tables = Answers(measured), Folder(), Folder()
     of_all = (answers.status, answers.services, answers.ps, answers.nodes, answers.events, answers.names)
     for answer in (*of_all, answers.why, answers.history, answers.containers):
         tables.putChild(answer.__name__.encode(), TableDocument(answer))

@@ -10,6 +10,7 @@ from attrs import define, frozen
 from twisted.web.resource import Resource
 
 from daprdockr.agent.reporting.conditions import lines
+from daprdockr.api.folder import Folder
 from daprdockr.api.page import PageDocument, ServicePages, UnchangingFile
 from daprdockr.api.readers import Readers, Stream
 from daprdockr.api.recent import Recent
@@ -155,7 +156,7 @@ def paging(measured: Measured) -> Paging:
 
 def put_page(root: Resource, parts: Paging) -> None:
     """Add the page to the tree of resources."""
-    files = Resource()
+    files = Folder()
     files.putChild(b"stream", Stream(parts.readers))
     files.putChild(b"service", ServicePages(parts.write_service, POLICY))
     for asset in ASSETS.values():

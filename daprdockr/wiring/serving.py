@@ -13,6 +13,7 @@ from daprdockr.api.admission import GuardedRoot
 from daprdockr.api.bounded_site import BoundedSite
 from daprdockr.api.documents import JsonDocument
 from daprdockr.api.events import EventsDocument
+from daprdockr.api.folder import Folder
 from daprdockr.api.healthz import Healthz
 from daprdockr.api.metrics import Metrics
 from daprdockr.api.openapi import description
@@ -38,7 +39,7 @@ def served(measured: Measured) -> Resource:
     root = GuardedRoot(lambda: None if token is None else token.value)
     root.putChild(b"healthz", Healthz(partial(lines, measured.judged)))
     root.putChild(b"metrics", Metrics(measured))
-    tables = Resource()
+    tables = Folder()
     for name, make in documents(measured.base, measured.found).items():
         tables.putChild(name.encode(), JsonDocument(make))
     parts = paging(measured)

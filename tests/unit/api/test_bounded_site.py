@@ -12,7 +12,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
+from daprdockr.api.admission import Refused
 from daprdockr.api.bounded_site import LIFETIME, MOST_CONNECTIONS, BoundedSite
+from daprdockr.api.documents import JsonDocument
+from daprdockr.api.folder import Folder
 from daprdockr.api.healthz import Healthz
 from tests.fakes.run import LoopClock
 
@@ -26,6 +29,9 @@ class BoundedSiteTests(SynchronousTestCase):
         self.clock = LoopClock()
         root = Resource()
         root.putChild(b"healthz", Healthz(lambda: ()))
+        root.putChild(b"folder", Folder())
+        root.putChild(b"table", JsonDocument(lambda: [1]))
+        root.putChild(b"refused", Refused(401, "no token"))
         self.site = BoundedSite(root, reactor=self.clock)
         self.site.doStart()
         self.addCleanup(self.site.doStop)
@@ -51,6 +57,17 @@ class BoundedSiteTests(SynchronousTestCase):
             head = self.answer(GET.replace(b"GET", b"HEAD"))
         self.assertTrue(head.startswith(b"HTTP/1.1 200 OK\r\n") and head.endswith(b"\r\n\r\n"), head)
         self.assertEqual(logged, [])
+
+    def test_head(self) -> None:
+        """To HEAD the answer has the header of that to GET, and nothing is logged, whatever is asked for."""
+        for path, status in ((b"table", 200), (b"refused", 401), (b"folder", 404), (b"absent", 404)):
+            get = b"GET /" + path + b" HTTP/1.1\r\nHost: a\r\n\r\n"
+            with capturedLogs() as logged:
+                header, end, body = self.answer(get).partition(b"\r\n\r\n")
+                head = self.answer(get.replace(b"GET", b"HEAD"))
+            self.assertTrue(header.startswith(b"HTTP/1.1 %d " % status) and body, header)
+            self.assertEqual(sorted(head.split(b"\r\n")), sorted((header + end).split(b"\r\n")))
+            self.assertEqual(logged, [])
 
     def test_at_rest(self) -> None:
         """Nothing is done at times while there is no client."""
