@@ -1,6 +1,7 @@
 """
 The latest events and changes of definitions, as etcd has them: read when somebody wants to see them, and not more often
-than every ``REST`` seconds, however many want to.
+than every ``REST`` seconds, however many want to. The outcomes of renewals of certificates are read with them now and
+then.
 """
 
 from __future__ import annotations
@@ -19,12 +20,16 @@ from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.history import Revisions
+from daprdockr.model.stored.renewal import RenewalRecord, read_renewals
 from daprdockr.picture.events import read_events
 from daprdockr.picture.timeline import Happening, stored, timeline
 from daprdockr.runtime.pool import Run
 
 REST = 2.0
 """Seconds for which a reading counts."""
+
+REST_OF_RENEWALS = 30.0
+"""Seconds for which a reading of the renewals counts: there is one for each host name."""
 
 PATIENCE = 1.0
 """Seconds that a page waits for it."""
@@ -60,6 +65,8 @@ class Recent:
         self._latest: list[ServiceName] = []
         self._others = 0
         self._asked: dict[ServiceName, None] = {}
+        self._renewals_due = 0.0
+        self.renewals: dict[str, RenewalRecord] = {}
         self.events: list[Event] = []
         self.happened: tuple[Happening, ...] = ()
         self.ever_read = False
@@ -138,9 +145,10 @@ class Recent:
         wanted = {name: service.revision for name, service in latest}
         wanted |= {name: services[name].revision for name in self._asked if name in services}
         changed = [name for name, revision in wanted.items() if self._histories.get(name, (0,))[0] != revision]
-        keys = self._cluster.keys
+        keys, are_due = self._cluster.keys, self._reactor.seconds() >= self._renewals_due
+        places = (keys.events, *map(keys.history, changed), *([keys.renewals] if are_due else []))
         try:
-            found = await self._run(self._store.list, (keys.events, *map(keys.history, changed)))
+            found = await self._run(self._store.list, places)
         except EtcdError as error:
             self.unread = f"it is not of now: {error}"
             return
@@ -149,6 +157,9 @@ class Recent:
         read = {name: (wanted[name], Revisions.read(keys, name, entries)) for name in changed}
         self._histories = known | read
         self._latest, self._others = [name for name, _ in latest], len(services) - len(latest)
+        if are_due:
+            self._renewals_due = self._reactor.seconds() + REST_OF_RENEWALS
+            self.renewals = read_renewals(entries, keys.renewals)
         self._take(entries)
 
     def _take(self, entries: Iterable[Entry]) -> None:

@@ -46,7 +46,11 @@ def certificate_table(
         {**_stored(name, record, now, renewals.get(name)), "Needed": record.source != ACME or name in wanted}
         for name, record in cluster.certificates.items()
     ]
-    rows += [_row(name, ACME, **_attempts(renewals[name])) for name in renewals if name not in cluster.certificates]
+    rows += [
+        _row(name, ACME, **_attempts(renewals[name]), Needed=name in wanted)
+        for name in renewals
+        if name not in cluster.certificates
+    ]
     rows += _of_files(cluster, now)
     rows += _for_etcd(cluster, now)
     rows += _unusable(cluster)

@@ -72,7 +72,7 @@ class Paging:
             nodes=node_table(cluster, doubted=doubted).rows,
             gone=tuple(Gone(name, at, name in cluster.cordoned) for name, at in found.known.lost_nodes),
             instances=instance_table(cluster, None).rows,
-            certificates=certificate_table(cluster, now).rows,
+            certificates=certificate_table(cluster, now, self.recent.renewals).rows,
             happened=self.recent.happened,
             unread=self.recent.unread,
         )
@@ -102,8 +102,9 @@ class Paging:
     def _sources(self) -> tuple[object, ...]:
         """Return what differs if anything that is shown does, but for what time alone changes."""
         mirror, cluster = self.measured.found.known.mirror, self.measured.base.cluster
-        troubles = tuple(lines(self.measured.judged))
-        return cluster.generation, mirror.in_touch, mirror.doubt, troubles, self.recent.happened, self.recent.unread
+        troubles, recent = tuple(lines(self.measured.judged)), self.recent
+        known = cluster.generation, mirror.in_touch, mirror.doubt, troubles
+        return *known, recent.happened, recent.unread, recent.renewals
 
     def whole(self) -> bytes:
         return self.shown.whole().encode()

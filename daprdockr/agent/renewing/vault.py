@@ -13,7 +13,7 @@ from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Condition, Delete, Operation, Put
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.renewal import ChallengeRecord, OrderRecord, RenewalRecord, bound_to_renewer
+from daprdockr.model.stored.renewal import ChallengeRecord, OrderRecord, RenewalRecord, bound_to_renewer, read_renewals
 from daprdockr.model.stored.sealed import PublicKey, SealedValue, public_key
 from daprdockr.runtime.pool import Run
 from daprdockr.sealing.boxes import PrivateKey, seal
@@ -96,13 +96,8 @@ class Vault:
 
     async def records(self) -> dict[str, RenewalRecord]:
         """Return the outcomes of attempts, by host name; one that cannot be read counts for none."""
-        found: dict[str, RenewalRecord] = {}
-        for entry in (await self.run(self.store.list, self.keys.renewals)).entries:
-            try:
-                found[entry.key.removeprefix(self.keys.renewals)] = RenewalRecord.decode(entry.value)
-            except BadInput:
-                continue
-        return found
+        place = self.keys.renewals
+        return read_renewals((await self.run(self.store.list, place)).entries, place)
 
     async def order(self, host_name: str) -> OrderRecord | None:
         """Return the order that is under way for a name."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 
 from daprdockr import __version__
 from daprdockr.cli.action_words import ActionWords, check_action, say_done
@@ -13,11 +12,10 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.given_value import read_given
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import show, snapshot
-from daprdockr.model.errors import BadInput
 from daprdockr.model.host_names import host_name
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.certificate import MAX_PEM
-from daprdockr.model.stored.renewal import RenewalRecord
+from daprdockr.model.stored.renewal import read_renewals
 from daprdockr.picture.certificates import DAY, certificate_table
 
 _WORDS = {
@@ -33,7 +31,9 @@ def certificates(request: Request, store: Store, console: Console) -> None:
     :raises NoClusterKey: there is nothing to seal to.
     """
     if not request.words:
-        table = certificate_table(snapshot(request, store), time.time(), _renewals(request, store))
+        place = request.keys.renewals
+        renewals = read_renewals(store.list(place).entries, place)
+        table = certificate_table(snapshot(request, store), time.time(), renewals)
         show(request, console, table)
         return
     from daprdockr.cli.certificates import Certificates  # loads the cryptography, which a list does not need
@@ -62,15 +62,6 @@ def _warn_of_no_tls(request: Request, store: Store, console: Console) -> None:
     nodes = list(snapshot(request, store).nodes.values())
     if nodes and not any(one.record.tls or one.record.version != __version__ for one in nodes):
         console.complain("no node serves TLS yet: start the agents with --https, as in --https 0.0.0.0:443")
-
-
-def _renewals(request: Request, store: Store) -> dict[str, RenewalRecord]:
-    """Return what became of the attempts to get certificates by ACME, by host name, as far as it can be read."""
-    place, found = request.keys.renewals, dict[str, RenewalRecord]()
-    for entry in store.list(place).entries:
-        with suppress(BadInput):
-            found[entry.key.removeprefix(place)] = RenewalRecord.decode(entry.value)
-    return found
 
 
 def _check(request: Request) -> None:

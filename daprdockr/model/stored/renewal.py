@@ -7,7 +7,8 @@ All but the last lie where nobody mirrors them: the renewer alone reads and writ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +19,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.host_names import is_host_name
 from daprdockr.model.members import Members, all_members, changed_members, decode_members, encode_members
 from daprdockr.model.names import shorten
+from daprdockr.model.stored.entries import Entry
 
 LONGEST_REASON = 400
 """Characters of an error that are kept."""
@@ -60,6 +62,16 @@ class RenewalRecord:
 
     def encode(self) -> bytes:
         return encode_members(changed_members(self, RenewalRecord(), _RENEWAL))
+
+
+def read_renewals(entries: Iterable[Entry], place: str) -> dict[str, RenewalRecord]:
+    """Return the outcomes below the key ``place``, by host name; one that cannot be read counts for none."""
+    found = {}
+    for entry in entries:
+        if entry.key.startswith(place):
+            with suppress(BadInput):
+                found[entry.key.removeprefix(place)] = RenewalRecord.decode(entry.value)
+    return found
 
 
 @frozen

@@ -8,10 +8,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.api.recent import MOST_SERVICES, PATIENCE, REST, Recent
+from daprdockr.api.recent import MOST_SERVICES, PATIENCE, REST, REST_OF_RENEWALS, Recent
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.history import RevisionRecord
+from daprdockr.model.stored.renewal import RenewalRecord
 from tests.build.values import KEYS, WEB, definition, named
 from tests.fakes.run import run_at_once
 from tests.fakes.store import MemoryStore
@@ -57,7 +58,7 @@ class RecentTests(SynchronousTestCase):
         self.change(1, 1)
         for _ in range(5):
             self.refreshed()
-        self.assertEqual(self.calls, [(KEYS.events, KEYS.history(WEB))])
+        self.assertEqual(self.calls, [(KEYS.events, KEYS.history(WEB), KEYS.renewals)])
         self.clock.advance(REST)
         self.refreshed()
         self.assertEqual(self.calls[1:], [(KEYS.events,)])
@@ -113,6 +114,23 @@ class RecentTests(SynchronousTestCase):
             self.successResultOf(waits)
             self.assertNoResult(later)
             waits = later
+
+    def test_renewals(self) -> None:
+        """Attempts at renewals are read with events, but less often; while etcd is away the last reading stays."""
+        place = f"{KEYS.renewals}www.example.com"
+        self.store.put(place, RenewalRecord(error="refused").encode())
+        self.refreshed()
+        self.assertEqual(self.recent.renewals, {"www.example.com": RenewalRecord(error="refused")})
+        self.store.put(place, RenewalRecord(error="refused again").encode())
+        for seconds, unavailable, error in (
+            (REST, False, "refused"),
+            (REST_OF_RENEWALS, True, "refused"),
+            (REST, False, "refused again"),
+        ):
+            self.store.unavailable = unavailable
+            self.clock.advance(seconds)
+            self.refreshed()
+            self.assertEqual(self.recent.renewals["www.example.com"].error, error)
 
     def test_unavailable(self) -> None:
         """While etcd is away the last reading stays, and says that it is not of now."""

@@ -13,11 +13,12 @@ from twisted.web.resource import getChildForRequest
 from twisted.web.test.requesthelper import DummyRequest
 
 from daprdockr.api.page import UnchangingFile
+from daprdockr.model.stored.renewal import RenewalRecord
 from daprdockr.page.assets import ASSETS
 from daprdockr.wiring.measuring import Measured
 from daprdockr.wiring.paging import REST, Examined, Paging, paging
 from daprdockr.wiring.serving import served
-from tests.build.values import API, WEB, definition
+from tests.build.values import API, HTTP, KEYS, WEB, definition
 from tests.build.whole import WholeCase
 
 
@@ -84,6 +85,17 @@ class PagingTests(WholeCase):
         del self.agent.cluster.services[WEB]
         reading.callback(None)
         self.assertIsNone(self.successResultOf(writing))
+
+    def test_renewal(self) -> None:
+        """A certificate by ACME that cannot be had is a thing that needs attention, with the reason."""
+        self.cluster.define(definition(Http=HTTP))
+        self.cluster.advance(3)
+        record = RenewalRecord(error="the server refused it")
+        for name in (HTTP["HostName"], "old.test"):
+            self.cluster.store.put(f"{KEYS.renewals}{name}", record.encode())
+        text = self.written(paging(self.measured))
+        self.assertIn("One thing needs attention", text)
+        self.assertIn("none yet: the server refused it", text)
 
     def test_out_of_touch(self) -> None:
         """While etcd is away the page says that it shows the last known state, which stays."""

@@ -16,7 +16,7 @@ from daprdockr.sealing.certificates import open_pair
 from daprdockr.sealing.key_file import read_keys
 from tests.build.command_line import DefinitionCase
 from tests.build.pairs import DAY, self_signed
-from tests.build.values import KEYS
+from tests.build.values import KEYS, named
 from tests.fakes.command_line import Outcome
 
 NAME = "example.com"
@@ -189,8 +189,12 @@ class CertificatesTests(DefinitionCase):
         self.store.put(KEYS.certificate(NAME), record.encode())
         self.store.put(KEYS.renewal(NAME), RenewalRecord(next_attempt=5 * DAY).encode())
         self.store.put(KEYS.renewal("new.com"), RenewalRecord(3, "no such name", 1.0, 7.0).encode())
+        self.store.put(KEYS.renewal("old.com"), RenewalRecord(1, "refused", 1.0, 8.0).encode())
         self.store.put(KEYS.renewal("bad.com"), b"{")
+        web = named("web", Http={"HostName": "new.com", "ContainerPort": "8080"})
+        self.store.put(KEYS.service(web.name), web.encode())
         rows = self.run_line("certificates", "-o", "json").json
-        self.assertEqual([row["Needed"] for row in rows], [False, True])
+        self.assertEqual([row["Needed"] for row in rows], [False, True, False])
         told = [(row["Name"], row["Source"], row["DaysLeft"], row["NextAttempt"], row["LastError"]) for row in rows]
-        self.assertEqual(told, [(NAME, "acme", 9, 5 * DAY, ""), ("new.com", "acme", None, 7.0, "no such name")])
+        failed = [("new.com", "acme", None, 7.0, "no such name"), ("old.com", "acme", None, 8.0, "refused")]
+        self.assertEqual(told, [(NAME, "acme", 9, 5 * DAY, ""), *failed])
