@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from daprdockr.compose import units
+from daprdockr.compose.interpolation import UnsetVariables
 from daprdockr.compose.service import ComposeService
 from daprdockr.compose.tree import PlacedMap
-from daprdockr.compose.variables import read_variables
+from daprdockr.compose.variables import read_variables, unset_in_file
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
 
@@ -164,7 +165,9 @@ def _read_files(service: ComposeService, key: str) -> Mapping[str, str | None]:
         data = service.files(name)
         if data is not None:
             raw = entry.get("format") is not None and bool(service.taken(key, entry["format"], _RAW))
-            found |= read_variables(data, name, service.project.variables, raw)
+            unset: UnsetVariables = {}
+            found |= read_variables(data, name, service.project.variables, raw, unset)
+            service.findings.extend(unset_in_file(unset, weighty=True))
         elif service.taken(key, entry.get("required", True), units.boolean):
             service.taken(key, name, _missing)
     return found

@@ -15,6 +15,9 @@ from daprdockr.model.reading import MAX_NESTING
 LONGEST = 1024 * 1024
 """The most characters of one text with its variables replaced."""
 
+UnsetVariables = dict[str, tuple[LinePlace, str]]
+"""By the name of a variable that is not set, the place and the key that use it first."""
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _OPERATOR = re.compile(r":?[-?+]")
 
@@ -28,7 +31,7 @@ class Interpolation:
     """
 
     variables: Mapping[str, str]
-    unset: dict[str, tuple[LinePlace, str]] = field(factory=dict)
+    unset: UnsetVariables = field(factory=dict)
 
     def tree(self, value: object, path: str = "", place: LinePlace | None = None) -> object:
         """Return a value with all texts in it replaced; keys stay as they are."""

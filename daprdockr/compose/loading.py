@@ -10,13 +10,13 @@ from typing import TypeVar
 
 from attrs import define, field, frozen
 
-from daprdockr.compose.interpolation import Interpolation
+from daprdockr.compose.interpolation import Interpolation, UnsetVariables
 from daprdockr.compose.merging import as_table, merged
 from daprdockr.compose.paths import local, rebased
 from daprdockr.compose.replacing import Replacing
 from daprdockr.compose.tree import Finding, LinePlace, PlacedMap, wrong
 from daprdockr.compose.units import tables, text, texts
-from daprdockr.compose.variables import ReadFile, read_variables
+from daprdockr.compose.variables import ReadFile, read_variables, unset_in_file
 from daprdockr.compose.walking import walk
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
@@ -90,7 +90,7 @@ def load(files: Sequence[str], sources: ComposeSources, profiles: Sequence[str] 
         )
         for one, (place, path) in {**loading.replacing.unset_idle(), **counts}.items()
     ]
-    return Project(name, tree, variables, unset)
+    return Project(name, tree, variables, [*unset, *unset_in_file(loading.unset, weighty=False)])
 
 
 def _usable(name: str) -> str:
@@ -113,6 +113,8 @@ class Loading:
 
     sources: ComposeSources
     replacing: Replacing = field(factory=Replacing)
+    unset: UnsetVariables = field(factory=dict)
+    """The variables that are not set, and that a file such as ``.env`` uses."""
     _read: int = 0
     _early: dict[str, PlacedMap] = field(factory=dict)
     """The files that were parsed for the name of the project, until they are read as a whole."""
@@ -123,7 +125,7 @@ class Loading:
         for name in files:
             data = self.sources.read(name)
             if data is not None:
-                read = read_variables(data, name, {**found, **known})
+                read = read_variables(data, name, {**found, **known}, unset=self.unset)
                 found |= {key: value for key, value in read.items() if value is not None}
         return found
 

@@ -11,16 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import define, field
 
-from daprdockr.compose.interpolation import Interpolation
+from daprdockr.compose.interpolation import Interpolation, UnsetVariables
 from daprdockr.compose.tree import LinePlace, PlacedMap
 from daprdockr.compose.walking import EXTENSION
 from daprdockr.model.errors import BadInput
 
 FilePart = tuple[str, str]
 """A file, and what stands in it: ``services.web``, or a key at its top that has no services."""
-
-UnsetVariables = dict[str, tuple[LinePlace, str]]
-"""By the name of a variable, the place and the key that use it first."""
 
 _SERVICES = "services"
 _IDLE = ("networks", "version")

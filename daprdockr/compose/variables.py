@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from daprdockr.compose.interpolation import Interpolation
+from daprdockr.compose.interpolation import Interpolation, UnsetVariables
+from daprdockr.compose.tree import Finding, LinePlace
 from daprdockr.model.errors import BadInput
 
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -16,22 +17,25 @@ ReadFile = Callable[[str], bytes | None]
 """Returns the content of a file, None if there is none. :raises BadInput: it cannot be read, or is too large."""
 
 
-def read_variables(data: bytes, name: str, known: Mapping[str, str], raw: bool = False) -> dict[str, str | None]:
+def read_variables(
+    data: bytes, name: str, known: Mapping[str, str], raw: bool = False, unset: UnsetVariables | None = None
+) -> dict[str, str | None]:
     """
     Return the variables of a file; None for a name without a value, which is for the environment to give.
 
     :param known: values for ``$NAME`` in a value, beside those above it in the file; in single quotes it stays.
     :param raw: values are taken as they stand, quotes and dollars included.
+    :param unset: gets the variables that a value uses though they are not set.
     :raises BadInput: a line is none.
     """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(f"{name}: byte {error.start} is not UTF-8") from None
-    return _raw(text, name) if raw else _read(text, name, known)
+    return _raw(text, name) if raw else _read(text, name, known, {} if unset is None else unset)
 
 
-def _read(text: str, name: str, known: Mapping[str, str]) -> dict[str, str | None]:
+def _read(text: str, name: str, known: Mapping[str, str], unset: UnsetVariables) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for one in _bindings(text):
         if one.error:
@@ -45,10 +49,20 @@ def _read(text: str, name: str, known: Mapping[str, str]) -> dict[str, str | Non
         value = _with_dollars(one.original.string) if quote == '"' else one.value
         above = {key: value for key, value in found.items() if value is not None}
         try:
-            found[one.key] = Interpolation({**above, **known}).text(value)[0]
+            found[one.key], missing = Interpolation({**above, **known}).text(value)
+            unset.update(
+                (other, (LinePlace(name, one.original.line), one.key)) for other in missing if other not in unset
+            )
         except BadInput as error:
             raise BadInput(f"{name}:{one.original.line}: {one.key}: {error}") from None
     return found
+
+
+def unset_in_file(unset: UnsetVariables, weighty: bool) -> Iterator[Finding]:
+    """Yield a finding for each variable that a file of variables uses though it is not set."""
+    for name, (place, key) in unset.items():
+        remedy = f"write $$ for a dollar, or ${{{name}:-}}"
+        yield Finding(place, key, f"variable {name} is not set, it counts as empty: {remedy}", weighty)
 
 
 def _bindings(text: str) -> Iterator[Any]:
@@ -65,8 +79,9 @@ def _with_dollars(line: str) -> str:
 
 def _raw(text: str, name: str) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
+    for number, written in enumerate(text.split("\n"), 1):
+        line = written.removesuffix("\r").lstrip()
+        if not line or line.startswith("#"):
             continue
         key, equals, value = line.partition("=")
         if not key.strip():

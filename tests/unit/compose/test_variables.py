@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.compose.variables import read_variables
 from daprdockr.model.errors import BadInput
+from tests.build.compose_samples import project
 
 TEXT = b"""\
 # a comment
@@ -45,6 +46,25 @@ class VariablesTests(SynchronousTestCase):
         """In the raw format a value is what stands there."""
         found = read_variables(b"# c\n\nA='$B' # d\nC\n", "x.env", {}, raw=True)
         self.assertEqual({"A": "'$B' # d", "C": None}, found)
+        found = read_variables(b" # c\n A=1 \xc2\x85\r\n  B=\x0c2\n", "x.env", {}, raw=True)
+        self.assertEqual({"A": "1 \x85", "B": "\x0c2"}, found)
+
+    def test_unset(self) -> None:
+        """A variable that is used and not set, such as a part of a password, is named with its place."""
+        files = {
+            "compose.yaml": "services:\n  web:\n    image: web:1\n    env_file: a.env\n",
+            "a.env": "A=1\nPASSWORD=pa$word\nB=$A$B\n",
+            ".env": "TOKEN=$ecret\n",
+        }
+        text = "is not set, it counts as empty: write $$ for a dollar, or"
+        self.assertEqual(
+            [
+                (f"/shop/.env:1: TOKEN: variable ecret {text} ${{ecret:-}}", False),
+                (f"/shop/a.env:2: PASSWORD: variable word {text} ${{word:-}}", True),
+                (f"/shop/a.env:3: B: variable B {text} ${{B:-}}", True),
+            ],
+            [(str(one), one.weighty) for one in project(files).findings],
+        )
 
     def test_wrong(self) -> None:
         """An error has file and line."""
