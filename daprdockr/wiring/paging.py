@@ -128,9 +128,10 @@ class Paging:
         await self.recent.refresh()
         if service not in cluster.services:
             return None
-        stopped = stopped_rollouts(cluster)
+        stopped, history = stopped_rollouts(cluster), self.recent.history(service)
+        way_back = history.newest_good(unlike=cluster.services[service].definition) is not None
         mute = {name: node.record.refused for name, node in cluster.nodes.items() if node.record.refused} | doubted
-        known = Evidence(events=self.recent.events, rollout=stopped.get(service), mute=mute)
+        known = Evidence(events=self.recent.events, rollout=stopped.get(service), way_back=way_back, mute=mute)
         (row,) = service_table(cluster, stopped, service).rows
         return service_page(
             ServiceSeen(

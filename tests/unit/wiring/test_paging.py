@@ -13,7 +13,9 @@ from twisted.web.resource import getChildForRequest
 from twisted.web.test.requesthelper import DummyRequest
 
 from daprdockr.api.page import UnchangingFile
+from daprdockr.model.stored.history import RevisionRecord
 from daprdockr.model.stored.renewal import RenewalRecord
+from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.page.assets import ASSETS
 from daprdockr.wiring.measuring import Measured
 from daprdockr.wiring.paging import REST, Examined, Paging, paging
@@ -74,6 +76,18 @@ class PagingTests(WholeCase):
         text = self.successResultOf(Deferred.fromCoroutine(parts.write_service(WEB)))
         self.assertIn("2 of 2 instances healthy", str(text))
         self.assertIsNone(self.successResultOf(Deferred.fromCoroutine(parts.write_service(API))))
+
+    def test_way_back(self) -> None:
+        """A service whose rollout has stopped can go back to a definition that was healthy, as ``why`` says."""
+        self.cluster.define(definition("web:2"))
+        self.cluster.advance(3)
+        present = self.agent.cluster.services[WEB].definition
+        record = RolloutRecord(RolloutState.PAUSED, to=present.digest, reason="it is not healthy")
+        self.cluster.store.put(KEYS.rollout(WEB), record.encode())
+        self.cluster.store.put(KEYS.revision(WEB, 1), RevisionRecord(definition("web:1"), 1.0, "anna", True).encode())
+        self.cluster.advance(1)
+        text = self.successResultOf(Deferred.fromCoroutine(paging(self.measured).write_service(WEB)))
+        self.assertIn("or go back: daprdockrcmd rollback web.myapp", str(text))
 
     def test_deleted_meanwhile(self) -> None:
         """A service that is deleted while its history is read has no page any more."""
