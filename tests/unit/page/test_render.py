@@ -79,6 +79,9 @@ class PageTests(SynchronousTestCase):
         found = Elements(write(seen()))
         self.assertIn("Nothing was reported lately", found.words)
         self.assertIn("There are none", found.words)
+        unread = Elements(write(seen(unread="etcd does not answer")))
+        self.assertIn("etcd does not answer", unread.words)
+        self.assertNotIn("Nothing was reported", unread.words)
 
     def test_node_without_instances(self) -> None:
         """Below a node that has nothing, such as one that is gone, there is no empty list."""
