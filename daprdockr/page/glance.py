@@ -131,7 +131,8 @@ def _certificates(seen: Seen) -> Figure:
         return Figure("Certificates", Sign.IDLE, "0", "valid")
     worst = max((of_certificate(row).sign for row in rows), key=lambda sign: sign.rank)
     left = [row["DaysLeft"] for row in rows if row["DaysLeft"] is not None]
-    if not left:
-        return Figure("Certificates", worst, "0", f"of {len(rows)} valid")
-    value, _, unit = days(max(0, min(left))).partition(" ")
+    valid = [number for number in left if number >= 0]
+    if not left or len(valid) < len(left):
+        return Figure("Certificates", worst, str(len(valid)), f"of {len(rows)} valid")
+    value, _, unit = days(min(left)).partition(" ")
     return Figure("Certificates", worst, value, f"{unit} until one of {len(left)} ends")

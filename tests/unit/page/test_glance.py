@@ -96,13 +96,16 @@ class GlanceTests(SynchronousTestCase):
         self.assertEqual((len(found.worries), found.unsaid), (MOST_WORRIES, 100 - MOST_WORRIES))
 
     def test_certificates(self) -> None:
-        """The figure counts no certificate that is not there as valid, and says one day as one."""
+        """The figure counts no certificate that is not there, or has ended, as valid, and says one day as one."""
         row = {"Name": "a", "LastError": "", "Names": [], "Nodes": [], "Source": "acme", "NotAfter": 0, "Needed": True}
         for left, error, sign, words in (
             ((None, None), "", Sign.BUSY, "0 of 2 valid"),
             ((None, None), "refused", Sign.BAD, "0 of 2 valid"),
             ((1, 60), "", Sign.WARN, "1 day until one of 2 ends"),
             ((None, 60), "", Sign.BUSY, "60 days until one of 1 ends"),
+            ((-3, 60), "", Sign.BAD, "1 of 2 valid"),
+            ((-1, -1), "", Sign.BAD, "0 of 2 valid"),
+            ((0, 60), "", Sign.WARN, "0 days until one of 2 ends"),
         ):
             rows = [{**row, "DaysLeft": days, "LastError": error} for days in left]
             figure = glance(seen(*well(), certificates=rows)).figures[-1]
