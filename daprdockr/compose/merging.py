@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from daprdockr.compose.short_port import long_port
 from daprdockr.compose.tree import Override, PlacedMap, Reset
 from daprdockr.compose.units import text
 from daprdockr.model.errors import BadInput
@@ -106,8 +107,12 @@ def _mounted(line: str) -> str:
 
 def _port(one: object) -> object:
     if not isinstance(one, PlacedMap):
-        return text(one)
-    return tuple(str(one.get(key, "")) for key in ("host_ip", "target", "published", "protocol"))
+        try:
+            one = long_port(one)
+        except BadInput:
+            return text(one)  # as in ``uniform``
+    protocol = str(one.get("protocol") or "tcp").lower()
+    return protocol, *(str(one.get(key) or "") for key in ("host_ip", "target", "published"))
 
 
 _UNIQUE: Mapping[str, Callable[[object], object]] = {

@@ -9,13 +9,13 @@ which node an instance is, or how many there are. With ``mode: host`` it is one 
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Mapping
 
 from attrs import frozen
 
 from daprdockr.compose import units
 from daprdockr.compose.service import ComposeService
+from daprdockr.compose.short_port import long_port
 from daprdockr.compose.tree import PlacedMap
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
@@ -24,11 +24,6 @@ HTTP_PORTS = (80, 443)
 AGENTS: Mapping[int, str] = {53: "DNS", 80: "nginx", 443: "nginx", 5080: "API", 5081: "sessions"}
 """The ports on which a node's agent listens, and for what, unless it was given others."""
 
-_SHORT = re.compile(
-    r"(?:(?:\[(?P<ip6>[0-9A-Fa-f:.]+)\]|(?P<ip>[\d.]+)):(?=[^/]*:))?(?:(?P<published>[\d-]*):)?(?P<target>[\d-]+)"
-    r"(?:/(?P<protocol>\w+))?",
-    re.ASCII,
-)
 _MODE = units.one_of("host", "ingress")
 _EXAMPLE = "x-daprdockr: {Http: {HostName: example.com, ContainerPort: %s}}"
 
@@ -69,7 +64,7 @@ def publishing(service: ComposeService, http: frozenset[int], owners: dict[tuple
     """
     for number, one in enumerate(service.read("ports", lambda value: list(units.tables(value))) or []):
         key = f"ports[{number}]"
-        long = one if isinstance(one, PlacedMap) else service.taken(key, one, _long)
+        long = one if isinstance(one, PlacedMap) else service.taken(key, one, long_port)
         if not _is_on_all(service, key, long):
             for port in service.taken(key, long, lambda value: _all(value, free=True)):
                 expose(service, port.target, port.protocol)
@@ -153,16 +148,6 @@ def _address(value: object) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
         return ipaddress.ip_address(units.text(value))
     except ValueError:
         raise BadInput(f"{shorten(value)} is not usable, write an address such as 192.0.2.1") from None
-
-
-def _long(value: object) -> PlacedMap:
-    """Return the long form of ``[[IP:]PUBLISHED:]TARGET[/PROTOCOL]``."""
-    found = _SHORT.fullmatch(units.text(value).strip())
-    if found is None:
-        raise BadInput(f"{shorten(value)} is not usable, write a port such as 8080:80 or 53:53/udp")
-    parts = {"target": found["target"], "published": found["published"], "protocol": found["protocol"]}
-    parts["host_ip"] = found["ip"] or found["ip6"]
-    return PlacedMap((name, part) for name, part in parts.items() if part)
 
 
 def _all(value: object, free: bool = False) -> list[PublishedPort]:

@@ -82,6 +82,15 @@ class MergingTests(SynchronousTestCase):
         port = {"target": 80, "published": 8080}
         self.assertEqual([port], over({"ports": [port]}, {"ports": [dict(port)]})["ports"])
 
+    def test_ports(self) -> None:
+        """A port in the long form replaces the same one in the short form, and the other way round."""
+        host = {"target": 80, "published": "8080", "mode": "host"}
+        for short in ("8080:80", "8080:80/tcp"):
+            self.assertEqual({"ports": [host, "81:81"]}, over({"ports": [short, "81:81"]}, {"ports": [host]}))
+            self.assertEqual({"ports": [short]}, over({"ports": [host]}, {"ports": [short]}))
+        for other in ("8080:80/udp", "8081:80", "127.0.0.1:8080:80", "80", "no port"):
+            self.assertEqual({"ports": [other, host]}, over({"ports": [other]}, {"ports": [host]}))
+
     def test_tags(self) -> None:
         """``!reset`` takes a key away, and ``!override`` replaces it whole."""
         base = {"ports": ["1:1"], "environment": {"A": "1", "B": "2"}}
