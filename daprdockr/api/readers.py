@@ -2,10 +2,11 @@
 ``GET /page/stream``: the page as it changes, as server-sent events for all who follow it.
 
 Note [A reader that is slow]
-    While anybody follows, the page is examined every ``PACE`` seconds, and what has changed is written once for all. A
-    reader whose connection takes no more is written nothing; when it takes more again it gets the whole page, in the
-    place of all that it missed. So at most one whole page waits for a reader. One that has taken nothing for
-    ``PATIENCE`` seconds is dropped, and a browser comes back by itself.
+    While anybody follows, the page is examined every ``PACE`` seconds, or, where that takes long because the cluster is
+    large, so seldom that this has no more than its ``SHARE`` of the time: the agent does nothing else meanwhile. Each
+    change is written once for all. A reader whose connection takes no more is written nothing; when it takes more
+    again it gets the whole page, in the place of all that it missed. So at most one whole page waits for a reader. One
+    that has taken nothing for ``PATIENCE`` seconds is dropped, and a browser comes back by itself.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from daprdockr.api.bounded_site import BoundedChannel
 
 PACE = 0.5
 """Seconds between two updates."""
+
+SHARE = 0.1
+"""The most of the agent's time that examinations have."""
 
 BEAT = 10.0
 """Seconds after which a reader is written to even if nothing has changed."""
@@ -77,7 +81,9 @@ class Readers:
         if now < self._next:
             return
         self._next = now + PACE
-        self._write(self._live.update())
+        news = self._live.update()
+        self._next = now + max(PACE, (self.seconds() - now) / SHARE)
+        self._write(news)
 
     def add(self, request: Request, at: str) -> None:
         """:param at: the number of what the reader has."""

@@ -24,9 +24,11 @@ class FakeLive:
         self.at = "e.1"
         self.news: list[bytes | Exception | None] = []
         self.asked = 0
+        self.work = lambda: None
 
     def update(self) -> bytes | None:
         self.asked += 1
+        self.work()
         found = self.news.pop(0) if self.news else None
         if isinstance(found, Exception):
             raise found
@@ -87,6 +89,19 @@ class ReadersTests(SynchronousTestCase):
         self.clock.pump([PACE / 4] * 12)
         self.assertEqual((one.take(), other.take()), ([b"beat", b"news"],) * 2)
         self.assertEqual(self.live.asked, 3)
+
+    def test_costly(self) -> None:
+        """Where an examination takes long, as in a large cluster, it has a tenth of the time; beats are no rarer."""
+        one = self.follow()
+
+        def work() -> None:
+            self.clock.rightNow += 0.8
+
+        self.live.work = work
+        self.clock.pump([PACE] * 80)
+        self.assertLessEqual(self.live.asked * 0.8, self.clock.seconds() / 8)
+        self.assertGreaterEqual(self.live.asked, 4)
+        self.assertGreaterEqual(one.take().count(b"beat"), 3)
 
     def test_missed(self) -> None:
         """One that has another state than the present one gets the whole; what it had last counts, not its page."""
