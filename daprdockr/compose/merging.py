@@ -93,8 +93,8 @@ def _lists(base: list[object], over: list[object], unique: Callable[[object], ob
 def _target(default: Callable[[str], str]) -> Callable[[object], object]:
     def target(one: object) -> object:
         if isinstance(one, PlacedMap):
-            return str(one.get("target") or default(str(one.get("source"))))
-        return default(text(one))
+            return _without_slash(str(one.get("target") or default(str(one.get("source")))))
+        return _without_slash(default(text(one)))
 
     return target
 
@@ -102,7 +102,11 @@ def _target(default: Callable[[str], str]) -> Callable[[object], object]:
 def _mounted(line: str) -> str:
     """Return the path in the container of a volume in the short form."""
     parts = line.split(":")
-    return (parts[1] if len(parts) > 1 else parts[0]).rstrip("/") or "/"
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+def _without_slash(target: str) -> str:
+    return target.rstrip("/") or "/"
 
 
 def _port(one: object) -> object:

@@ -79,6 +79,9 @@ class MergingTests(SynchronousTestCase):
             [{"source": "s", "uid": "1"}],
             over({"secrets": ["s"]}, {"secrets": [{"source": "s", "uid": "1"}]})["secrets"],
         )
+        long, other = {"source": "a", "target": "/data/"}, {"source": "b", "target": "/data"}
+        for base, later in ((long, other), (other, long), (long, "b:/data"), ("b:/data", long)):
+            self.assertEqual([later], over({"volumes": [base]}, {"volumes": [later]})["volumes"])
         port = {"target": 80, "published": 8080}
         self.assertEqual([port], over({"ports": [port]}, {"ports": [dict(port)]})["ports"])
 
