@@ -170,6 +170,9 @@ class Loading:
         stated = _read(entry, "project_directory", text, "include.")
         below = str(local(directory, stated)) if stated else posixpath.dirname(paths[0])
         files = [str(local(directory, name)) for name in _read(entry, "env_file", texts, "include.", [])]
+        for name in files:
+            if name != "/dev/null" and self.sources.read(name) is None:  # that one says that there is none
+                raise wrong(place, "include", f"there is no file {shorten(name)}: make it, or leave it out")
         return paths, below, {**self.variables(files or [posixpath.join(below, ".env")], variables), **variables}
 
     def _file(self, name: str, directory: str, variables: Mapping[str, str]) -> PlacedMap:

@@ -77,6 +77,17 @@ class FormTests(ServiceCase):
         self.assertIn("name: {'a': 'b'} is not usable", self.wrong({"name": table}))
         self.assertIn("services.web.links[0]: there is no service 'db'", self.wrong(links=["db"]))
 
+    def test_variables_of_include(self) -> None:
+        """A file of variables that ``include`` names has to be there; the usual ``.env`` has not."""
+        text = "include:\n  - path: a/c.yaml\n    env_file: [a/x.env]\n"
+        files = {"compose.yaml": text, "a/c.yaml": "services: {w: {image: 'x:${T:-1}'}}"}
+        error = str(self.assertRaises(BadInput, project, files))
+        self.assertEqual("compose.yaml:1: include: there is no file '/shop/a/x.env': make it, or leave it out", error)
+        self.assertEqual("x:2", project({**files, "a/x.env": "T=2"}).definitions[0].container.image)
+        for text in ("include: [a/c.yaml]", "include: [{path: a/c.yaml, env_file: /dev/null}]"):
+            found = project({**files, "compose.yaml": text})
+            self.assertEqual("x:1", found.definitions[0].container.image)
+
     def test_include(self) -> None:
         """``include`` takes a list, of which all keys are known."""
         cases = {
