@@ -14,6 +14,7 @@ _CONSTRAINT = re.compile(
     r"(?P<label>node\.hostname|node\.labels\.[\w./-]+)\s*(?P<sign>==|!=)\s*(?P<value>\S+)", re.ASCII
 )
 _NO_JOB = "a service with ports is started again when it ends: leave it out, or leave the ports out to make it a job"
+_ONE_AT_A_TIME = "a job has one container at a time: leave it out, or let the program do all of the work"
 _ALWAYS = "a container is started again whatever its exit status is: leave it out"
 
 _MODE = units.one_of("replicated", "global", "replicated-job", "global-job")
@@ -33,8 +34,11 @@ def make_job(service: ComposeService, key: str) -> None:
     """Let a service run once; ``key`` is the one that says that its container ends."""
     if service.get("ports") or service.get("expose"):
         service.find(key, _NO_JOB)
-    else:
-        service.definition["Schedule"] = {"Once": True}
+        return
+    service.definition["Schedule"] = {"Once": True}
+    if int(service.definition.get("Instances", 1)) > 1:
+        key = "scale" if service.get("deploy.replicas") is None else "deploy.replicas"
+        service.find(key, _ONE_AT_A_TIME, weighty=False)
 
 
 def _instances(service: ComposeService) -> None:

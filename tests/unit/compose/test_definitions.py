@@ -246,9 +246,9 @@ class ReachTests(ServiceCase):
         )
         web, job = (one.write() for one in found.definitions[:2])
         self.assertEqual(({"Once": True}, False, False), (job["Schedule"], "After" in job, "After" in web))
-        self.assertEqual([True, False], [one.weighty for one in found.findings])
+        self.assertEqual([False, True, False], [one.weighty for one in found.findings])
         self.assertIn(
-            "until it has run, or if they have one image, run its command as Before of web", str(found.findings[0])
+            "until it has run, or if they have one image, run its command as Before of web", str(found.weighty[0])
         )
         self.assertEqual({"Once": True}, self.definition(restart="no")["Schedule"])
         own: dict[str, Any] = {"x-daprdockr": {"Schedule": {"Cron": "5 4 * * *"}}, "scale": 3}

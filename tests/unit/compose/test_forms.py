@@ -51,6 +51,21 @@ class WordTests(ServiceCase):
             self.assertNotIn("Schedule", self.definition(restart=word))
 
 
+class JobTests(ServiceCase):
+    """Services whose containers end."""
+
+    def test_replicas(self) -> None:
+        """That a job has one container, and not several, is said."""
+        text = "a job has one container at a time: leave it out, or let the program do all of the work"
+        cases: dict[str, dict[str, Any]] = {
+            "deploy.replicas": {"deploy": {"mode": "replicated-job", "replicas": 3}},
+            "scale": {"scale": 2, "restart": "no"},
+        }
+        for key, keys in cases.items():
+            self.assertEqual([f"{key}: {text}"], self.found(**keys))
+        self.assertEqual([], self.found(restart="no", scale=1))
+
+
 class FormTests(ServiceCase):
     """Keys that take a list or a mapping."""
 
