@@ -35,6 +35,9 @@ SCHEMES: Mapping[str, int] = {
 """The port of an address that has none, by its scheme."""
 
 _EXPOSED = re.compile(r"(?P<ports>[\d-]+)(?:/(?P<protocol>tcp|udp))?", re.ASCII)
+_WITH_PORT = re.compile(r"(?<![\w.-])([\w.-]++)(?=:(\d{1,5})(?!\d))")
+_WITH_SCHEME = tuple(re.compile(rf"([a-z][a-z+]*+)://{user}([\w.-]++)(?=[/?\"'\s]|$)") for user in ("", r"[^\s/@]*@"))
+"""Two, because what stands before an ``@`` is a user, or the address of which the query has it."""
 _COMPLETED = "service_completed_successfully"
 _CONDITION = units.one_of("service_started", "service_healthy", _COMPLETED)
 
@@ -46,9 +49,8 @@ def reaching(services: Sequence[ComposeService]) -> None:
     for service in services:
         _exposed(service, taken)
         _after(service, by_name)
-    pairs = [(service, other) for service in services for other in services if other is not service]
-    used = {(one.name, other.name) for one, other in pairs if _used(one, other, taken)}
-    for service, other in pairs:
+    used = {(service.name, other.name) for service in services for other in _used(service, services, taken)}
+    for service, other in ((one, other) for one in services for other in services if other is not one):
         if (service.name, other.name) in used or other.label in service.definition.get("After", ()):
             _named(service, other, taken)
     for service in services:
@@ -146,12 +148,19 @@ def _no_service(name: object) -> object:
     raise BadInput(f"there is no service {shorten(name)}: define it, or give its profile by -profile")
 
 
-def _used(service: ComposeService, other: ComposeService, taken: dict[tuple[str, object], str]) -> bool:
-    """Give ``other`` the routes that a service addresses; return whether there are any."""
-    found = {port: key for key, line in _texts(service) for port in _mentioned(line, other.name)}
-    for port, key in found.items():
-        _route(other, service, key, port, "tcp", taken)
-    return bool(found)
+def _used(
+    service: ComposeService, services: Sequence[ComposeService], taken: dict[tuple[str, object], str]
+) -> Iterator[ComposeService]:
+    """Give others the routes that a service addresses, and yield these others."""
+    found: dict[str, dict[int, str]] = {}
+    for key, line in _texts(service):
+        for name, port in _mentioned(line):
+            found.setdefault(name, {})[port] = key
+    for other in services:
+        if other is not service and other.name in found:
+            for port, key in found[other.name].items():
+                _route(other, service, key, port, "tcp", taken)
+            yield other
 
 
 def _named(service: ComposeService, other: ComposeService, taken: dict[tuple[str, object], str]) -> None:
@@ -188,16 +197,15 @@ def _texts(service: ComposeService) -> Iterator[tuple[str, str]]:
     yield from (("configs", str(one.get("Content", ""))) for one in service.definition.get("Files", ()))
 
 
-def _mentioned(line: str, name: str) -> Iterator[int]:
-    """Yield the ports at which a text addresses a service."""
-    exact = rf"(?<![\w.-]){re.escape(name)}"
-    for found in re.finditer(rf"{exact}:(\d{{1,5}})(?!\d)", line):
-        if 1 <= int(found[1]) <= 65535:
-            yield int(found[1])
-    for found in re.finditer(rf"([a-z][a-z+]*)://(?:[^\s/@]*@)?{re.escape(name)}(?=[/?\"'\s]|$)", line):
+def _mentioned(line: str) -> Iterator[tuple[str, int]]:
+    """Yield the names and ports of the addresses in a text."""
+    for found in _WITH_PORT.finditer(line):
+        if 1 <= int(found[2]) <= 65535:
+            yield found[1], int(found[2])
+    for found in (one for pattern in _WITH_SCHEME for one in pattern.finditer(line)):
         port = SCHEMES.get(found[1].partition("+")[0])
         if port:
-            yield port
+            yield found[2], port
 
 
 def _found(service: ComposeService) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from daprdockr.model.errors import BadInput
@@ -235,6 +236,27 @@ class ReachTests(ServiceCase):
         health = {"depends_on": {"db": {"condition": "service_healthy"}}}
         found = self.services(web={"image": "a", **health}, db={"image": "postgres"})
         self.assertEqual({"Type": "docker"}, found.definitions[1].write()["Health"])
+
+    def test_many(self) -> None:
+        """Of hundreds of services, which ones each addresses is read from its texts once."""
+        numbers = range(400)
+        lines = [f"U=http://s{(n + 1) % len(numbers)}:{8000 + n}/" for n in numbers]
+        begin = time.process_time()
+        found = self.services(**{f"s{n}": {"image": "a", "environment": [lines[n]]} for n in numbers})
+        self.assertLess(time.process_time() - begin, 10)
+        self.assertEqual([8000], [one.port for one in found.definitions[1].tcp])
+
+    def test_addresses(self) -> None:
+        """An address is known by its port, or by its scheme, with a user and with a query."""
+        for text, ports in {
+            "redis://u:p@db/0": [6379],
+            "redis://db?as=a@b": [6379],
+            "one:1,db:1:2": [1],
+            "my-db:1 db.x:2 xdb:3 db:123456": [],
+            "postgresql+x://db db:5": [5, 5432],
+        }.items():
+            found = self.services(web={"image": "a", "environment": {"U": text}}, db={"image": "b"})
+            self.assertEqual(ports, [one.port for one in found.definitions[1].tcp], text)
 
     def test_jobs(self) -> None:
         """A service that ends is a job, which has no instances; the others do not wait for it."""
