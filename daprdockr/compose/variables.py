@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -37,19 +38,23 @@ def read_variables(
 
 def _read(text: str, name: str, known: Mapping[str, str], unset: UnsetVariables) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
+    above: dict[str, str] = {}
+    whole = Interpolation(ChainMap(dict(known), above))
     for one in _bindings(text):
         if one.error:
             raise BadInput(f"{name}:{one.original.line}: not usable, write NAME=value")
         if one.key is None:
             continue
         quote = one.original.string.partition("=")[2].lstrip()[:1]
+        found[one.key] = one.value
         if one.value is None or quote == "'":
-            found[one.key] = one.value
+            above.pop(one.key, None)
+            above |= {} if one.value is None else {one.key: one.value}
             continue
         value = _with_dollars(one.original.string) if quote == '"' else one.value
-        above = {key: value for key, value in found.items() if value is not None}
         try:
-            found[one.key], missing = Interpolation({**above, **known}).text(value)
+            above[one.key], missing = whole.text(value)
+            found[one.key] = above[one.key]
             unset.update(
                 (other, (LinePlace(name, one.original.line), one.key)) for other in missing if other not in unset
             )
