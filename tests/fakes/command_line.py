@@ -16,6 +16,9 @@ from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.stored.entries import Commit, Condition, Operation, Prefixes
 from tests.fakes.store import MemoryStore, MemoryWatch
 
+NOWHERE = {"ETCD_HOSTS": "127.0.0.1:1"}
+"""An environment whose etcd nobody runs: what asks etcd itself meets none that happens to run on this machine."""
+
 
 class LentStore(MemoryStore):
     """
@@ -97,6 +100,6 @@ def command_line(
 
     written, stderr = io.BytesIO(), io.StringIO()
     stdout = io.TextIOWrapper(written, "utf-8", "surrogateescape", newline="")
-    status = main(words, environment or {}, io.BytesIO(stdin), stdout, stderr, connect)
+    status = main(words, NOWHERE if environment is None else environment, io.BytesIO(stdin), stdout, stderr, connect)
     stdout.flush()
     return Outcome(status, written.getvalue().decode("utf-8", "surrogateescape"), stderr.getvalue())
