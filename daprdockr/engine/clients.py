@@ -70,6 +70,15 @@ class EngineClient(APIClient):
     silence: float | None = None
     """The longest silence of a stream in seconds; None: unlimited."""
 
+    @property
+    def _general_configs(self) -> dict[str, Any]:
+        """Stand in for Docker's configuration file: Note [Damaged credentials] in ``credentials``."""
+        return {"auths": {}}
+
+    @_general_configs.setter
+    def _general_configs(self, found: object) -> None:
+        """Drop what docker-py read."""
+
     def __init__(self, url: str, timeout: float) -> None:
         self._streams: list[Response] = []
         super().__init__(base_url=url, version="auto", timeout=timeout)  # type: ignore[arg-type]  # requests takes parts of a second
@@ -161,8 +170,7 @@ class EngineClients:
 
     def fresh(self, silence: float | None = None, timeout: float | None = None) -> EngineClient:
         """
-        Return a new client, which the caller closes; it has read the credentials in Docker's own configuration file
-        again.
+        Return a new client, which the caller closes.
 
         :param silence: the longest silence of a stream in seconds; None: unlimited.
         :param timeout: the timeout of one answer in seconds; None: that of all clients.

@@ -21,6 +21,7 @@ from twisted.logger import Logger
 
 from daprdockr.engine import answers, execution, logs, users
 from daprdockr.engine.clients import EngineClients
+from daprdockr.engine.credentials import credentials
 from daprdockr.engine.documents import documents
 from daprdockr.engine.failures import FOREIGN, asking, complaint_in, not_pulled, pull_failure
 from daprdockr.engine.inspected import InspectedContainers
@@ -177,10 +178,10 @@ class DockerEngine:
         :raises PullFailed: with the text of the registry; also after the timeout.
         :raises ImageRefused: the registry has no such image, or does not give it to this host.
         """
-        deadline = self._clock() + self.pull_timeout
+        deadline, shown = self._clock() + self.pull_timeout, credentials(reference)
         with self._clients.own(silence=_PULL_SILENCE) as client:
             try:
-                for line in documents(client.pull(reference, stream=True, decode=False)):
+                for line in documents(client.pull(reference, stream=True, decode=False, auth_config=shown)):
                     if complaint := complaint_in(line):
                         raise not_pulled(reference, complaint)
                     if self._clock() > deadline:

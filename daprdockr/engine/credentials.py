@@ -1,0 +1,42 @@
+# -*- test-case-name: tests.unit.engine.test_credentials -*-
+"""
+The credentials for registries in Docker's own configuration file.
+
+Note [Damaged credentials]
+    docker-py reads that file whenever it makes a client, whatever the client is for, and raises what its parser happens
+    to raise: one entry without a password would make the Engine unknown to the agent. So clients are made without
+    credentials (``engine.clients``), and the file is read for each pull, which then fails if it cannot be used. As for
+    Docker's own command line, an entry with an empty ``auth`` has no credentials.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docker import auth
+from docker.errors import DockerException
+from docker.utils import config, parse_repository_tag
+
+from daprdockr.model.errors import PullFailed
+from daprdockr.model.names import one_line, shorten
+
+
+def credentials(reference: str) -> dict[str, Any] | None:
+    """
+    Return what the registry of an image is shown; None for nothing.
+
+    :raises PullFailed: the file, or the program that it names, cannot be used.
+    """
+    try:
+        registry, _ = auth.resolve_repository_name(parse_repository_tag(reference)[0])
+        found = config.load_general_config()
+        for entry in (found.get("auths") or {}).values():
+            if not entry.get("auth", True):
+                del entry["auth"]
+        shown: dict[str, Any] | None = auth.load_config(config_dict=found).resolve_authconfig(registry)
+        return shown or None
+    except DockerException as error:
+        raise PullFailed(f"{shorten(reference)} could not be pulled: {one_line(str(error))}") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        text = "the credentials in Docker's config.json cannot be read: correct or remove it"
+        raise PullFailed(f"{shorten(reference)} could not be pulled: {text}") from error
