@@ -97,7 +97,8 @@ def is_never_sent(error: Exception) -> bool:
 
 
 def code_of(error: Any) -> Any:
-    return error.code()
+    """Return the status of an error of gRPC; None for any other one, such as that of a file."""
+    return error.code() if isinstance(error, grpc.RpcError) else None
 
 
 def details_of(error: Any) -> str:

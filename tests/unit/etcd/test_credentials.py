@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.statedir import StateDir
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.credentials import CertificateFiles, fingerprint, read_password
-from daprdockr.model.errors import BadInput
+from daprdockr.etcd.store import EtcdStore
+from daprdockr.model.errors import BadInput, EtcdRefused
 from daprdockr.runtime.followed import INTERVAL
 from daprdockr.wiring.composition import compose
 from daprdockr.wiring.real import real
@@ -52,6 +53,15 @@ class CredentialsTests(SynchronousTestCase):
         self.assertRaises(BadInput, fingerprint, self.access)
         cert.unlink()
         self.assertRaises(OSError, fingerprint, self.access)
+
+    def test_unreadable(self) -> None:
+        """The first call says which file cannot be read, be it a read or a write."""
+        store = EtcdStore(evolve(self.access, ca=Path("nowhere.pem")))
+        self.addCleanup(store.close)
+        for call in (lambda: store.revoke(1), lambda: store.grant(2), lambda: store.get("key")):
+            with self.assertRaises(EtcdRefused) as caught:
+                call()
+            self.assertIn("nowhere.pem cannot be read", str(caught.exception))
 
     def test_last_ones_stay(self) -> None:
         """Connections that are made again use the former files while the new ones cannot be used."""
