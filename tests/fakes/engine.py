@@ -138,7 +138,8 @@ class MemoryEngine:
     while it is ``silent``, or its containerd is ``stalled``, no start is answered in time. ``deaf_to_create`` loses
     the answers to ``create``. ``stubborn_images`` ignore the signal that asks them to end; ``signals``
     are those that were sent for another purpose, each with its container.
-    ``statuses`` are the exit statuses of commands run inside, 0 for any other; None: the command takes too long.
+    ``statuses`` are the exit statuses of commands run inside, 0 for any other; None: the command takes too long. The
+    ``hung_commands`` do not even begin.
     ``outputs`` are what they write.
     ``lost_layers`` are containers of which the Engine fails each inspection, for so long that lists pass them over.
     ``now`` is the Engine's clock in seconds since the epoch; ``memory`` and ``cpus`` are the host's, ``networks`` and
@@ -162,6 +163,7 @@ class MemoryEngine:
     signals: list[tuple[str, str]] = field(factory=list)
     devices: set[str] = field(factory=set)
     statuses: dict[tuple[str, ...], int | None] = field(factory=dict)
+    hung_commands: set[tuple[str, ...]] = field(factory=set)
     outputs: dict[tuple[str, ...], bytes] = field(factory=dict)
     lost_layers: set[str] = field(factory=set)
     users: dict[str, int] = field(factory=lambda: {"root": 0, "www": 1000})
@@ -431,6 +433,8 @@ class MemoryEngine:
     def execute(self, container: str, command: Sequence[str], timeout: float) -> Executed:
         if not self._find(container).state.running:
             raise EngineRefused(f"the Docker Engine refused to run a command: container {container} is not running")
+        if tuple(command) in self.hung_commands:
+            raise EngineSilent("the Docker Engine did not answer when asked to run a command: read timed out")
         status = self.statuses.get(tuple(command), 0)
         return Executed(124 if status is None else status, self.outputs.get(tuple(command), b""))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Protocol
 
 import treq
@@ -28,7 +29,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 from zope.interface import implementer
 
-from daprdockr.model.errors import EngineUnavailable
+from daprdockr.model.errors import EngineRefused, EngineSilent, EngineUnavailable
 from daprdockr.model.host import Executed
 from daprdockr.model.last_words import last_lines
 from daprdockr.model.names import ServiceName
@@ -161,16 +162,23 @@ class RealProbe:
         check, asked = target.check, self._reactor.seconds()
         begun = asked
 
-        def execute() -> Executed:
+        def execute() -> Executed | None:
             nonlocal begun
             begun = self._reactor.seconds()
-            return self._engine.execute(target.container, check.command, check.timeout)
+            try:
+                return self._engine.execute(target.container, check.command, check.timeout)
+            except EngineSilent:
+                with suppress(EngineRefused):  # which is an answer
+                    self._engine.ask_containerd()  # and if that is silent too, it is not this container
+                return None
 
         try:
             done = await self._pool.of(target.service)(execute)
         except RuntimeError as error:  # the kernel has no thread left for it
             return Unmade(str(error))
         self._note_wait(target, begun - asked)
+        if done is None:
+            return "the command did not begin in time"
         return ": ".join([f"exit status {done.status}", *last_lines(done.output)[-1:]]) if done.status else None
 
     def _note_wait(self, target: Target, waited: float) -> None:

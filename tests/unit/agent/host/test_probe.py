@@ -244,6 +244,13 @@ class ExecTests(ContainerCase):
         self.engine.unavailable = True
         self.assertIsInstance(await self.run_command("good"), Unmade)
 
+    async def test_hangs(self) -> None:
+        """A command that an Engine at work does not begin is a complaint; if Engine or containerd hang, no result."""
+        self.engine.hung_commands = {("good",)}
+        self.assertEqual(await self.run_command("good"), "the command did not begin in time")
+        self.engine.stalled = True
+        self.assertIsInstance(await self.run_command("good"), Unmade)
+
 
 def no_thread(*given: Any) -> Deferred[Any]:
     """A ``Run`` for which the kernel has no thread left."""
