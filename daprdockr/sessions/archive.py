@@ -18,7 +18,7 @@ import posixpath
 import tarfile
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from attrs import frozen
 
@@ -28,8 +28,15 @@ MOST_ENTRIES = 20_000
 MOST_TEXT = 4 * 1024 * 1024
 """The most octets of an image's configuration, and of an archive's list of images."""
 
+MOST_DESCRIPTION = 16 * 1024
+"""The most octets of an entry that describes the next one, such as its long name."""
+
 PIECE = 256 * 1024
 
+_DESCRIBES = (
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.GNUTYPE_SPARSE),
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+)
 _BLOCK = tarfile.BLOCKSIZE
 _END = 2 * _BLOCK
 
@@ -128,14 +135,27 @@ def read_archive(file: BinaryIO, reference: str, image: str = "") -> ImageArchiv
             raise ValueError("it does not name the layers of its image")
     except (tarfile.TarError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(f"the archive of the image is not usable: {_said(error)}") from None
+    except (RecursionError, OverflowError):  # entries, or lists, that are nested without end, and impossible sizes
+        raise BadInput("the archive of the image is not usable: it is none that Docker writes") from None
     if image and found != image:
         raise BadInput(f"the archive has another image than {image[:19]}: {found[:19]}")
     return ImageArchive(file, found, reference, config, tuple(_optional(entries, name) for name in names))
 
 
+class _Entry(tarfile.TarInfo):
+    """An entry; one that describes the next is read into memory as a whole, so its length is checked before."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        found = super().frombuf(buf, encoding, errors)
+        if found.type in _DESCRIBES and found.size > MOST_DESCRIPTION:
+            raise ValueError("it is none that Docker writes")
+        return found
+
+
 def _entries(file: BinaryIO) -> dict[str, tarfile.TarInfo]:
     found: dict[str, tarfile.TarInfo] = {}
-    with tarfile.open(fileobj=file, mode="r:") as archive:
+    with tarfile.open(fileobj=file, mode="r:", tarinfo=_Entry) as archive:
         for entry in archive:
             found[posixpath.normpath(entry.name)] = entry
             if len(found) > MOST_ENTRIES or entry.issparse():

@@ -110,6 +110,22 @@ class ArchiveTests(SynchronousTestCase):
         self.patch(archives, "MOST_ENTRIES", 3)
         self.assertIn("none that Docker writes", self.refused(saved()))
 
+    def test_descriptions(self) -> None:
+        """Entries that describe the next one are bounded in length and number, and impossible sizes are refused."""
+        long = tarfile.TarInfo("././@LongLink")
+        long.type, long.size = tarfile.GNUTYPE_LONGNAME, 1
+        name = long.tobuf(tarfile.GNU_FORMAT) + b"x".ljust(512, b"\0")
+        long.size = archives.MOST_DESCRIPTION + 1
+        extended = tarfile.TarInfo("x")
+        extended.type, extended.size = tarfile.XHDTYPE, 31
+        impossible = extended.tobuf(tarfile.GNU_FORMAT) + (b"9" * 23 + b" path=a\n").ljust(512, b"\0")
+        for content in (long.tobuf(tarfile.GNU_FORMAT) + bytes(20480), name * 3000 + bytes(1024), impossible + saved()):
+            self.assertIn("none that Docker writes", self.refused(content))
+
+    def test_nested(self) -> None:
+        """A list of images that is nested without end is refused, too."""
+        self.assertIn("none that Docker writes", self.refused(tarred({"manifest.json": b"[" * 200_000})))
+
     def test_cut_short(self) -> None:
         """A file that is shorter than it was is an error, and no endless loop."""
         archive = self.read(saved())
