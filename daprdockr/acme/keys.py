@@ -73,7 +73,7 @@ def renewal_id(chain: bytes) -> str:
         extension = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
     except x509.ExtensionNotFound:
         return ""
-    except ValueError:
+    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension):
         raise BadInput("the ACME server sent something that is no certificate") from None
     issuer, serial = extension.value.key_identifier, certificate.serial_number
     octets = serial.to_bytes(serial.bit_length() // 8 + 1, "big")  # as in DER: with a bit for the sign

@@ -135,7 +135,7 @@ def _public_of(request: str) -> ec.EllipticCurvePublicKey:
         asked = x509.load_pem_x509_csr(request.encode())
         public = asked.public_key()
         genuine = asked.is_signature_valid
-    except (ValueError, InvalidSignature, UnsupportedAlgorithm):
+    except (ValueError, InvalidSignature, UnsupportedAlgorithm, x509.InvalidVersion):
         raise BadInput("the request for a certificate cannot be read") from None
     if not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(public.curve, _CURVE) or not genuine:
         raise BadInput("the request for a certificate is not signed by its own P-256 key")

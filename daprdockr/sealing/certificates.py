@@ -33,6 +33,8 @@ _LEAST_RSA = 2048
 _TICKET_BYTES = 80
 _LIFE = datetime.timedelta(days=3650)
 _PEM = serialization.Encoding.PEM
+_NO_CERTIFICATE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion)
+_NO_NAMES = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 def read_pair(chain: bytes, key: bytes) -> CertificatePair:
@@ -135,7 +137,7 @@ def _text_of(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
 def _chain(data: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(data)
-    except (ValueError, UnsupportedAlgorithm):
+    except _NO_CERTIFICATE:
         raise BadInput("the certificate is no PEM: a file with BEGIN CERTIFICATE is needed") from None
 
 
@@ -169,6 +171,6 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
         given = names.get_values_for_type(x509.DNSName)
     except x509.ExtensionNotFound:
         return ()
-    except ValueError:
+    except _NO_NAMES:
         raise BadInput("the certificate's names cannot be read") from None
     return tuple(dict.fromkeys(host_name(name) for name in given))

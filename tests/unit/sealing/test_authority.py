@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 
 from cryptography import x509
@@ -63,6 +64,14 @@ class AuthorityTests(SynchronousTestCase):
         for request in strange:
             text = request if isinstance(request, str) else request.decode()
             self.assertRaises(BadInput, signed, self.authority, text, use, NOW)
+
+    def test_unknown_version(self) -> None:
+        """A request of a version that does not exist yet is refused, too."""
+        use, _ = uses_of("a", "10.0.0.1")
+        label, end = "-----BEGIN CERTIFICATE REQUEST-----\n", "-----END CERTIFICATE REQUEST-----\n"
+        content = base64.b64decode(request_of(new_key()).removeprefix(label).removesuffix(end))
+        later = base64.encodebytes(content.replace(b"\x02\x01\x00", b"\x02\x01\x07", 1)).decode()
+        self.assertRaises(BadInput, signed, self.authority, label + later + end, use, NOW)
 
     def test_damaged_key(self) -> None:
         """A private key that is damaged is said to be."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import ssl
+from collections.abc import Callable
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -73,6 +75,26 @@ class PairTests(SynchronousTestCase):
             made = builder.add_extension(garbage, critical=False).sign(key, hashes.SHA256())
             with self.assertRaisesRegex(BadInput, said):
                 read_pair(made.public_bytes(PEM), pem_of(key))
+
+    def test_damaged_certificates(self) -> None:
+        """A certificate of an unknown version, or with two lists of names or a kind of name of old, is refused."""
+        key, name, now = ec.generate_private_key(ec.SECP256R1()), x509.Name([]), datetime.datetime(2026, 1, 1)
+        names, second = x509.SubjectAlternativeName.oid, x509.ObjectIdentifier("2.5.29.99")
+
+        def read(damage: Callable[[bytes], bytes], content: bytes = b"\x30\x05\x82\x03a.b") -> None:
+            builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(1))
+            for oid in (names, second):
+                builder = builder.add_extension(x509.UnrecognizedExtension(oid, content), critical=False)
+            made = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+            read_pair(ssl.DER_cert_to_PEM_cert(damage(made)).encode(), pem_of(key))
+
+        read(lambda made: made)
+        with self.assertRaisesRegex(BadInput, "names cannot be read"):
+            read(lambda made: made.replace(b"\x55\x1d\x63", b"\x55\x1d\x11"))
+        with self.assertRaisesRegex(BadInput, "names cannot be read"):
+            read(lambda made: made, b"\x30\x05\xa3\x03\x02\x01\x05")
+        with self.assertRaisesRegex(BadInput, "the certificate is no PEM"):
+            read(lambda made: made.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1))
 
 
 class SealedPairTests(SynchronousTestCase):
