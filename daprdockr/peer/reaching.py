@@ -98,8 +98,8 @@ async def _clear(here: OnThisNode) -> None:
     filters = json.dumps({"label": [f"{LABEL_ARCHIVE}={_owner(here)}"]})
     path = f"/containers/json?{urlencode({'all': 1, 'filters': filters})}"
     for one in await here.engine.ask("list containers", "GET", path):
-        name = str(one["Names"][0]).removeprefix("/")
-        if name not in here.reaching:
+        name = "".join(one.get("Names") or ()).removeprefix("/")
+        if name and name not in here.reaching:  # one without a name is being removed already
             await _remove(here, name)
 
 

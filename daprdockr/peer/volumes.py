@@ -51,7 +51,8 @@ def _named(volumes: Iterable[Mapping[str, Any]], containers: Iterable[Mapping[st
     for one in containers:
         labels = one.get("Labels") or {}
         if LABEL_ARCHIVE not in labels:
-            name = labels.get(LABEL_INSTANCE) or str(one["Names"][0]).removeprefix("/")
+            known = (one.get("Names") or [one.get("Id", "")[:12]])[0]  # no name: it is being removed
+            name = labels.get(LABEL_INSTANCE) or str(known).removeprefix("/")
             for mount in one.get("Mounts") or ():
                 users.setdefault(str(mount.get("Name", "")), set()).add(name)
     names = [str(one["Name"]) for one in volumes]

@@ -71,7 +71,7 @@ class Engine:
         if name == "json":
             owner = "io.daprdockr.archive=/daprdockr/a"
             assert json.loads(parse_qs(urlsplit(path).query)["filters"][0]) == {"label": [owner]}
-            return [{"Names": [f"/{one}"]} for one in self.made]
+            return [{"Names": None}, *({"Names": [f"/{one}"]} for one in self.made)]  # one is being removed
         self.inspected = name.removesuffix("/json")
         return {"Image": "sha256:1", "Mounts": self.mounts}
 

@@ -45,6 +45,7 @@ class VolumesTests(SynchronousTestCase):
             mounting("tool", "data", "5f" * 32),
             mounting("made", "old", archive="/daprdockr/a"),
             {"Names": ["/bare"]},
+            {**mounting("", "gone"), "Names": None, "Id": "0a1b2c3d4e5f" * 5},
         ]
 
     def answered(self) -> list[NodeVolume]:
@@ -62,6 +63,11 @@ class VolumesTests(SynchronousTestCase):
     def test_named(self) -> None:
         """Volumes with a name are sent, each with the instances and other containers that mount it."""
         self.assertEqual(self.answered(), [NodeVolume("data", ("1.db.myapp", "tool")), NodeVolume("old")])
+
+    def test_nameless(self) -> None:
+        """A container that is being removed may have no name: its id stands for that."""
+        self.volumes = {"Volumes": [{"Name": "gone"}]}
+        self.assertEqual(self.answered(), [NodeVolume("gone", ("0a1b2c3d4e5f",))])
 
     def test_none(self) -> None:
         """An Engine without volumes gives null."""
