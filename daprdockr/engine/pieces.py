@@ -15,6 +15,9 @@ from collections.abc import Callable
 ERRORS = 2
 """The number of the stream of errors."""
 
+OF_ENGINE = 3
+"""The number of what the Engine says in a log by itself: that it cannot read on. It has no time before it."""
+
 LONGEST_LINE = 24 * 1024
 """A longer line of a log is cut there; the Engine divides them at 16 KiB."""
 

@@ -12,12 +12,19 @@ Note [Each line once]
     start is reported, or the Engine was asked for that and has not answered yet. So no container's log is read twice at
     the same time; and where one is read again, from the last start on, the lines that were sent are left out, which are
     those up to the time of the last one.
+
+Note [A log that is cut off]
+    A log that is followed ends with its container, but also with an Engine that is restarted and leaves its containers
+    running (``live-restore``), or whose connection is lost. So where the container is still known to run ``CUT_OFF``
+    seconds later its log is read on, from the last line that was sent.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from math import inf
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -25,9 +32,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from daprdockr.engine.pieces import ERRORS, Lines, Pieces
+from daprdockr.engine.answers import epoch_seconds
+from daprdockr.engine.pieces import ERRORS, OF_ENGINE, Lines, Pieces
 from daprdockr.engine.streams import EngineAnswer
-from daprdockr.model.errors import BadInput, EngineError
+from daprdockr.model.errors import BadInput, EngineError, EngineUnavailable
 from daprdockr.model.frames import MAX_CONTENT, FrameKind
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName
@@ -38,8 +46,14 @@ from daprdockr.peer.on_this_node import OnThisNode
 
 _TIME = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) ")
 
+_ROUNDED = 0.001
+"""Seconds by which a time may be later as a number."""
+
 POLL = 1.0
 """Seconds between two look-ups of new containers, in case that none was reported."""
+
+CUT_OFF = 2.0
+"""See Note [A log that is cut off]."""
 
 
 class LogSession:
@@ -55,6 +69,9 @@ class LogSession:
         self._reading: set[str] = set()
         self._open: dict[str, EngineAnswer] = {}
         self._last: dict[str, bytes] = {}
+        self._ended: dict[str, float] = {}
+        self._noted: dict[str, str] = {}
+        self._reactor = reactor
         self._poll = LoopingCall(self._join)
         self._poll.clock = reactor
         self._is_paused = False
@@ -115,11 +132,23 @@ class LogSession:
         """
         for one in self._here.all_of(self._asked.instance):
             before = self._seen.get(one.id)
-            if one.started and one.started != before and one.id not in self._reading:
+            if one.id in self._reading:
+                continue
+            if one.started and one.started != before:
                 self._seen[one.id] = one.started
                 self._read(one, None, 0.0 if before is None else one.started)
+            elif one.running and self._reactor.seconds() - self._ended.get(one.id, inf) >= CUT_OFF:
+                self._read_on(one)
         if not self._reading and not self._here.is_claimed(self._asked.instance):
             self._finish()
+
+    def _read_on(self, container: ContainerState) -> None:
+        """See Note [A log that is cut off]."""
+        last = self._last.get(container.id, b"")
+        if last:
+            self._read(container, None, epoch_seconds(last.decode()) - _ROUNDED)
+        else:
+            self._read(container, self._asked.tail, self._asked.since)
 
     def _read(self, container: ContainerState, tail: int | None, since: float) -> None:
         Deferred.fromCoroutine(self._read_to_end(container, tail, since)).addErrback(self._failed)
@@ -139,14 +168,32 @@ class LogSession:
                 stream.close()
             else:
                 await self._send_all(container.id, stream, bool(details["Config"]["Tty"]))
+            self._ended[container.id] = self._reactor.seconds()
+        except EngineUnavailable as error:
+            self._note(container.id, str(error))
+            self._ended[container.id] = self._reactor.seconds()
         except EngineError as error:
-            self._channel.send(FrameKind.NOTE, str(error).encode())
+            self._note(container.id, str(error))
+            self._ended.pop(container.id, None)
         finally:
             self._reading.discard(container.id)
 
+    def _note(self, container: str, text: str) -> None:
+        """Send it to the person, unless it was sent before: Note [A log that is cut off]."""
+        if self._noted.get(container) != text:
+            self._noted[container] = text
+            self._channel.send(FrameKind.NOTE, text.encode())
+
     async def _send_all(self, container: str, stream: EngineAnswer, raw: bool) -> None:
         self._open[container] = stream
-        sending = _Sending(self._channel, self._asked.grep.encode(), raw, stream, self._last.get(container, b""))
+        sending = _Sending(
+            self._channel,
+            self._asked.grep.encode(),
+            raw,
+            stream,
+            self._last.get(container, b""),
+            partial(self._note, container),
+        )
         stream.begin(sending)
         if self._is_paused:
             stream.pause()
@@ -173,8 +220,17 @@ class _Sending:
     time, the ones after ``last``, which is then the time of the latest.
     """
 
-    def __init__(self, channel: PeerChannel, grep: bytes, raw: bool, stream: EngineAnswer, last: bytes) -> None:
+    def __init__(
+        self,
+        channel: PeerChannel,
+        grep: bytes,
+        raw: bool,
+        stream: EngineAnswer,
+        last: bytes,
+        note: Callable[[str], None],
+    ) -> None:
         self._channel = channel
+        self._note = note
         self._grep = grep
         self._stream = stream
         self.over: Deferred[None] = Deferred()
@@ -200,8 +256,15 @@ class _Sending:
         self.over.callback(None)
 
     def _keep(self, stream: int, line: bytes) -> None:
+        if stream == OF_ENGINE:
+            self._note(line.decode(errors="replace").strip())
+            return
         if not _TIME.match(line):  # the rest of one that was cut, which has its time
-            line = self._times.get(stream, b"") + line
+            known = self._times.get(stream) or (self._before and self._before + b" ")
+            if not known:  # the Engine says that it cannot read the log, in one without pieces
+                self._found.append((stream, line))
+                return
+            line = known + line
         time, _, text = line.partition(b" ")
         self._times[stream] = time + b" "
         if self._before and time <= self._before:

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.engine.pieces import LONGEST_LINE
 from daprdockr.engine.streams import EngineStreams, StreamReader
-from daprdockr.model.errors import BadInput, EngineRefused
+from daprdockr.model.errors import BadInput, EngineRefused, EngineUnavailable
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.known.cluster import Cluster
@@ -76,6 +76,7 @@ class ToldEngine:
         self.refuses: set[str] = set()
         self.late: Deferred[None] | None = None
         self.tty = False
+        self.away = False
 
     async def ask(self, doing: str, method: str, path: str, body: object = None) -> Any:
         return {"Config": {"Tty": self.tty}}
@@ -83,6 +84,8 @@ class ToldEngine:
     async def read(self, doing: str, path: str) -> Stream:
         name = path.split("/")[2]
         self.paths.append(path)
+        if self.away:
+            raise EngineUnavailable("the Engine is away")
         if name in self.refuses:
             raise EngineRefused("its logging driver cannot be read")
         self.streams[name] = stream = Stream()
@@ -212,6 +215,59 @@ class LogsTests(SynchronousTestCase):
         self.engine.streams["next"].say(b"a\n", b"b\n")
         self.engine.streams["next"].say(b"a later\n", stamp=LATER)
         self.assertEqual(self.lines(), b"a\n" + LATER + b"a later\n")
+
+    def test_cut_off(self) -> None:
+        """A log that ends while its container runs on is read on after a while, from the last line that was sent."""
+        self.place = OnePlace(evolve(container("new"), started=2.0))
+        self.session(follow=True, tail=1)
+        self.engine.streams["new"].say(b"a\n")
+        self.engine.streams["new"].end()
+        self.clock.advance(POLL)
+        self.assertEqual(len(self.engine.paths), 1)  # its end may not be known yet
+        self.clock.advance(POLL)
+        self.assertIn("tail=all&since=1795859999.999", self.engine.paths[1])
+        self.engine.streams["new"].say(b"a\n")
+        self.engine.streams["new"].say(b"b\n", stamp=LATER)
+        self.assertEqual(self.lines(), b"a\n" + LATER + b"b\n")
+
+    def test_engine_away(self) -> None:
+        """While the Engine is away it is asked again now and then, and one note says so; a refusal is final."""
+        self.place = OnePlace(evolve(container("new"), started=2.0))
+        self.engine.away = True
+        self.session(follow=True, tail=1)
+        for _ in range(6):
+            self.clock.advance(POLL)
+        self.engine.away, self.engine.refuses = False, {"new"}
+        self.clock.pump([POLL] * 9)
+        self.assertEqual(len(self.engine.paths), 5)
+        self.assertTrue(all("tail=1" in path for path in self.engine.paths))
+        notes = [content for kind, content in self.sent.frames if kind is FrameKind.NOTE]
+        self.assertEqual(notes, [b"the Engine is away", b"its logging driver cannot be read"])
+
+    def test_words_of_the_engine(self) -> None:
+        """Words of the Engine itself in a log are a note, and hides no later lines."""
+        self.place = OnePlace(evolve(container("new"), started=2.0))
+        session = self.session(follow=True)
+        self.engine.streams["new"].say(b"Error grabbing logs: EOF\n", stream=3, stamp=b"")
+        self.engine.streams["new"].end()
+        self.place.found = (evolve(container("new"), started=6.0),)
+        session.on_changes()
+        self.engine.streams["new"].say(b"a\n")
+        self.assertEqual(self.lines(), b"a\n")
+        self.assertIn((FrameKind.NOTE, b"Error grabbing logs: EOF"), self.sent.frames)
+
+    def test_words_without_pieces(self) -> None:
+        """In the log of a terminal they stand among the lines, and hide none either."""
+        self.engine.tty, self.place = True, OnePlace(evolve(container("new"), started=2.0))
+        session = self.session(follow=True)
+        for started, said in ((6.0, b"Error grabbing logs: EOF\n"), (7.0, STAMP + b"a\n"), (8.0, b"Error again\n")):
+            reader = self.engine.streams["new"].reader
+            assert reader is not None
+            reader.received(said)
+            self.engine.streams["new"].end()
+            self.place.found = (evolve(container("new"), started=started),)
+            session.on_changes()
+        self.assertEqual(self.lines(), b"Error grabbing logs: EOF\na\n")
 
     def test_moved(self) -> None:
         """A log that is followed ends when its containers have, and the instance is another node's."""
