@@ -49,7 +49,7 @@ from daprdockr.planning.jobs.job import plan_runs
 from daprdockr.planning.keeping.judging import judge_rollout
 from daprdockr.planning.keeping.not_in_time import not_in_time
 from daprdockr.planning.keeping.recording import adopted, keep_books
-from daprdockr.planning.keeping.reporting import report
+from daprdockr.planning.keeping.reporting import report, report_without_engine
 from daprdockr.planning.keeping.rolling import free_slots
 from daprdockr.planning.keeping.running import keep_running
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, remove, withdraw
@@ -239,7 +239,17 @@ def _own(situation: Situation, claim: Claim, definition: Definition, now: float)
         yield from _until_overdue(situation, instance, now)
         if (step := adopted(situation, claim, definition)) is not None:
             yield step
+    else:
+        yield from _without_engine(situation, claim, definition, now)
     yield from next_steps
+
+
+def _without_engine(situation: Situation, claim: Claim, definition: Definition, now: float) -> Iterator[Step]:
+    here = situation.here
+    if here.in_touch and not here.lease and claim.lease == here.held != 0:
+        record = report_without_engine(situation, claim, definition, now)
+        if record != claim.record:
+            yield WriteClaim(claim.instance, record, claim.fence, claim.revision)
 
 
 def _until_overdue(situation: Situation, instance: InstanceName, now: float) -> Iterator[Wait]:

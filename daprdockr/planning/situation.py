@@ -25,7 +25,7 @@ class Here:
     addresses: tuple[str, ...] = ()
     """The IP addresses that it publishes."""
     lease: int = 0
-    """The id of the lease that it holds for certain (0: none)."""
+    """The id of the lease that it holds for certain (0: none), and under which it may claim."""
     in_touch: bool = False
     """Whether the mirror follows etcd, and nothing is in doubt."""
     cluster: int = 0
@@ -44,10 +44,17 @@ class Here:
     """The address at which it reaches the ports that its containers publish."""
     former: tuple[str, ...] = ()
     """The names that it had before it was renamed, without those that another node has now."""
+    held: int = 0
+    """As ``lease``, but also while its Engine is away, when it may claim nothing."""
 
     @property
     def may_claim(self) -> bool:
         return self.in_touch and self.lease != 0
+
+    @property
+    def lease_of_claims(self) -> int:
+        """The id of the lease under which its claims stand (0: none)."""
+        return self.lease or self.held
 
 
 @frozen

@@ -108,9 +108,9 @@ class ClaimSteps:
             self._mirror.note(*(found.get(key) or Deleted(key, listing.revision) for key in keys))
 
     async def _write(self, step: WriteClaim) -> None:
-        key, value, lease = self._keys.claim(step.instance), step.record.encode(), self._here().lease
+        key, value, lease = self._keys.claim(step.instance), step.record.encode(), self._here().lease_of_claims
         conditions: list[Condition] = [Fence(key, step.fence, lease), Unchanged(key, step.revision)]
-        revision = await self._commit(step.instance, conditions, [Put(key, value, lease)])
+        revision = await self._commit(step.instance, conditions, [Put(key, value, lease)], lease)
         self._mirror.note(Entry(key, value, step.fence, revision, lease))
 
     async def _succeed(self, step: Succeed) -> None:
@@ -126,9 +126,14 @@ class ClaimSteps:
         self._mirror.note(Deleted(key, revision))
 
     async def _commit(
-        self, instance: InstanceName, conditions: Sequence[Condition], operations: Sequence[Operation]
+        self,
+        instance: InstanceName,
+        conditions: Sequence[Condition],
+        operations: Sequence[Operation],
+        lease: int | None = None,
     ) -> int:
-        if not self._here().lease:
+        """Commit what needs a lease: by default, one under which this node may claim."""
+        if not (self._here().lease if lease is None else lease):
             raise ClaimLost(f"this node has no lease to hold {instance} under")
         with self._unanswered.asking(instance):
             commit = await self._run(self._store.commit, conditions, operations)

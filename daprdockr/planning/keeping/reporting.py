@@ -7,6 +7,11 @@ Note [The healthy copy]
     the present definition's as soon as that has been healthy for ``Update.MinHealthy`` seconds, before that the one
     that the claim names. So the claim says that the instance is healthy as long as one copy is, and turns to the new
     copy once. As long as the old one is in it, its reason says what became of the new one.
+
+Note [Reported without the Engine]
+    While the Engine is away nothing is known of containers but what their checks by TCP and HTTP find, and the others
+    have no result. A container that has ended meanwhile, or hangs, would keep its name and its routes for as long. So
+    the verdict on the container that is reported goes on to be reported, and nothing else.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from attrs import evolve
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord, State
+from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.health import Health
 from daprdockr.model.wanted.routed_ports import RoutedPorts
@@ -47,6 +53,15 @@ def report(situation: Situation, instance: InstanceName, definition: Definition,
         due=_due(situation, instance, record, definition),
         overdue=not record.healthy and is_overdue(situation, instance, now),
     )
+
+
+def report_without_engine(situation: Situation, claim: Claim, definition: Definition, now: float) -> ClaimRecord:
+    """See Note [Reported without the Engine]."""
+    before, found = claim.record, _state_report(situation, claim.instance, definition, now)
+    is_same = (found.container, found.started) == (before.container, before.started)
+    if not is_same or not {found.state, before.state} <= {State.RUNNING, State.UNHEALTHY}:
+        return before
+    return evolve(before, state=found.state, healthy=found.healthy, reason=found.reason)
 
 
 def _due(situation: Situation, instance: InstanceName, record: ClaimRecord, definition: Definition) -> bool:

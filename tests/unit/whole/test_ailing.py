@@ -82,6 +82,36 @@ class PausedTests(AilingCase):
                 self.cluster.advance(1)
 
 
+class EngineAwayTests(AilingCase):
+    """The Engine answers nothing, and checks by TCP and HTTP go on: Note [Reported without the Engine]."""
+
+    def test_reported(self) -> None:
+        """A container that fails its check meanwhile loses its name and routes, and has them back when it is well."""
+        for parts in CHECKS[1:3]:
+            with self.subTest(parts=parts):
+                container = self.define(definition(**parts))
+                self.engine.unavailable = True
+                self.cluster.advance(10)
+                self.assertTrue(self.served)
+                started = self.engine.calls["create"]
+                self.agent.unhealthy[container] = "status 500"
+                self.cluster.advance(20)
+                claim = self.cluster.claims[ONE]
+                self.assertEqual((claim.state, claim.healthy), (State.UNHEALTHY, False))
+                self.assertIn("port 8080", claim.reason)
+                self.assertFalse(claim.leaving or claim.overdue or claim.due)
+                self.assertFalse(self.served)
+                self.agent.unhealthy.clear()
+                self.cluster.advance(20)
+                self.assertTrue(self.served)
+                self.engine.unavailable = False
+                self.cluster.advance(20)
+                self.assertEqual([c.id for c in self.agent.running], [container])
+                self.assertEqual(self.engine.calls["create"], started)
+                self.cluster.delete(definition().name)
+                self.cluster.advance(5)
+
+
 class RefusedTests(AilingCase):
     """A definition that the Engine refuses."""
 

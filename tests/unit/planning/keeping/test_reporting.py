@@ -43,6 +43,36 @@ def told(seen: Situation, by: Definition = WEB_1, now: float = NOW) -> ClaimReco
     return report(seen, FIRST, by, now)
 
 
+class WithoutEngineTests(SynchronousTestCase):
+    """See Note [Reported without the Engine]."""
+
+    away = evolve(HERE, lease=0, held=HERE.lease)
+    bad = {RUNNING.id: False, NEW.id: True}
+
+    def test_verdict(self) -> None:
+        """The verdict on the container that is reported is written under the lease of its claim, and nothing else."""
+        before = running_record(RUNNING, reason="its image is pulled", leaving=True)
+        seen = situation(CHECKED, (claim(before),), (RUNNING,), here=self.away, verdicts=self.bad)
+        unwell = evolve(before, state=State.UNHEALTHY, healthy=False, reason="nothing answers on port 8080")
+        (step,) = plan(seen, NOW).steps
+        assert isinstance(step, WriteClaim)
+        self.assertEqual(step.record, unwell)
+
+    def test_none(self) -> None:
+        """Nothing is written under another lease, out of touch, of another container, or of one that is starting."""
+        ours, starting = claim(running_record(RUNNING)), claim(starting_record())
+        for own, copies, here in (
+            (ours, (RUNNING,), evolve(self.away, held=HERE.lease + 1)),
+            (ours, (RUNNING,), evolve(self.away, held=0)),
+            (ours, (RUNNING,), evolve(self.away, in_touch=False)),
+            (ours, (RUNNING, NEW), self.away),
+            (ours, (), self.away),
+            (starting, (RUNNING,), self.away),
+        ):
+            seen = situation(CHECKED, (own,), copies, here=here, verdicts=self.bad)
+            self.assertEqual(plan(seen, NOW).steps, ())
+
+
 class RunningTests(SynchronousTestCase):
     def test_without_a_check(self) -> None:
         """A container that runs and has no check is well at once."""
