@@ -35,6 +35,7 @@ from daprdockr.model.host import (
 from daprdockr.model.last_words import last_lines
 from daprdockr.model.names import InstanceName, shorten
 from daprdockr.model.wanted.pinned import repository
+from daprdockr.planning.pruning import as_listed
 
 _EXPOSE = re.compile(r"(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?(?:/(?P<protocol>tcp|udp|sctp))?", re.ASCII)
 LEFT_TASK = re.compile("task [0-9a-f]{64}: already exists")
@@ -192,8 +193,13 @@ def image(answer: Mapping[str, Any], reference: str = "") -> Image:
     check = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
     ports = {port for key in config.get("ExposedPorts") or {} for port in _exposed(key)}
     known = (name.rpartition("@") for name in answer.get("RepoDigests") or ())
-    digest = next((digest for name, _, digest in known if name == repository(reference)), "")
+    digest = next((digest for name, _, digest in known if _repository(name) == _repository(reference)), "")
     return Image(answer["Id"], tuple(sorted(ports)), has_healthcheck=check[0] != "NONE", digest=digest)
+
+
+def _repository(reference: str) -> str:
+    """Return the repository of a reference as an Engine lists it: ``web`` for ``docker.io/library/web:1``."""
+    return repository(as_listed(reference))
 
 
 def built(answer: Mapping[str, Any]) -> float:

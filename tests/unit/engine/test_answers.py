@@ -261,6 +261,18 @@ class ImageTests(SynchronousTestCase):
             self.assertEqual(answers.image(told, reference).digest, digest)
         self.assertEqual(answers.image({"Id": "i", "RepoDigests": None}, "web:1").digest, "")
 
+    def test_digest_of_full_name(self) -> None:
+        """An Engine lists an image of Docker Hub by its short name, however it was asked for."""
+        told = {"Id": "i", "RepoDigests": ["web@sha256:a", "shop/web@sha256:b"]}
+        for reference, digest in (
+            ("docker.io/library/web:1", "sha256:a"),
+            ("library/web", "sha256:a"),
+            ("index.docker.io/shop/web:1", "sha256:b"),
+            ("docker.io/shop/web@sha256:" + "c" * 64, "sha256:b"),
+            ("quay.io/shop/web:1", ""),
+        ):
+            self.assertEqual(answers.image(told, reference).digest, digest)
+
 
 class EpochSecondsTests(SynchronousTestCase):
     """``epoch_seconds``."""
