@@ -83,7 +83,11 @@ class CommandSession:
         text = one_line(shlex.join(asked.command), _LONGEST)
         self._here.record_event(str(asked.instance), f"{by or 'somebody'} runs {text} from {self._channel.client}")
         path = f"/exec/{quote(self._execution)}/start"
-        self._stream = await engine.upgrade(doing, path, {"Detach": False, "Tty": asked.terminal})
+        try:
+            self._stream = await engine.upgrade(doing, path, {"Detach": False, "Tty": asked.terminal})
+        except EngineUnavailable:  # it may start it later
+            self._spawn(self._hang_up())
+            raise
         if asked.terminal:
             await self._resize(asked.rows, asked.columns)
         self._channel.send(FrameKind.ACCEPTED)

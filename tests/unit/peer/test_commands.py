@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.engine.streams import EngineStreams, StreamReader
-from daprdockr.model.errors import BadInput, EngineUnavailable
+from daprdockr.model.errors import BadInput, EngineSilent, EngineUnavailable
 from daprdockr.model.frames import FrameKind, window
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.known.cluster import Cluster
@@ -63,6 +63,7 @@ class Engine:
         self.stream = Stream()
         self.known: dict[str, Any] = {"Running": True, "ExitCode": None, "Pid": 0}
         self.is_down = False
+        self.is_silent = False
 
     async def ask(self, doing: str, method: str, path: str, body: Any = None) -> Any:
         self.asked.append((method, path, body))
@@ -71,6 +72,8 @@ class Engine:
         return {"Id": "e1"} if path.endswith("/exec") else self.known
 
     async def upgrade(self, doing: str, path: str, body: Any) -> Stream:
+        if self.is_silent:
+            raise EngineSilent("it did not answer in time")
         return self.stream
 
 
@@ -196,6 +199,21 @@ class CommandTests(SynchronousTestCase):
         self.engine.is_down = False
         self.clock.advance(1)
         self.assertNotEqual(self.clock.getDelayedCalls(), [])
+        self.engine.known = {"Running": False, "ExitCode": 129}
+        self.clock.advance(1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_begun_late(self) -> None:
+        """A command that the Engine starts after it was given up, because it did not answer, is ended as well."""
+        self.engine.is_silent = True
+        here = OnThisNode("a", self.containers, Cluster(KEYS), cast(EngineStreams, self.engine), lambda *event: None)
+        asked = ExecAsked(instance(1), ("a",))
+        session = CommandSession(cast(PeerChannel, self.sent), asked, here, self.clock, self.send)
+        self.failureResultOf(Deferred.fromCoroutine(session.begin("x")), EngineSilent)
+        self.clock.advance(1)
+        self.engine.known["Pid"] = 7
+        self.clock.advance(1)
+        self.assertEqual(self.signals, ["SIGHUP"])
         self.engine.known = {"Running": False, "ExitCode": 129}
         self.clock.advance(1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
