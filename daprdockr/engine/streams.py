@@ -149,6 +149,11 @@ class EngineAnswer(ByteStream):
             reader.received(kept)
         self.resume()
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether less has come than was announced, of an answer that is read as a whole."""
+        return self._length is not None and len(self._body) < self._length
+
     def read_whole(self) -> Deferred[bytes]:
         """Return the body, when it has ended."""
         self.resume()
@@ -248,6 +253,8 @@ class EngineStreams:
         """Return the JSON of an answer, None where it has none. :raises EngineError: there is no such answer."""
         answer = await self._begun(doing, _request(method, path, body, ("HTTP/1.0",)))
         content = await answer.read_whole().addTimeout(ANSWER_TIMEOUT, self._reactor, partial(_silent, doing))
+        if answer.is_cut_short:
+            raise EngineUnavailable(f"the Docker Engine ended its answer in the middle when asked to {doing}")
         try:
             return json.loads(content) if content else None
         except ValueError:

@@ -72,6 +72,15 @@ class StreamsTests(SynchronousTestCase):
         self.close()
         self.assertEqual(self.successResultOf(asked), {"B": 2})
 
+    def test_cut_short(self) -> None:
+        """An answer of which less comes than was announced is none, also where nothing comes: it is no empty one."""
+        for content in (b"", b"[1"):
+            self.wire = Wire()
+            asked = self.answered(self.streams.ask("dance", "GET", "/x"))
+            self.answer.dataReceived(b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n" + content)
+            self.close()
+            self.assertIn("in the middle", str(self.failureResultOf(asked, EngineUnavailable).value))
+
     def test_cut_network(self) -> None:
         """A connection to an Engine elsewhere is probed while nothing comes; at a socket of this machine none is."""
         self.answered(self.streams.read("dance", "/x"))
