@@ -66,14 +66,15 @@ class HostMemory(GuardMemory):
 class MemoryProcesses(Processes):
     """
     The containers of an Engine in memory, each with one process that ends at any signal; ``hidden`` are containers
-    that cannot be seen, ``refused`` says that none can be signalled, ``signals`` keeps which process got which, and
-    ``before_look`` is called just before the processes are read.
+    that cannot be seen, ``refused`` says that none can be signalled, ``error`` is what the kernel says to each attempt,
+    ``signals`` keeps which process got which, and ``before_look`` is called just before the processes are read.
     """
 
     def __init__(self, engine: MemoryEngine) -> None:
         super().__init__(Path(os.devnull))
         self.hidden = False
         self.refused = False
+        self.error = 0
         self.before_look: Callable[[], None] = lambda: None
         self.signals: list[tuple[str, int]] = []
         self._engine = engine
@@ -91,6 +92,8 @@ class MemoryProcesses(Processes):
     def signal(self, pid: int, container: str, number: int) -> bool:
         if self.refused:
             raise PermissionError("not permitted")
+        if self.error:
+            raise OSError(self.error, os.strerror(self.error))
         if number:
             self.signals.append((container, number))
             self._engine.crash(container, 128 + number, oom_killed=False)

@@ -5,6 +5,7 @@ file, without knowing what they mean. See Note [Orders without a disk] in ``dapr
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Callable, Collection
 from typing import Any
@@ -37,6 +38,7 @@ UNSEEN = (
     "Engine's host and in its PID namespace"
 )
 UNTOUCHED = "OnPartition stop cannot be kept here, as containers cannot be signalled: run the agent as root"
+UNSUPPORTED = "OnPartition stop cannot be kept here, as this kernel has no pidfd_open: Linux 5.3 or later has it"
 
 
 class GuardProcess:
@@ -204,6 +206,10 @@ class GuardProcess:
             return "" if any(self._processes.signal(pid, container, 0) for pid in pids) else UNSEEN
         except PermissionError:
             return UNTOUCHED
+        except OSError as error:
+            if error.errno != errno.ENOSYS:
+                raise
+            return UNSUPPORTED
 
 
 def _recency(orders: Orders) -> float:

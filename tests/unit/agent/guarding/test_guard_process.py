@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.guarding.guard_process import TIMEOUT, UNSEEN, UNTOUCHED, guard_process
+from daprdockr.agent.guarding.guard_process import TIMEOUT, UNSEEN, UNSUPPORTED, UNTOUCHED, guard_process
 from daprdockr.agent.statedir import StateDir
 from daprdockr.guard.orders import Order, Orders
 from tests.fakes.engine import MemoryEngine
@@ -213,6 +214,10 @@ class ProcessTests(GuardCase):
         self.assertEqual(blindness(), "")
         self.processes.refused = True
         self.assertEqual(blindness(), UNTOUCHED)
+        self.processes.refused, self.processes.error = False, errno.ENOSYS
+        self.assertEqual(blindness(), UNSUPPORTED)
+        self.processes.error = errno.EMFILE
+        self.failureResultOf(self.guard.blindness(container), OSError)  # which says nothing about the guard
         self.processes.hidden = True
         self.assertEqual(blindness(), UNSEEN)
 
