@@ -11,14 +11,38 @@ Note [Damaged credentials]
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 from docker import auth
+from docker.credentials.errors import StoreError, process_store_error
+from docker.credentials.store import Store
 from docker.errors import DockerException
 from docker.utils import config, parse_repository_tag
 
 from daprdockr.model.errors import PullFailed
 from daprdockr.model.names import one_line, shorten
+
+PATIENCE = 60.0
+"""Seconds in which a program for credentials has to answer: it may wait for a service, or for a person."""
+
+
+class _BoundedStore(Store):
+    """A program for credentials. docker-py sets no time limit for it."""
+
+    def _execute(self, subcmd: str, data_input: bytes | None) -> bytes:
+        if self.exe is None:
+            raise StoreError(f"{self.program} is not installed")
+        try:
+            return subprocess.run(
+                [self.exe, subcmd], input=data_input, stdout=subprocess.PIPE, timeout=PATIENCE, check=True
+            ).stdout
+        except subprocess.TimeoutExpired:
+            raise StoreError(f"{self.program} did not answer within {PATIENCE:g} s") from None
+        except subprocess.CalledProcessError as error:
+            raise process_store_error(error, self.program) from None
+        except OSError as error:
+            raise StoreError(f"{self.program} cannot be run: {error.strerror}") from None
 
 
 def credentials(reference: str) -> dict[str, Any] | None:
@@ -33,10 +57,17 @@ def credentials(reference: str) -> dict[str, Any] | None:
         for entry in (found.get("auths") or {}).values():
             if not entry.get("auth", True):
                 del entry["auth"]
-        shown: dict[str, Any] | None = auth.load_config(config_dict=found).resolve_authconfig(registry)
-        return shown or None
+        return _shown(auth.load_config(config_dict=found), registry)
     except DockerException as error:
         raise PullFailed(f"{shorten(reference)} could not be pulled: {one_line(str(error))}") from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         text = "the credentials in Docker's config.json cannot be read: correct or remove it"
         raise PullFailed(f"{shorten(reference)} could not be pulled: {text}") from error
+
+
+def _shown(configured: auth.AuthConfig, registry: str) -> dict[str, Any] | None:
+    program = configured.get_credential_store(registry)
+    if program:
+        configured._stores[program] = _BoundedStore(program)  # type: ignore[attr-defined]  # missing in its stubs
+    shown: dict[str, Any] | None = configured.resolve_authconfig(registry)
+    return shown or None

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import os
+
+from daprdockr.engine import credentials
 from daprdockr.model.errors import PullFailed
 from tests.build.adapter import AdapterCase
 
@@ -47,6 +52,45 @@ class CredentialsTests(AdapterCase):
             self.engine._clients.lost()
             self.engine.pull("registry.invalid/team/web:1")
             self.assertEqual([state.id for state in self.engine.containers()], ["a"], text)
+
+    def program(self, text: str) -> None:
+        """Let Docker's configuration name a program for credentials."""
+        path = self.directory / "docker-credential-x"
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+        self.set_environment("PATH", f"{self.directory}:{os.environ['PATH']}")
+        self.configure('{"credsStore": "x"}')
+
+    def test_program(self) -> None:
+        """A program that the file names gives the credentials."""
+        self.program("""echo '{"Username": "ann", "Secret": "secret"}'""")
+        self.engine.pull("registry.invalid/team/web:1")
+        shown = json.loads(base64.urlsafe_b64decode(self.server.asked[-1].headers["X-Registry-Auth"]))
+        self.assertEqual((shown["Username"], shown["Password"]), ("ann", "secret"))
+
+    def test_program_without_them(self) -> None:
+        """Without credentials for this registry the image is pulled without any."""
+        self.program("echo 'credentials not found in native keychain'; exit 1")
+        self.engine.pull("registry.invalid/team/web:1")
+        self.assertNotIn("X-Registry-Auth", self.server.asked[-1].headers)
+
+    def test_program_fails(self) -> None:
+        """A program that says nothing usable, fails, cannot be run or never answers fails the pull."""
+        self.patch(credentials, "PATIENCE", 0.5)
+        for text, said in (
+            ("echo nonsense", "cannot be read"),
+            ("echo {}", "cannot be read"),
+            ("echo locked; exit 1", "locked"),
+            ("exec sleep 60", "did not answer within 0.5 s"),
+        ):
+            self.program(text)
+            with self.assertRaises(PullFailed) as caught:
+                self.engine.pull("registry.invalid/team/web:1")
+            self.assertIn(said, str(caught.exception))
+        (self.directory / "docker-credential-x").write_text("#!/nowhere\n")
+        with self.assertRaises(PullFailed) as caught:
+            self.engine.pull("registry.invalid/team/web:1")
+        self.assertIn("cannot be run", str(caught.exception))
 
     def test_empty(self) -> None:
         """An entry with an empty text has no credentials, as for Docker's own command line."""
