@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daprdockr.model.errors import EtcdError
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Entry
@@ -49,7 +49,7 @@ class Recent:
 
     log = Logger()
 
-    def __init__(self, *, reactor: Any, run: Run, store: Store, cluster: Cluster) -> None:
+    def __init__(self, *, reactor: Any, run: Run, store: Store, cluster: ClusterView) -> None:
         self._reactor = reactor
         self._run = run
         self._store = store

@@ -15,13 +15,13 @@ from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import snapshot
 from daprdockr.cli.stored import as_restarted
 from daprdockr.model.errors import BadInput
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.picture.intent import Intent
 
 
-def intended(request: Request, store: Store, console: Console) -> tuple[Sequence[Intent], Cluster]:
+def intended(request: Request, store: Store, console: Console) -> tuple[Sequence[Intent], ClusterView]:
     """
     Return the intents in the order in which they are carried out, and the cluster as it is.
 
@@ -41,7 +41,7 @@ def intended(request: Request, store: Store, console: Console) -> tuple[Sequence
     return in_order(intents), cluster
 
 
-def _intent(cluster: Cluster, given: Given) -> Intent:
+def _intent(cluster: ClusterView, given: Given) -> Intent:
     name = given.definition.name
     stored = cluster.services.get(name)
     before = stored.definition if stored is not None else None
@@ -51,12 +51,12 @@ def _intent(cluster: Cluster, given: Given) -> Intent:
     return Intent(name, before, wanted, revision, given.place, fresh=before is not None and not made)
 
 
-def _deletion(cluster: Cluster, name: ServiceName) -> Intent:
+def _deletion(cluster: ClusterView, name: ServiceName) -> Intent:
     stored = cluster.services.get(name)
     return Intent(name, stored.definition if stored else None, None, _revision(cluster, name))
 
 
-def _revision(cluster: Cluster, name: ServiceName) -> int:
+def _revision(cluster: ClusterView, name: ServiceName) -> int:
     """Return the mod revision of a definition, readable or not; 0: there is none."""
     broken = cluster.broken.get(cluster.keys.service(name))
     if broken is not None:
@@ -64,7 +64,7 @@ def _revision(cluster: Cluster, name: ServiceName) -> int:
     return cluster.services[name].revision if name in cluster.services else 0
 
 
-def _pruned(group: str, given: Iterable[Given], cluster: Cluster) -> list[ServiceName]:
+def _pruned(group: str, given: Iterable[Given], cluster: ClusterView) -> list[ServiceName]:
     """:raises BadInput: nothing is of the group, or no definition is, so that all of it would be deleted."""
     names, stored = {one.definition.name for one in given}, {*cluster.services, *_held(cluster)}
     if not any(name.group == group for name in {*names, *stored}):
@@ -77,7 +77,7 @@ def _pruned(group: str, given: Iterable[Given], cluster: Cluster) -> list[Servic
     return sorted(name for name in stored if name.group == group and name not in names)
 
 
-def _held(cluster: Cluster) -> list[ServiceName]:
+def _held(cluster: ClusterView) -> list[ServiceName]:
     """Return the services whose definitions exist and cannot be read."""
     found = []
     for key in cluster.broken:
@@ -87,7 +87,7 @@ def _held(cluster: Cluster) -> list[ServiceName]:
     return found
 
 
-def _wrong_after(given: Iterable[Given], intents: Iterable[Intent], cluster: Cluster) -> Iterable[BadInput]:
+def _wrong_after(given: Iterable[Given], intents: Iterable[Intent], cluster: ClusterView) -> Iterable[BadInput]:
     known: dict[ServiceName, Sequence[ServiceName]] = {name: () for name in _held(cluster)}
     known |= {name: one.definition.after for name, one in cluster.services.items()}
     known |= {one.name: one.wanted.after for one in intents if one.wanted is not None}

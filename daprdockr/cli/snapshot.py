@@ -10,6 +10,7 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.doubts import DoubtRecord
@@ -39,7 +40,7 @@ def doubts(request: Request, store: Store) -> dict[str, DoubtRecord]:
     return read_doubts(store.list(place).entries, place)
 
 
-def check_exists(cluster: Cluster, service: ServiceName) -> None:
+def check_exists(cluster: ClusterView, service: ServiceName) -> None:
     """
     :raises NoSuchService: there is none.
     :raises BadInput: its definition cannot be read.
@@ -50,7 +51,7 @@ def check_exists(cluster: Cluster, service: ServiceName) -> None:
         raise NoSuchService(service)
 
 
-def check_all_are_usable(cluster: Cluster) -> None:
+def check_all_are_usable(cluster: ClusterView) -> None:
     """:raises BadInput: the definition of a service cannot be read, so that nothing says what is wanted of it."""
     usable = {cluster.keys.service(name) for name in cluster.services}
     for key in sorted(cluster.broken.keys() - usable):

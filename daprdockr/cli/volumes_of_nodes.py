@@ -11,7 +11,7 @@ from daprdockr.cli.request import Request
 from daprdockr.cli.side_by_side import side_by_side
 from daprdockr.model.errors import DaprdockrError
 from daprdockr.model.frames import FrameKind
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.node_volumes import MOST_VOLUMES, NodeVolume, read_volumes
 from daprdockr.model.seams import Store
 from daprdockr.model.session import VolumesAsked
@@ -20,7 +20,7 @@ from daprdockr.sessions.client import Sessions
 
 
 def volumes_of_nodes(
-    request: Request, store: Store, cluster: Cluster, complain: Callable[[str], object]
+    request: Request, store: Store, cluster: ClusterView, complain: Callable[[str], object]
 ) -> dict[str, list[NodeVolume]]:
     """
     Return the volumes by node, of those that answer.

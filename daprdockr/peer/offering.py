@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.frames import MAX_CONTENT, FrameKind
 from daprdockr.model.images import ImageOffer, OfferTaken, is_image_id
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.session import OfferAsked
 from daprdockr.peer.admission import IMAGES, SessionRefused
 from daprdockr.peer.channel import AT_FAULT, PeerChannel
@@ -56,7 +56,7 @@ class Offers:
     engine: Offering
     run: Run
     directory: Path
-    cluster: Cluster
+    cluster: ClusterView
     trouble: Callable[[], str] = lambda: ""
     under_way: set[OfferSession] = field(factory=set)
     """Those that were taken, ``IMAGES`` at the most: an archive takes room on the disk, and other nodes may have it."""

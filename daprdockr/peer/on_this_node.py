@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from daprdockr.engine.streams import EngineStreams
 from daprdockr.model.host import ContainerState
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.peer.admission import SessionRefused
 
@@ -30,7 +30,7 @@ class OnThisNode:
 
     node: str
     containers: HasContainers
-    cluster: Cluster
+    cluster: ClusterView
     engine: EngineStreams
     record_event: Callable[[str, str], None]
     reaching: set[str] = field(factory=set)

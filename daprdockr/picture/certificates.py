@@ -7,7 +7,7 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.stored.certificate import ACME, FILE, CertificateRecord
 from daprdockr.model.stored.renewal import RenewalRecord
 from daprdockr.picture.cells import moment
@@ -30,7 +30,7 @@ COLUMNS: tuple[Column, ...] = (
 
 
 def certificate_table(
-    cluster: Cluster, now: float, renewals: Mapping[str, RenewalRecord] = MappingProxyType({})
+    cluster: ClusterView, now: float, renewals: Mapping[str, RenewalRecord] = MappingProxyType({})
 ) -> Table:
     """
     Return the certificates by name. One that several nodes have in files, or that they cannot use for the same reason,
@@ -118,7 +118,7 @@ def _attempts(renewal: RenewalRecord | None) -> dict[str, object]:
     return {} if renewal is None else {"NextAttempt": renewal.next_attempt, "LastError": renewal.error}
 
 
-def _of_files(cluster: Cluster, now: float) -> Iterator[Row]:
+def _of_files(cluster: ClusterView, now: float) -> Iterator[Row]:
     found: dict[tuple[str, float], list[str]] = {}
     for node, known in sorted(cluster.nodes.items()):
         for name, end in known.record.certificates.items():
@@ -127,7 +127,7 @@ def _of_files(cluster: Cluster, now: float) -> Iterator[Row]:
         yield _row(name, FILE, Nodes=nodes, DaysLeft=_days(end, now), NotAfter=end)
 
 
-def _for_etcd(cluster: Cluster, now: float) -> Iterator[Row]:
+def _for_etcd(cluster: ClusterView, now: float) -> Iterator[Row]:
     """Yield the certificates by which nodes reach etcd. Each has its own, so one row is for all that end on one day."""
     found: dict[tuple[str, int], dict[str, float]] = {}
     for node, known in sorted(cluster.nodes.items()):
@@ -138,7 +138,7 @@ def _for_etcd(cluster: Cluster, now: float) -> Iterator[Row]:
         yield _row(name, FILE, Nodes=list(ends), DaysLeft=_days(end, now), NotAfter=end)
 
 
-def _unusable(cluster: Cluster) -> Iterator[Row]:
+def _unusable(cluster: ClusterView) -> Iterator[Row]:
     found: dict[tuple[str, str], list[str]] = {}
     for node, known in sorted(cluster.nodes.items()):
         for name, reason in known.record.uncertified.items():

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from attrs import field, frozen
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.doubts import DoubtRecord
 from daprdockr.model.stored.entries import Entry
@@ -50,7 +50,7 @@ def doubt_row(node: str, record: DoubtRecord, found: Outcome) -> Row:
     }
 
 
-def outcome(cluster: Cluster, node: str, record: DoubtRecord) -> Outcome:
+def outcome(cluster: ClusterView, node: str, record: DoubtRecord) -> Outcome:
     """Return what happens to a node's instances when it believes ``cluster``."""
     if record.identity != cluster.identity:
         return Outcome(left_alone=tuple(sorted(record.instances)))
@@ -66,7 +66,7 @@ def outcome(cluster: Cluster, node: str, record: DoubtRecord) -> Outcome:
     return Outcome(removed, replaced, tuple(kept))
 
 
-def _why_removed(cluster: Cluster, node: str, instance: InstanceName) -> str:
+def _why_removed(cluster: ClusterView, node: str, instance: InstanceName) -> str:
     service = cluster.services.get(instance.service)
     if service is None:
         return "" if cluster.is_held(instance.service) else f"{instance.service} is not defined"
@@ -77,6 +77,6 @@ def _why_removed(cluster: Cluster, node: str, instance: InstanceName) -> str:
     return f"it runs on {claim.node}" if claim is not None and other else ""
 
 
-def _is_changed(cluster: Cluster, instance: InstanceName, digest: str) -> bool:
+def _is_changed(cluster: ClusterView, instance: InstanceName, digest: str) -> bool:
     service = cluster.services.get(instance.service)
     return service is not None and service.definition.digest != digest

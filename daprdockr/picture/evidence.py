@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.doubts import DoubtRecord
 from daprdockr.model.stored.entries import Entry
@@ -23,7 +23,7 @@ def evidence_keys(keys: Keys, service: ServiceName) -> tuple[str, ...]:
 
 
 def read_evidence(
-    cluster: Cluster, service: ServiceName, entries: Sequence[Entry], rollout: RolloutRecord | None, refused: str
+    cluster: ClusterView, service: ServiceName, entries: Sequence[Entry], rollout: RolloutRecord | None, refused: str
 ) -> Evidence:
     """
     Return the evidence about a service that has a definition.
@@ -44,7 +44,7 @@ def read_evidence(
     )
 
 
-def _mute(cluster: Cluster, refused: str, doubts: Mapping[str, DoubtRecord]) -> dict[str, str]:
+def _mute(cluster: ClusterView, refused: str, doubts: Mapping[str, DoubtRecord]) -> dict[str, str]:
     """Return why nodes can claim and report nothing, by name."""
     found = {name: node.record.refused or refused for name, node in cluster.nodes.items()}
     found |= {node: f"frozen, it doubts this etcd: {record.reason}" for node, record in doubts.items()}

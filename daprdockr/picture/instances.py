@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Claim, Service
@@ -28,13 +28,13 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-def instance_table(cluster: Cluster, only: ServiceName | None) -> Table:
+def instance_table(cluster: ClusterView, only: ServiceName | None) -> Table:
     """Return every claim, and every wanted instance that nobody claimed yet; of one service, or of all."""
     names = {*cluster.services, *cluster.claimed_services} if only is None else {only}
     return Table([row for name in sorted(names) for row in _rows(cluster, name)], COLUMNS)
 
 
-def unmet(cluster: Cluster, service: ServiceName) -> list[tuple[InstanceName, str]]:
+def unmet(cluster: ClusterView, service: ServiceName) -> list[tuple[InstanceName, str]]:
     """
     Return the wanted instances that do not run healthy and as defined, or lack the signal for a changed content, each
     with its present state.
@@ -48,7 +48,7 @@ def unmet(cluster: Cluster, service: ServiceName) -> list[tuple[InstanceName, st
     return [(instance, lack) for instance, lack in found if lack]
 
 
-def stopping(cluster: Cluster, service: ServiceName) -> list[tuple[InstanceName, str]]:
+def stopping(cluster: ClusterView, service: ServiceName) -> list[tuple[InstanceName, str]]:
     """Return the instances beyond the wanted number that still have a node, each with its present state."""
     wanted = cluster.services[service].definition.instances
     surplus = sorted((number, claim) for number, claim in cluster.claims(service).items() if number > wanted)
@@ -60,7 +60,7 @@ def still_stopping(node: str) -> str:
     return f"still stopping on {node}"
 
 
-def waiting_for_volumes(cluster: Cluster, service: ServiceName) -> dict[int, str]:
+def waiting_for_volumes(cluster: ClusterView, service: ServiceName) -> dict[int, str]:
     """Return, by number, the instances without a node that wait for the one which has their data, as text."""
     definition, stored = cluster.services[service].definition, cluster.volumes(service)
     tied = ties(definition, stored)
@@ -75,7 +75,7 @@ def waiting_for_volumes(cluster: Cluster, service: ServiceName) -> dict[int, str
     return found
 
 
-def _unreadable(cluster: Cluster, instance: InstanceName) -> str:
+def _unreadable(cluster: ClusterView, instance: InstanceName) -> str:
     """Return which record says where the data of an instance is, and why it cannot be read."""
     broken = cluster.broken[cluster.keys.volumes(instance)]
     return f"the record of which node has its volume, {broken.key}, is not usable ({broken.reason})"
@@ -110,7 +110,7 @@ def _stopped_first(wanted: Service, away: Collection[int]) -> str:
     return f", which stops before the new one starts: {reason}" if reason else ""
 
 
-def _rows(cluster: Cluster, name: ServiceName) -> Iterable[Row]:
+def _rows(cluster: ClusterView, name: ServiceName) -> Iterable[Row]:
     wanted = cluster.services.get(name)
     claims = cluster.claims(name)
     numbers = {*claims, *range(1, wanted.definition.instances + 1 if wanted else 1)}
@@ -133,7 +133,7 @@ def _outdated(wanted: Service | None, row: Row, away: Collection[int]) -> Row:
     return {"Reason": f"runs an older definition{_stopped_first(wanted, away)}"}
 
 
-def _unwanted(cluster: Cluster, instance: InstanceName) -> Row:
+def _unwanted(cluster: ClusterView, instance: InstanceName) -> Row:
     """Return what differs where no definition wants an instance, so that nothing leads to it, or none can be read."""
     wanted = cluster.services.get(instance.service)
     if cluster.is_held(instance.service):

@@ -11,8 +11,8 @@ from typing import Any
 
 from attrs import frozen
 
-from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.owners import Taken, taken
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.model.wanted.definition import Definition
@@ -115,7 +115,7 @@ class Intent:
         return "it runs once more" if again else "from its next run on"
 
 
-def steps(intent: Intent, cluster: Cluster) -> Iterator[tuple[InstanceName, str]]:
+def steps(intent: Intent, cluster: ClusterView) -> Iterator[tuple[InstanceName, str]]:
     """Yield the fate of each instance that does not stay as it is."""
     claims = cluster.claims(intent.name)
     wanted = 0 if intent.wanted is None else intent.wanted.instances
@@ -126,7 +126,7 @@ def steps(intent: Intent, cluster: Cluster) -> Iterator[tuple[InstanceName, str]
             yield InstanceName(intent.name, number), f"{step}{waits if claim is None else ''}"
 
 
-def _waits(intent: Intent, cluster: Cluster) -> str:
+def _waits(intent: Intent, cluster: ClusterView) -> str:
     """Return why an instance that has no node gets none, behind the word for its step; "" if it gets one."""
     reason = "" if intent.wanted is None else why_nowhere(intent.wanted, candidates(cluster))
     return f" as soon as a node may run it: {reason}" if reason else ""
@@ -143,7 +143,7 @@ def _step(intent: Intent, number: int, claim: Claim | None, wanted: bool) -> str
     return f"is replaced on {claim.node}" if claim.record.container else f"is created on {claim.node}"
 
 
-def taken_after(intents: Sequence[Intent], cluster: Cluster) -> Mapping[ServiceName, Sequence[Taken]]:
+def taken_after(intents: Sequence[Intent], cluster: ClusterView) -> Mapping[ServiceName, Sequence[Taken]]:
     """
     Return what services will lack because an older one has it: those of the intents, and others that do not lack it
     now.
@@ -163,7 +163,7 @@ def taken_after(intents: Sequence[Intent], cluster: Cluster) -> Mapping[ServiceN
     return {name: lost for name, lost in sorted(after.items()) if lost}
 
 
-def taken_lines(intents: Sequence[Intent], cluster: Cluster) -> Iterator[str]:
+def taken_lines(intents: Sequence[Intent], cluster: ClusterView) -> Iterator[str]:
     """Yield a line for each thing that a service will lack, with what helps."""
     for name, lost in taken_after(intents, cluster).items():
         yield from (f"{name}: {one}: {one.remedy}" for one in lost[:_MOST_TAKEN])
@@ -181,13 +181,13 @@ def check_revision(intents: Iterable[Intent]) -> str:
     return hashlib.sha256(essence.encode()).hexdigest()[:12]
 
 
-def written(intents: Sequence[Intent], cluster: Cluster) -> dict[str, Any]:
+def written(intents: Sequence[Intent], cluster: ClusterView) -> dict[str, Any]:
     """Return the form for programs."""
     lost = {str(name): [str(one) for one in of_one] for name, of_one in taken_after(intents, cluster).items()}
     return {"Check": check_revision(intents), "Services": [_row(one, cluster) for one in intents], "Taken": lost}
 
 
-def _row(intent: Intent, cluster: Cluster) -> dict[str, Any]:
+def _row(intent: Intent, cluster: ClusterView) -> dict[str, Any]:
     return {
         "Service": str(intent.name),
         "Action": intent.action.value,

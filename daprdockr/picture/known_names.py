@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName, ServiceName
 
 
-def known_names(cluster: Cluster) -> dict[str, list[str]]:
+def known_names(cluster: ClusterView) -> dict[str, list[str]]:
     """
     Return the names by their kind, in order: services that are defined, and their instances, wanted or not; secrets
     and files that are set, or that a service uses; a file whose content stands in the definition has no name.
@@ -29,14 +29,14 @@ def known_names(cluster: Cluster) -> dict[str, list[str]]:
     }
 
 
-def known_volumes(cluster: Cluster, instance: InstanceName) -> list[str]:
+def known_volumes(cluster: ClusterView, instance: InstanceName) -> list[str]:
     """Return the volumes of one instance: those of its definition, and those that a node has of it."""
     wanted, stored = cluster.services.get(instance.service), cluster.volumes(instance.service).get(instance.number)
     kept = () if wanted is None else wanted.definition.container.kept_volumes
     return sorted({*kept, *(() if stored is None else stored.record.volumes)})
 
 
-def known_runs(cluster: Cluster, job: ServiceName) -> list[str]:
+def known_runs(cluster: ClusterView, job: ServiceName) -> list[str]:
     """Return the numbers of the runs of a job that are remembered, oldest first."""
     runs = sorted(cluster.runs(job).items())
     return [str(number) for number, run in runs if run.record.is_run]

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from daprdockr.model.etcd_member import EtcdMember
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.picture.cells import yes_or_no
 from daprdockr.picture.table import Column, Row, Table
@@ -67,7 +67,7 @@ _AWAY = (
 
 
 def node_table(
-    cluster: Cluster,
+    cluster: ClusterView,
     refused: str = "",
     doubted: Mapping[str, str] = MappingProxyType({}),
     members: Iterable[EtcdMember] = (),
@@ -111,7 +111,7 @@ def node_table(
     return Table(rows, COLUMNS)
 
 
-def lost_members(cluster: Cluster, members: Iterable[EtcdMember]) -> dict[str, NodeRecord]:
+def lost_members(cluster: ClusterView, members: Iterable[EtcdMember]) -> dict[str, NodeRecord]:
     """
     Return what can be said of the nodes that have a member of etcd and do not report.
 
@@ -131,6 +131,6 @@ def _hosts(member: EtcdMember) -> tuple[str, ...]:
     return tuple(host for host in (urlsplit(url).hostname for url in member.clients) if host)
 
 
-def dark(cluster: Cluster) -> dict[str, str]:
+def dark(cluster: ClusterView) -> dict[str, str]:
     """Return the nodes on which nothing starts, each with the reason."""
     return {name: node.record.trouble for name, node in sorted(cluster.nodes.items()) if node.record.trouble}

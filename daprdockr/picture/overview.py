@@ -9,7 +9,7 @@ from types import MappingProxyType
 from attrs import field, frozen
 
 from daprdockr.model.etcd_look import KnownRoom
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.picture.certificates import ending
 from daprdockr.picture.etcd_room import room_row
@@ -56,7 +56,7 @@ class Overview:
 
 
 def overview(
-    cluster: Cluster,
+    cluster: ClusterView,
     refused: str = "",
     doubted: Mapping[str, str] = MappingProxyType({}),
     stopped: StoppedRollouts = MappingProxyType({}),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from attrs import define, field
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.entries import Change, Entry
 from daprdockr.model.stored.keys import Keys
@@ -34,7 +34,7 @@ class Rollouts:
                 except BadInput:
                     continue  # a newer version wrote it: this one goes by the claims
 
-    def stopped(self, cluster: Cluster) -> Mapping[ServiceName, RolloutRecord]:
+    def stopped(self, cluster: ClusterView) -> Mapping[ServiceName, RolloutRecord]:
         """Return the records that are about the present definitions."""
         found = ((name, self._records.get(name), service) for name, service in cluster.services.items())
         return {name: record for name, record, service in found if record and record.concerns(service.definition)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import KnownRun, newest_of
 from daprdockr.model.stored.run import RunState
@@ -36,7 +36,7 @@ RUN_COLUMNS: tuple[Column, ...] = (
 )
 
 
-def job_table(cluster: Cluster, now: float) -> Table:
+def job_table(cluster: ClusterView, now: float) -> Table:
     """Return every job, with the time after ``now`` at which it is due, and its last run."""
     return Table(list(filter(None, (job_row(cluster, name, now) for name in sorted(cluster.services)))), JOB_COLUMNS)
 
@@ -66,7 +66,7 @@ def run_row(run: KnownRun) -> Row:
     }
 
 
-def job_row(cluster: Cluster, name: ServiceName, now: float) -> Row | None:
+def job_row(cluster: ClusterView, name: ServiceName, now: float) -> Row | None:
     """Return one job, as ``job_table`` has it; None if the service is none."""
     schedule = cluster.services[name].definition.schedule
     if schedule is None:
@@ -81,7 +81,7 @@ def job_row(cluster: Cluster, name: ServiceName, now: float) -> Row | None:
     }
 
 
-def last_run(cluster: Cluster, name: ServiceName) -> KnownRun | None:
+def last_run(cluster: ClusterView, name: ServiceName) -> KnownRun | None:
     """Return the last run of a job, or of the command before rollouts; None if there was none."""
     return newest_of({number: run for number, run in cluster.runs(name).items() if run.record.is_run})
 

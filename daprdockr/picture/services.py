@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.owners import Taken, in_short, taken
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import KnownRun, Service
@@ -31,7 +31,7 @@ COLUMNS: tuple[Column, ...] = (
 
 
 def service_table(
-    cluster: Cluster, stopped: StoppedRollouts = MappingProxyType({}), only: ServiceName | None = None
+    cluster: ClusterView, stopped: StoppedRollouts = MappingProxyType({}), only: ServiceName | None = None
 ) -> Table:
     """
     Return every service that has a definition, or one.
@@ -44,7 +44,7 @@ def service_table(
 
 
 def _row(
-    cluster: Cluster,
+    cluster: ClusterView,
     name: ServiceName,
     stopped: RolloutRecord | None,
     nodes: Iterable[Candidate],
@@ -79,7 +79,7 @@ def _row(
     }
 
 
-def _surplus(cluster: Cluster, name: ServiceName) -> str:
+def _surplus(cluster: ClusterView, name: ServiceName) -> str:
     """Return how many instances beyond the wanted number still have a node; "" if none has."""
     left = len(stopping(cluster, name))
     return f"{left} more {'is' if left == 1 else 'are'} still stopping" if left else ""
@@ -92,7 +92,7 @@ def _failed_run(last: KnownRun | None) -> str:
     return f"run {last.number} is {last.record.state.value}: {last.record.reason}"
 
 
-def _waiting(cluster: Cluster, service: Service, nodes: Iterable[Candidate]) -> str:
+def _waiting(cluster: ClusterView, service: Service, nodes: Iterable[Candidate]) -> str:
     """Return how many instances no node has claimed, and why; "" if each is claimed."""
     wanted = service.definition.instances
     free = wanted - sum(number <= wanted for number in cluster.claims(service.definition.name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.node_volumes import NodeVolume
 from daprdockr.model.stored.revisioned import StoredVolumes
@@ -19,7 +19,7 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-def volume_table(cluster: Cluster, found: Mapping[str, Iterable[NodeVolume]]) -> Table:
+def volume_table(cluster: ClusterView, found: Mapping[str, Iterable[NodeVolume]]) -> Table:
     """
     Return each volume of an instance, and each other one, sorted by node and volume.
 
@@ -37,7 +37,7 @@ def _other(node: str, volume: NodeVolume) -> Row:
     return {"Node": node, "Volume": volume.name, "Instance": ",".join(volume.users), "State": state}
 
 
-def _rows(cluster: Cluster, service: ServiceName) -> Iterator[Row]:
+def _rows(cluster: ClusterView, service: ServiceName) -> Iterator[Row]:
     for number, stored in cluster.volumes(service).items():
         state = _state(cluster, service, number, stored)
         node, volumes = stored.record.node, stored.record.volumes
@@ -48,12 +48,12 @@ def _rows(cluster: Cluster, service: ServiceName) -> Iterator[Row]:
             yield {"Node": node, "Volume": volume, "Instance": instance, "State": state}
 
 
-def _wanted(cluster: Cluster, service: ServiceName) -> tuple[str, ...]:
+def _wanted(cluster: ClusterView, service: ServiceName) -> tuple[str, ...]:
     wanted = cluster.services.get(service)
     return () if wanted is None else wanted.definition.container.kept_volumes
 
 
-def _state(cluster: Cluster, service: ServiceName, number: int, stored: StoredVolumes) -> str:
+def _state(cluster: ClusterView, service: ServiceName, number: int, stored: StoredVolumes) -> str:
     if not stored.record.is_readable:
         return "on an unknown node: its record is not usable"
     wanted, claim = cluster.services.get(service), cluster.claims(service).get(number)

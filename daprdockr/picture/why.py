@@ -9,8 +9,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.owners import Taken, taken
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.history import Revision
@@ -146,7 +146,7 @@ class Why:
         }
 
 
-def why(cluster: Cluster, service: ServiceName, known: Evidence, only: int | None = None, *, now: float) -> Why:
+def why(cluster: ClusterView, service: ServiceName, known: Evidence, only: int | None = None, *, now: float) -> Why:
     """
     Return the answer about a service that has a definition.
 
@@ -172,7 +172,7 @@ def why(cluster: Cluster, service: ServiceName, known: Evidence, only: int | Non
 
 
 def _look(
-    cluster: Cluster,
+    cluster: ClusterView,
     name: InstanceName,
     lacking: Mapping[InstanceName, str],
     known: Evidence,
@@ -193,7 +193,7 @@ def _look(
 
 
 def _standing(
-    cluster: Cluster, definition: Definition, node: str, known: Evidence, needed: bool, said: bool
+    cluster: ClusterView, definition: Definition, node: str, known: Evidence, needed: bool, said: bool
 ) -> NodeView:
     """
     :param needed: whether an instance has no node.

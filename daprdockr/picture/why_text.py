@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.history import Revision
 from daprdockr.picture.cells import moment
@@ -22,13 +22,13 @@ _MOST_QUOTED = 3
 """Instances of which the last lines are shown; those of the others are in ``-o json``."""
 
 
-def why_lines(cluster: Cluster, found: Why) -> Iterator[str]:
+def why_lines(cluster: ClusterView, found: Why) -> Iterator[str]:
     """Yield the lines of an answer about a service of this cluster."""
     yield from _runs(cluster, found.service)
     yield from _lines(found)
 
 
-def _runs(cluster: Cluster, service: ServiceName) -> Iterator[str]:
+def _runs(cluster: ClusterView, service: ServiceName) -> Iterator[str]:
     """Yield how the last run of the command before a rollout ended."""
     definition, last = cluster.services[service].definition, last_run(cluster, service)
     if last is not None and definition.runs is not None and definition.schedule is None:

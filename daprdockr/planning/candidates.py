@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 
 from attrs import field, frozen
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Claim
@@ -84,13 +84,13 @@ class Candidate:
     keys: frozenset[str] = frozenset()
 
 
-def candidates(cluster: Cluster) -> tuple[Candidate, ...]:
+def candidates(cluster: ClusterView) -> tuple[Candidate, ...]:
     """Return all nodes that are ready and not cordoned, by name."""
     found = (candidate(cluster, name) for name in sorted(cluster.nodes))
     return tuple(one for one in found if one is not None)
 
 
-def candidate(cluster: Cluster, name: str) -> Candidate | None:
+def candidate(cluster: ClusterView, name: str) -> Candidate | None:
     """Return one node as a candidate; None while it takes no instances."""
     if unavailable(cluster, name) is not None:
         return None
@@ -111,7 +111,7 @@ def candidate(cluster: Cluster, name: str) -> Candidate | None:
     )
 
 
-def unavailable(cluster: Cluster, name: str) -> Hindrance | None:
+def unavailable(cluster: ClusterView, name: str) -> Hindrance | None:
     """Return why a node takes no instances, of whatever service; None if it does."""
     node = cluster.nodes.get(name)
     if node is None:

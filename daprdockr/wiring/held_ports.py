@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from daprdockr.arguments.settings import Settings
 from daprdockr.model.etcd_member import MEMBER_PORT
 from daprdockr.model.host import ContainerState
-from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.owners import owners, wanted_ports
+from daprdockr.model.known.view import ClusterView
 from daprdockr.relay.message import PortKey
 
 
@@ -62,7 +62,7 @@ def _own(settings: Settings) -> Iterator[tuple[PortKey, str]]:
         yield ("tcp", MEMBER_PORT), "the members of etcd speak to each other there"
 
 
-def ports_of_routes(cluster: Cluster) -> dict[PortKey, str]:
+def ports_of_routes(cluster: ClusterView) -> dict[PortKey, str]:
     """
     Return the ports of all routes, each with its service, and those that definitions fix, with "": of a route and a
     fixed port the one that was defined first. Containers are not given them as host ports.

@@ -17,7 +17,7 @@ from daprdockr.api.metric import Sample
 from daprdockr.dns.message.outcome import spelled
 from daprdockr.dns.server import DnsServer
 from daprdockr.model.etcd_look import KnownRoom
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.rollout import RolloutState
@@ -119,14 +119,14 @@ def _pools(pools: Iterable[Workers]) -> Iterator[Sample]:
         yield Sample(metric.CALLS_WAITING, pool.waiting, labels)
 
 
-def _own_instances(cluster: Cluster, node: str) -> Iterator[Sample]:
+def _own_instances(cluster: ClusterView, node: str) -> Iterator[Sample]:
     claims = [claim for name in cluster.claimed_services for claim in cluster.claims(name).values()]
     own = Counter(claim.record.state for claim in claims if claim.node == node)
     for of_claim in State:
         yield Sample(metric.INSTANCES, own[of_claim], (of_claim.value.replace("-", "_"),))
 
 
-def _cluster(cluster: Cluster) -> Iterator[Sample]:
+def _cluster(cluster: ClusterView) -> Iterator[Sample]:
     """Yield what status and nodes show: from the same tables."""
     states = Counter(_state(row["Ready"], row["Draining"], row["Cordoned"]) for row in node_table(cluster).rows)
     for state in ("ready", "cordoned", "draining", "not_ready"):
@@ -145,20 +145,20 @@ def _state(ready: bool, draining: bool, cordoned: bool) -> str:
     return "draining" if draining else "cordoned" if cordoned else "ready"
 
 
-def _rollouts(cluster: Cluster) -> Iterator[Sample]:
+def _rollouts(cluster: ClusterView) -> Iterator[Sample]:
     yield Sample(metric.ROLLOUTS, sum(bool(cluster.slots(name)) for name in cluster.services), ("under_way",))
     stopped = Counter(_stopped(cluster, name) for name in cluster.services)
     for state in RolloutState:
         yield Sample(metric.ROLLOUTS, stopped[state], (state.value,))
 
 
-def _stopped(cluster: Cluster, name: ServiceName) -> RolloutState | None:
+def _stopped(cluster: ClusterView, name: ServiceName) -> RolloutState | None:
     found = cluster.rollout(name)
     concerns = found is not None and found.record.concerns(cluster.services[name].definition)
     return found.record.state if found is not None and concerns else None
 
 
-def _certificates(cluster: Cluster, now: float) -> Iterator[Sample]:
+def _certificates(cluster: ClusterView, now: float) -> Iterator[Sample]:
     ends: dict[tuple[str, str], float] = {}
     for row in certificate_table(cluster, now).rows:
         if row["NotAfter"] and row["Needed"]:  # of files that differ from node to node, the first one to end counts

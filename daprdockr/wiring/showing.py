@@ -8,7 +8,7 @@ from functools import partial
 
 from daprdockr.api.documents import Make
 from daprdockr.model.etcd_look import KnownRoom
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.picture.certificates import certificate_table
@@ -20,7 +20,7 @@ from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation
 
 
-def stopped_rollouts(cluster: Cluster) -> dict[ServiceName, RolloutRecord]:
+def stopped_rollouts(cluster: ClusterView) -> dict[ServiceName, RolloutRecord]:
     """Return the rollouts that did not end well, of the services whose definition is still the one concerned."""
     known = ((name, cluster.rollout(name), service) for name, service in cluster.services.items())
     return {name: one.record for name, one, service in known if one and one.record.concerns(service.definition)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Delete, Put
@@ -27,7 +27,7 @@ def claim(node: str) -> bytes:
     return ClaimRecord(node=node).encode()
 
 
-def picture(cluster: Cluster) -> object:
+def picture(cluster: ClusterView) -> object:
     """Everything a mirror shows, to be compared."""
     services = cluster.services | dict.fromkeys(cluster.claimed_services)
     return (

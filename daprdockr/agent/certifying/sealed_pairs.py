@@ -18,7 +18,7 @@ from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from daprdockr.model.errors import BadInput, EtcdError, EtcdUnavailable
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.members import encode_members
 from daprdockr.model.reading import parse_json
 from daprdockr.model.seams import Store
@@ -55,7 +55,7 @@ class Sources:
 
     store: Store
     run: Run
-    cluster: Cluster
+    cluster: ClusterView
     keys: Callable[[], Sequence[PrivateKey]]
 
 

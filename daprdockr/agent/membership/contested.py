@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from daprdockr.guard.clock import boot_id
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.troubles.membership import AddressContested
 from daprdockr.planning.placing.clashes import clashes
 from daprdockr.runtime.logged_once import LoggedOnce
@@ -21,7 +21,7 @@ class Contested:
 
     log = Logger()
 
-    def __init__(self, *, node: str, cluster: Cluster) -> None:
+    def __init__(self, *, node: str, cluster: ClusterView) -> None:
         self._node = node
         self._cluster = cluster
         self._logged = LoggedOnce(

@@ -14,7 +14,7 @@ from daprdockr import __version__
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.membership.whereabouts import Whereabouts
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.troubles.host import EngineHangs
 from daprdockr.planning.candidates import MOST_IMAGES, mark
@@ -91,7 +91,7 @@ class Presence:
 
     node: NodeIdentity
     now: OfThisMoment
-    cluster: Cluster
+    cluster: ClusterView
     host: Host
     failures: Failures
     obstacles: Obstacles

@@ -29,7 +29,7 @@ from twisted.logger import Logger
 
 from daprdockr.model.backoff import Backoff
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.stored.node import NodeRecord, Progress
 from daprdockr.runtime.signal import Signal
 
@@ -82,7 +82,7 @@ class Followers(Service):
         *,
         reactor: Any,
         node: str,
-        cluster: Cluster,
+        cluster: ClusterView,
         serving: Serving,
         record: OwnProgress,
         write: Callable[[], None],

@@ -32,7 +32,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 
 MOMENT = 0.1
 """Seconds in which leases that end together are seen to end; sixty took 30 ms, also beside 24 busy processes."""
@@ -48,7 +48,7 @@ class MassExpiry:
     :param ttl: the TTL of a lease, in seconds.
     """
 
-    def __init__(self, *, node: str, clock: Callable[[], float], cluster: Cluster, ttl: float) -> None:
+    def __init__(self, *, node: str, clock: Callable[[], float], cluster: ClusterView, ttl: float) -> None:
         self._node = node
         self._clock = clock
         self._cluster = cluster

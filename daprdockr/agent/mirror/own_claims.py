@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
 
@@ -21,7 +21,7 @@ from daprdockr.model.stored.revisioned import Claim
 class OwnClaims:
     """:param node: this node's name."""
 
-    def __init__(self, *, node: str, cluster: Cluster) -> None:
+    def __init__(self, *, node: str, cluster: ClusterView) -> None:
         self._node = node
         self._cluster = cluster
         self._held: dict[ServiceName, dict[int, Claim]] = {}

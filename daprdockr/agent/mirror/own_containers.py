@@ -15,7 +15,7 @@ from attrs import frozen
 
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.host import ContainerState
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 
 
 @frozen
@@ -23,7 +23,7 @@ class OwnContainers:
     """:ivar node: this node. :ivar state: knows which clusters and names this agent had before."""
 
     node: str
-    cluster: Cluster
+    cluster: ClusterView
     state: StateDir
 
     def is_foreign(self, container: ContainerState) -> bool:

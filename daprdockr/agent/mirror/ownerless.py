@@ -20,7 +20,7 @@ from twisted.logger import Logger
 
 from daprdockr.model.errors import EtcdError, EtcdUnavailable
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Delete, Unchanged
 from daprdockr.runtime.logged_once import LoggedOnce
@@ -53,7 +53,7 @@ class Ownerless(Service):
         reactor: Any,
         run: Run,
         store: Store,
-        cluster: Cluster,
+        cluster: ClusterView,
         in_touch: Callable[[], bool],
         chance: Callable[[], float],
         record_event: Callable[[str, str], None],

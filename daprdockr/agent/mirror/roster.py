@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.candidates import Candidate, candidate
 from daprdockr.planning.placing.wave import offers
@@ -13,7 +13,7 @@ from daprdockr.planning.placing.wave import offers
 class Roster:
     """Call it for ``planning.candidates.candidates`` of the mirror, at the cost of what changed since the last call."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: ClusterView) -> None:
         self._cluster = cluster
         self._layout = -1
         self._seen: dict[str, int] = {}

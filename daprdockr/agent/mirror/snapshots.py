@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daprdockr.agent.statedir import StateDir
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.stored.entries import Listing
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
@@ -38,7 +38,7 @@ class Snapshots:
 
     log = Logger()
 
-    def __init__(self, *, reactor: Any, run: Run, cluster: Cluster, state: StateDir) -> None:
+    def __init__(self, *, reactor: Any, run: Run, cluster: ClusterView, state: StateDir) -> None:
         self._reactor = reactor
         self._run = run
         self._cluster = cluster

@@ -27,8 +27,8 @@ from twisted.application.service import Service
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.model.host import ContainerState
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.history import History
+from daprdockr.model.known.view import ClusterView
 
 
 @frozen
@@ -39,13 +39,13 @@ class FirstContents:
     containers: frozenset[str]
 
     @classmethod
-    def of(cls, cluster: Cluster) -> FirstContents:
+    def of(cls, cluster: ClusterView) -> FirstContents:
         claims = (claim for service in cluster.claimed_services for claim in cluster.claims(service).values())
         return cls(
             frozenset(entry.key for entry in cluster.entries), frozenset(claim.record.container for claim in claims)
         )
 
-    def objection(self, cluster: Cluster, container: ContainerState) -> str:
+    def objection(self, cluster: ClusterView, container: ContainerState) -> str:
         """Return what this container says against the history of ``cluster``; "" if nothing."""
         name = container.instance.service
         service, key = cluster.services.get(name), cluster.keys.service(name)

@@ -15,7 +15,7 @@ from attrs import field, frozen
 from daprdockr.agent.reconcile.mounted_files import FileToMount, MountedFiles
 from daprdockr.model.errors import BadInput, EngineError, EngineRefused, EngineUnavailable, EtcdError
 from daprdockr.model.host import ContainerState
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.seams import Engine, Store
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.files import FileContent
@@ -44,7 +44,7 @@ class StoredValues:
 
     store: Store
     run: Run
-    cluster: Cluster
+    cluster: ClusterView
     keys: Callable[[], Sequence[PrivateKey]]
 
     async def read(self, uses: Iterable[Use]) -> list[bytes]:

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 
 from daprdockr.model.errors import BadInput, DaprdockrError, DiskError
 from daprdockr.model.images import image_reference
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.planning.handing import ASKED, fitting, holders
 from daprdockr.runtime.pool import Run
 from daprdockr.sessions.fetching import Fetching, Offered
@@ -62,7 +62,7 @@ class OtherNodes:
     """:ivar run: runs a blocking call in a thread; there are ``FETCH_THREADS``, so none waits for one."""
 
     log = Logger()
-    cluster: Cluster
+    cluster: ClusterView
     fetching: Fetching
     run: Run
     turns: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(FETCHES))

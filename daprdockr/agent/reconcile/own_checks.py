@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from daprdockr.agent.host.containers import Containers
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host import ContainerState
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.reading import parse_json
 from daprdockr.model.wanted.health import Health
@@ -26,7 +26,7 @@ from daprdockr.model.wanted.health import Health
 class OwnChecks:
     """The memory of these checks, which is brought up to date before a service is planned."""
 
-    def __init__(self, cluster: Cluster, containers: Containers) -> None:
+    def __init__(self, cluster: ClusterView, containers: Containers) -> None:
         self._cluster = cluster
         self._containers = containers
         self._found: dict[ServiceName, dict[str, Health]] = {}

@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from daprdockr.agent.host.deaths import Recording
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 
 
@@ -22,7 +22,7 @@ from daprdockr.model.names import ServiceName
 class RolloutEvents:
     """:param record_event: takes an event for people."""
 
-    cluster: Cluster
+    cluster: ClusterView
     record_event: Recording
     _before: dict[ServiceName, tuple[str, int]] = field(factory=dict, init=False)
 

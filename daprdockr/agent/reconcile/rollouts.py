@@ -11,7 +11,7 @@ from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.reconcile.first_seen import FirstSeen
 from daprdockr.agent.reconcile.own_checks import OwnChecks
 from daprdockr.agent.reconcile.under_way import UnderWay
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Service
 from daprdockr.planning.keeping.reporting import verdict
@@ -30,7 +30,7 @@ class RolloutTimes:
         self,
         *,
         here: Callable[[], Here],
-        cluster: Cluster,
+        cluster: ClusterView,
         containers: Containers,
         on_host: Callable[[ServiceName, Service | None], OnHost],
         checks: OwnChecks,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.reconcile.first_seen import FirstSeen
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import newest_of
 from daprdockr.model.stored.run import RunRecord, RunState
@@ -24,7 +24,7 @@ class RunTimes:
     """
 
     def __init__(
-        self, *, here: Callable[[], Here], cluster: Cluster, containers: Containers, wall: Callable[[], float]
+        self, *, here: Callable[[], Here], cluster: ClusterView, containers: Containers, wall: Callable[[], float]
     ) -> None:
         self._here = here
         self._cluster = cluster

@@ -17,7 +17,7 @@ from daprdockr.agent.reconcile.first_seen import FirstSeen
 from daprdockr.agent.reconcile.rollouts import RolloutTimes
 from daprdockr.agent.reconcile.run_times import RunTimes
 from daprdockr.agent.reconcile.withdrawals import Withdrawals
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.placing.failing import brought_up
 from daprdockr.planning.placing.leaving import REBALANCE_AFTER, Claims, leaving
@@ -43,7 +43,7 @@ class Since:
         self,
         *,
         here: Callable[[], Here],
-        cluster: Cluster,
+        cluster: ClusterView,
         host: Host,
         candidates: Roster,
         rebalance: bool,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from attrs import define, evolve, field
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Service
 from daprdockr.planning.attempts import STEADY
@@ -48,7 +48,7 @@ class UnderWay:
     :param here: returns this node, as it is at the moment of the call.
     """
 
-    def __init__(self, *, here: Callable[[], Here], cluster: Cluster) -> None:
+    def __init__(self, *, here: Callable[[], Here], cluster: ClusterView) -> None:
         self._here = here
         self._cluster = cluster
         self._services: dict[ServiceName, _Seen] = {}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.membership.progress import Followers
 from daprdockr.agent.mirror.own_claims import OwnClaims
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.keeping.withdrawing import is_led_to
 from daprdockr.planning.situation import Fronts, Here, KnownClaims, Withdrawn
@@ -24,7 +24,7 @@ class Withdrawals:
         self,
         *,
         here: Callable[[], Here],
-        cluster: Cluster,
+        cluster: ClusterView,
         own_claims: OwnClaims,
         containers: Containers,
         followers: Followers,

@@ -15,7 +15,7 @@ from typing import Protocol
 from attrs import frozen
 
 from daprdockr.model.errors import NotFound
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.runtime.pool import Run
 
 MOST_ADDRESSES = 8
@@ -55,7 +55,7 @@ class Reach:
     """
 
     thumbprint: str
-    cluster: Cluster
+    cluster: ClusterView
     names: AskNames
     ask: AskAddress
     run: Run

@@ -21,7 +21,7 @@ from daprdockr.agent.renewing.obtaining import Chances, Obtaining, Reaching, Ser
 from daprdockr.agent.renewing.texts import Spread, Texts
 from daprdockr.agent.renewing.vault import NoSuchKey, TermEnded, Vault
 from daprdockr.model.errors import AcmeError, BadInput, EtcdError, NotFound, OrderLost
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import one_line
 from daprdockr.model.stored.renewal import LONGEST_REASON, RenewalRecord
 from daprdockr.planning.renewing.schedule import ask_after, drawn, names_to_ask, next_names, pause
@@ -83,7 +83,7 @@ class Renewer(Periodic):
         office: Office,
         vault: Vault,
         connect: Callable[[SigningKey], Contacts],
-        cluster: Cluster,
+        cluster: ClusterView,
         chances: Chances,
         record_event: Callable[[str, str], None],
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 
 KEPT = 86_400.0
 """Seconds for which a node that does not come back is remembered."""
@@ -16,7 +16,7 @@ MOST = 50
 class LostNodes:
     """:param wall_clock: seconds since the epoch, for people to read."""
 
-    def __init__(self, cluster: Cluster, wall_clock: Callable[[], float]) -> None:
+    def __init__(self, cluster: ClusterView, wall_clock: Callable[[], float]) -> None:
         self._cluster = cluster
         self._wall_clock = wall_clock
         self._there: frozenset[str] = frozenset()

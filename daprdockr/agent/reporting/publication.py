@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.routed_ports import Kind
@@ -23,7 +23,7 @@ class ChangedServices:
     :param publish: publishes these services.
     """
 
-    def __init__(self, reactor: Any, cluster: Cluster, publish: Callable[[set[ServiceName]], None]) -> None:
+    def __init__(self, reactor: Any, cluster: ClusterView, publish: Callable[[set[ServiceName]], None]) -> None:
         self._reactor = reactor
         self._cluster = cluster
         self._publish = publish

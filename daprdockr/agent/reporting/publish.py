@@ -19,7 +19,7 @@ from daprdockr.agent.mirror.own_claims import OwnClaims
 from daprdockr.agent.reporting.publication import ChangedServices, RefusalEvents, upstreams
 from daprdockr.dns.zone.zone import Running, Zone
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.proxy.routing import Change, HttpEntry, HttpService, Routing, changed_routing
@@ -44,7 +44,7 @@ class Publish:
         reactor: Any,
         node: str,
         addresses: Iterable[str],
-        cluster: Cluster,
+        cluster: ClusterView,
         own_claims: OwnClaims,
         may_run: Callable[[Claim], bool],
         record_event: Callable[[str, str], None],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from daprdockr.dns.zone.challenge_zone import ChallengeZone
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.stored.renewal import ChallengeRecord
 from daprdockr.runtime.signal import Signal
 
@@ -17,7 +17,7 @@ _SERIALS = 2**32
 class PublishChallenges:
     """``zones`` sends the challenge zone after each change of it; None: there is none any more."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: ClusterView) -> None:
         self._cluster = cluster
         self._known: tuple[ChallengeRecord | None, tuple[str, ...]] = (None, ())
         self.zones: Signal[[ChallengeZone | None]] = Signal()

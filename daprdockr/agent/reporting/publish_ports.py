@@ -12,7 +12,7 @@ from typing import Any
 
 from daprdockr.agent.reporting.publication import ChangedServices, RefusalEvents, upstreams
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.proxy.ports import PortRouting, PortService, WantedPort, port_routing
@@ -34,7 +34,7 @@ class PublishPorts:
         *,
         reactor: Any,
         node: str,
-        cluster: Cluster,
+        cluster: ClusterView,
         claims: Callable[[ServiceName], list[Claim]],
         held: Callable[[], Mapping[PortKey, str]],
         record_event: Callable[[str, str], None],

@@ -15,7 +15,7 @@ from daprdockr.cli.outcome import TimedOut, not_done
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import snapshot
 from daprdockr.model.errors import DaprdockrError
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.cordon import asking_to_drain
@@ -45,7 +45,7 @@ def drain(request: Request, store: Store, console: Console) -> None:
         draining.finish()
 
 
-def leave_or_stay(cluster: Cluster, node: str) -> dict[InstanceName, str]:
+def leave_or_stay(cluster: ClusterView, node: str) -> dict[InstanceName, str]:
     """Return the wanted instances of a node that is drained, each with the reason why it cannot leave, or ""."""
     fit = candidates(cluster)
     under_way = moves(cluster.services, {name: cluster.successors(name) for name in cluster.moving})

@@ -21,7 +21,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName, ServiceName
 
 if TYPE_CHECKING:
-    from daprdockr.model.known.cluster import Cluster
+    from daprdockr.model.known.view import ClusterView
     from daprdockr.model.seams import Store
 
 KINDS = ("services", "instances", "nodes", "jobs", "secrets", "files", "certificates", "groups")
@@ -50,7 +50,7 @@ def say_names(request: Request, store: Store, console: Console) -> None:
     _print({**known_names(cluster), **owned}, request, console)
 
 
-def _owned(request: Request, store: Store, cluster: Cluster, word: str) -> list[str]:
+def _owned(request: Request, store: Store, cluster: ClusterView, word: str) -> list[str]:
     from daprdockr.model.stored.history import Revisions
     from daprdockr.picture.known_names import known_runs, known_volumes
 

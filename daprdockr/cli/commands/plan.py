@@ -9,7 +9,7 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.intended import intended, needs_files
 from daprdockr.cli.request import Request
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.seams import Store
 from daprdockr.picture.intent import ChangeKind, Intent, check_revision, steps, taken_lines, written
 from daprdockr.picture.wrapped import wrapped
@@ -28,7 +28,7 @@ def plan(request: Request, store: Store, console: Console) -> None:
         console.say(line)
 
 
-def _lines(intents: Sequence[Intent], cluster: Cluster) -> Iterator[str]:
+def _lines(intents: Sequence[Intent], cluster: ClusterView) -> Iterator[str]:
     todo = [one for one in intents if one.action is not ChangeKind.NOTHING]
     for one in todo:
         yield from said(one)
@@ -48,7 +48,7 @@ def said(intent: Intent) -> list[str]:
     return wrapped(str(intent), f"{first}: ", " " * 7)
 
 
-def _steps(intent: Intent, cluster: Cluster) -> Iterator[str]:
+def _steps(intent: Intent, cluster: ClusterView) -> Iterator[str]:
     found = [f"{name} {step}" for name, step in steps(intent, cluster)]
     for line in found[:MOST_STEPS]:
         yield from wrapped(line, " " * 7, " " * 9)

@@ -13,7 +13,7 @@ from daprdockr.cli.snapshot import check_exists, show, snapshot
 from daprdockr.cli.volume_archives import Archives
 from daprdockr.cli.volumes_of_nodes import volumes_of_nodes
 from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName, check_label
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Put, Unchanged
@@ -74,7 +74,7 @@ def _move(request: Request, store: Store, console: Console, instance: InstanceNa
     say_done(request, console, line, Instance=str(instance), Node=node, Before=before)
 
 
-def _check_move(cluster: Cluster, instance: InstanceName, node: str) -> None:
+def _check_move(cluster: ClusterView, instance: InstanceName, node: str) -> None:
     """:raises NotFound, NotMoved: it cannot be moved to this node, or need not be."""
     service = instance.service
     check_exists(cluster, service)

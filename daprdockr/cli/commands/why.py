@@ -11,7 +11,7 @@ from daprdockr.cli.local_agent import local_answer
 from daprdockr.cli.request import Request
 
 if TYPE_CHECKING:
-    from daprdockr.model.known.cluster import Cluster
+    from daprdockr.model.known.view import ClusterView
     from daprdockr.model.seams import Store
     from daprdockr.model.wanted.definition import Definition
 
@@ -65,7 +65,7 @@ def _has(wanted: Definition) -> str:
     return f"wants {number_of_instances(wanted.instances)}"
 
 
-def _say_without_definition(cluster: Cluster, request: Request, console: Console) -> None:
+def _say_without_definition(cluster: ClusterView, request: Request, console: Console) -> None:
     """
     Say why a service without a usable definition does what it does.
 

@@ -13,20 +13,20 @@ Note [The first start]
 
 from __future__ import annotations
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.situation import Situation
 
 
-def lacking(definition: Definition, cluster: Cluster) -> tuple[str, ...]:
+def lacking(definition: Definition, cluster: ClusterView) -> tuple[str, ...]:
     """Return the services to wait for that are not healthy as a whole, each with what is wrong if it does not exist."""
     found = ((name, _lack(name, cluster)) for name in definition.after)
     return tuple(f"{name}{lack}" for name, lack in found if lack is not None)
 
 
-def _lack(name: ServiceName, cluster: Cluster) -> str | None:
+def _lack(name: ServiceName, cluster: ClusterView) -> str | None:
     service = cluster.services.get(name)
     if service is None:
         return "" if cluster.is_held(name) else ", which does not exist"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.volume import UNKNOWN
 from daprdockr.model.wanted.definition import Definition
@@ -19,7 +19,7 @@ from daprdockr.planning.placing.placement import held_by_node, vacancies
 from daprdockr.planning.placing.tied import ties
 
 
-def refusal(cluster: Cluster, definition: Definition, node: str) -> Hindrance | None:
+def refusal(cluster: ClusterView, definition: Definition, node: str) -> Hindrance | None:
     """
     Return why a node would not take one more instance of a service, None if it would.
 
@@ -45,7 +45,7 @@ def refusal(cluster: Cluster, definition: Definition, node: str) -> Hindrance | 
     return None
 
 
-def _tied(cluster: Cluster, definition: Definition, node: str) -> Hindrance | None:
+def _tied(cluster: ClusterView, definition: Definition, node: str) -> Hindrance | None:
     """Return the refusal where every instance that has no node waits for the data of another one."""
     tied, vacant = (
         ties(definition, cluster.volumes(definition.name)),
@@ -63,7 +63,7 @@ def _place(node: str) -> str:
     return "on an unknown node" if node == UNKNOWN else f"on {node}"
 
 
-def _with_holders(cluster: Cluster, definition: Definition, node: str, found: Hindrance) -> Hindrance:
+def _with_holders(cluster: ClusterView, definition: Definition, node: str, found: Hindrance) -> Hindrance:
     """Return the refusal for a host port with the services that have it."""
     ports = {(port.protocol, port.host) for port in definition.container.host_ports}
     taken: dict[str, list[str]] = {}

@@ -20,7 +20,7 @@ from itertools import dropwhile
 
 from attrs import define, evolve, field
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Candidate, failing
@@ -34,7 +34,7 @@ LONGEST = 5000
 """Revisions of etcd, of which each placed instance takes two."""
 
 
-def offers(cluster: Cluster, candidates: tuple[Candidate, ...]) -> Mapping[ServiceName, tuple[Candidate, ...]]:
+def offers(cluster: ClusterView, candidates: tuple[Candidate, ...]) -> Mapping[ServiceName, tuple[Candidate, ...]]:
     """Return, for each service of the wave with free instances, the candidates to rank for them. See Note [A wave]."""
     members = _members(cluster)
     fresh = {name: _fresh(cluster, name) for name in members}
@@ -59,14 +59,14 @@ def offers(cluster: Cluster, candidates: tuple[Candidate, ...]) -> Mapping[Servi
     return offered
 
 
-def _members(cluster: Cluster) -> list[ServiceName]:
+def _members(cluster: ClusterView) -> list[ServiceName]:
     """Return the services from the first on that has free instances, in the order in which these came free."""
     recent = sorted((at, name) for name, at in cluster.layout.freed.items() if at > cluster.revision - LONGEST)
     names = [name for _, name in recent]
     return list(dropwhile(lambda name: not vacancies(cluster.services[name].definition, cluster.claims(name)), names))
 
 
-def _fresh(cluster: Cluster, name: ServiceName) -> Counter[str]:
+def _fresh(cluster: ClusterView, name: ServiceName) -> Counter[str]:
     """Return how many instances each node has claimed since they came free."""
     since = cluster.layout.freed[name]
     return Counter(claim.node for claim in cluster.claims(name).values() if claim.fence > since)

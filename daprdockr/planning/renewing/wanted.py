@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from attrs import field, frozen
 
-from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.stored.certificate import ACME, CertificateFacts
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.http import OFF
@@ -53,7 +53,7 @@ class Covered:
         return bool(having) and all(any(now < ends.get(one, now) for one in names) for ends in having)
 
 
-def wanted_in_cluster(cluster: Cluster, now: float) -> tuple[str, ...]:
+def wanted_in_cluster(cluster: ClusterView, now: float) -> tuple[str, ...]:
     """Return the names of a cluster in order. :param now: wall-clock seconds."""
     stored = [one.facts for one in cluster.certificates.values() if one.source != ACME]
     covered = Covered(stored, [node.record.certificates for node in cluster.nodes.values()])
@@ -61,7 +61,7 @@ def wanted_in_cluster(cluster: Cluster, now: float) -> tuple[str, ...]:
     return wanted_names(definitions, lambda name: covered.has(name, now))
 
 
-def lives_in_cluster(cluster: Cluster, wanted: Iterable[str]) -> dict[str, Life]:
+def lives_in_cluster(cluster: ClusterView, wanted: Iterable[str]) -> dict[str, Life]:
     """
     Return how long the certificates by ACME are valid, by name. One that no node can open, because the cluster's key
     was lost, counts as none: nobody shows it.
