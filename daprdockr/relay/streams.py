@@ -33,7 +33,7 @@ CONNECT = 1.5
 """Seconds for a connection to an instance: a lost SYN is sent again after one."""
 
 BUFFER = 256 * 1024
-"""Bytes that wait for one side before the other is not read any more."""
+"""Bytes that wait for one side before the other is not read any more; the last read may bring as many again."""
 
 _OUR_FAULT = (*OUR_FAULT, errno.EADDRNOTAVAIL)
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
