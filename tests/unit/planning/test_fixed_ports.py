@@ -26,6 +26,16 @@ class HostPortTests(PlanTestCase):
             taken = changed(free, candidates=(evolve(here, ports={("tcp", 5432): 1}),))
             self.assertEqual(plan(taken, NOW), Plan())
 
+    def test_taken_elsewhere(self) -> None:
+        """That another node's port is taken keeps nobody else from claiming it."""
+        (here, other) = candidates("a", "b")
+        nodes = (evolve(other, ports={("tcp", 5432): 1}), here)
+        self.assert_steps(situation(self.FIXED, candidates=nodes), TakeClaim(FIRST, starting_record()))
+
+    def test_not_ready(self) -> None:
+        """A node that is no candidate, because it is not ready, claims none."""
+        self.assertEqual(plan(situation(self.FIXED, candidates=candidates("b"), free_since={1: 0.0}), NOW), Plan())
+
     def test_running(self) -> None:
         """A running container is adopted: it has the port."""
         runs = evolve(RUNNING, definition=self.FIXED.digest)

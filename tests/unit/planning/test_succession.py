@@ -105,6 +105,7 @@ class TakeTests(SynchronousTestCase):
         for fields in (
             {"here": OUT_OF_TOUCH},
             {"here": evolve(HERE, lease=0)},
+            {"here": evolve(HERE, cordoned=True)},
             {"candidates": candidates("c")},
             {"service": definition(Placement={"Constraints": ["node != a"]})},
             {"next_is": "c"},
@@ -149,6 +150,31 @@ class TakeTests(SynchronousTestCase):
         owners = self.leaving, owned_by("c", 2, leaving=True)
         made = planned(*owners, service=definition(instances=2), candidates=candidates("a", "d"))
         self.assertEqual(len(made.steps), 1)
+
+    def test_one_of_two_each(self) -> None:
+        """Where a node may have one, two nodes prepare one each at once, in whatever order they saw the claims."""
+        owners = self.leaving, owned_by("c", 2, leaving=True)
+        spread = definition(instances=2, Placement={"OnePerNode": True})
+        for seen in (owners, owners[::-1]):
+            made = {
+                node: planned(*seen, service=spread, candidates=candidates("a", "d"), here=evolve(HERE, node=node))
+                for node in "ad"
+            }
+            taken = [s for one in made.values() for s in one.steps if isinstance(s, TakeSuccession)]
+            self.assertEqual(sorted(step.instance.number for step in taken), [1, 2])
+            self.assertEqual(made["a"], planned(*owners, service=spread, candidates=candidates("a", "d")))
+
+    def test_several(self) -> None:
+        """A node prepares as many at once as are left to it, though it has one already."""
+        service, own = definition(instances=3), owned_by("a", 3)
+        made = planned(self.leaving, owned_by(number=2, leaving=True), own, service=service)
+        self.assertEqual([s.instance.number for s in made.steps if isinstance(s, TakeSuccession)], [1, 2])
+
+    def test_unanswered(self) -> None:
+        """Where a node may have one, and the answer about one that it was to prepare was lost, it prepares no other."""
+        owners = self.leaving, owned_by("c", 2, leaving=True)
+        made = planned(*owners, service=definition(instances=2, Placement={"OnePerNode": True}), unanswered={2})
+        self.assertEqual([s for s in made.steps if isinstance(s, TakeSuccession)], [])
 
     def test_another_prepares_one(self) -> None:
         """A node that prepares one is not ranked for the free one, so nobody waits for it."""

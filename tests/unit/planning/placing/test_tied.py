@@ -106,6 +106,19 @@ class ClaimTests(PlanTestCase):
         seen["volumes"] = {1: stored("a")}
         self.assertEqual(self.taken(one, **seen), [1])
 
+    def test_one_per_node(self) -> None:
+        """With OnePerNode a node that has an instance does not take a second one whose data it has as well."""
+        one, ours = db(2, Placement={"OnePerNode": True}), claim(starting_record())
+        seen: dict[str, Any] = {"volumes": {1: stored("a"), 2: stored("a")}, "free_since": {2: 0.0}}
+        self.assertEqual(self.taken(one, claims=(ours,), **seen), [])
+
+    def test_counts_once(self) -> None:
+        """One whose data is here, and that runs here, counts once when the others are placed."""
+        runs = container(of=db(3), volumes=("data",))
+        seen: dict[str, Any] = {"volumes": {1: stored("a")}, "candidates": candidates("a", "b")}
+        made = plan(situation(db(3), containers=(runs,), **seen), NOW)
+        self.assertEqual(len([step for step in made.steps if isinstance(step, TakeClaim)]), 2)
+
     def test_other_volumes(self) -> None:
         """A record of volumes that the definition does not name any more ties nothing, nor does one without volumes."""
         self.assertEqual(ties(db(), {1: stored("b", "logs")}), {})
