@@ -39,6 +39,7 @@ class LackingTests(SynchronousTestCase):
         self.assertEqual(self.lacking(api, WELL, evolve(WELL, definition="older")), ())
         for other in (evolve(WELL, healthy=False), evolve(WELL, state=State.WITHDRAWN)):
             self.assertEqual(self.lacking(api, WELL, other), ("api.myapp",))
+            self.assertEqual(self.lacking(api, other, WELL), ("api.myapp",))
         self.assertEqual(self.lacking(api, WELL), ("api.myapp",))
 
     def test_none_wanted(self) -> None:
@@ -49,6 +50,12 @@ class LackingTests(SynchronousTestCase):
     def test_missing(self) -> None:
         """One that does not exist is waited for, and says so."""
         self.assertEqual(self.lacking(None), ("api.myapp, which does not exist",))
+
+    def test_held(self) -> None:
+        """One whose definition cannot be read exists, and is waited for."""
+        cluster = Cluster(KEYS)
+        cluster.replace(Listing(1, 9, (Entry(KEYS.service(API), b"?", 5, 5),)))
+        self.assertEqual(lacking(WAITING, cluster), ("api.myapp",))
 
 
 class WaitsTests(PlanTestCase):

@@ -116,12 +116,18 @@ class DrainTests(SynchronousTestCase):
         placed.sicken("web", 1)
         self.assertEqual(placed.drained(), ["1.web"])
 
+    def test_others_unhealthy(self) -> None:
+        """It leaves though another instance of its service is unhealthy: it stops only when its successor is well."""
+        placed = Placed(web="ab")
+        placed.sicken("web", 2)
+        self.assertEqual(placed.drained(), ["1.web"])
+
     def test_not_wanted(self) -> None:
         """An instance that is not wanted any more, or not defined, does not leave: it ends."""
         placed = Placed(web="ab", api="a")
         placed.define("web", 0)
         del placed.services[_name("api")]
-        self.assertEqual(placed.drained(), [])
+        self.assertEqual((placed.drained(), placed.evened_out()), ([], []))
 
     def test_keeps_data(self) -> None:
         """An instance that keeps data on the node does not leave."""
@@ -139,6 +145,20 @@ class DrainTests(SynchronousTestCase):
         placed = Placed(web="aab")
         placed.define("web", 4, OnPartition="stop")
         self.assertEqual(placed.drained(), [])
+
+    def test_at_most_one_unhealthy(self) -> None:
+        """Whether it is well itself does not matter for that, and all others do."""
+        for number, leavers in ((1, []), (2, ["2.web"]), (3, [])):
+            placed = Placed(web="bac")
+            placed.define("web", 3, OnPartition="stop")
+            placed.sicken("web", number)
+            self.assertEqual(placed.drained(), leavers)
+
+    def test_at_most_one_elsewhere(self) -> None:
+        """A service of which the node has no instance keeps none from leaving."""
+        placed = Placed(web="b", api="a")
+        placed.define("web", 1, OnPartition="stop")
+        self.assertEqual(placed.drained(), ["1.api"])
 
     def test_at_most_one_of_all(self) -> None:
         """Of those whose nodes a change forbids at one moment only the first that can leave stops, not one per node."""
@@ -162,7 +182,8 @@ class DrainTests(SynchronousTestCase):
         """An instance for which no other node has room stays."""
         wish = definition(Container={"Memory": 100})
         for memory, reason in ((100, ""), (99, "no other node has the memory or processors that it states")):
-            self.assertEqual(why_not(wish, {}, "a", [Candidate("b", {}, 0, memory=memory)]), reason)
+            full = Candidate("c", {}, 0, memory=0)
+            self.assertEqual(why_not(wish, {}, "a", [full, Candidate("b", {}, 0, memory=memory)]), reason)
 
     def test_only_port(self) -> None:
         """A move that takes the only free host port does not end itself; an instance that never had one stays."""
@@ -282,6 +303,12 @@ class EvenOutTests(SynchronousTestCase):
             placed.evened_out(node)
             self.assertEqual(placed.asked, [node, *others])
 
+    def test_moves_of_others(self) -> None:
+        """An instance on its way from another node counts where it will be, so that no other goes there as well."""
+        placed = Placed(nodes="ac", web="aaacb")
+        placed.prepare("web", 5, "c")
+        self.assertEqual(placed.evened_out(), [])
+
     def test_successor_of_itself(self) -> None:
         """A node that claimed what it had prepared to take over, and did not drop that yet, gives one as usual."""
         placed = Placed(nodes="ab", web="aaaa")
@@ -307,6 +334,15 @@ class EvenOutTests(SynchronousTestCase):
         placed = Placed(nodes="ab", api="a", web="a")
         placed.sicken("api", 1)
         self.assertEqual(placed.evened_out(), ["1.web"])
+
+    def test_fails_there(self) -> None:
+        """Nothing moves for that to a node on which its service does not come up."""
+        placed = Placed(nodes="ab", web="aaa")
+        a, b = placed.candidates()
+        for fails, moved in ((frozenset({"web.myapp"}), 0), (frozenset({"api.myapp"}), 1)):
+            there = (a, evolve(b, fails=fails))
+            found = leaving("a", "", True, placed.services, placed.claims_of, placed.successors, there)
+            self.assertEqual(len(found), moved)
 
     def test_others_are_healthy(self) -> None:
         """It does not keep the healthy ones of its service from moving."""
@@ -381,6 +417,7 @@ class WhyNotTests(SynchronousTestCase):
     def test_can_leave(self) -> None:
         """There is none when another node can take it."""
         self.assertEqual(self.why(Placement={"Constraints": ["zone == y"], "OnePerNode": True}, held={"b": 1}), "")
+        self.assertEqual(self.why(held={"b": 1, "c": 1}), "")
 
     def test_reasons(self) -> None:
         """Each reason is given."""
@@ -434,3 +471,15 @@ class TakersTests(SynchronousTestCase):
     def test_not_drained(self) -> None:
         """From any other only those that have two less, and fewer of the service."""
         self.assertEqual(self.names("a", a=5, b=4, c=3, d=0, e=0), ["c", "d"])
+
+    def test_given_up(self) -> None:
+        """One that is not healthy may go to any other node, however much that has, unless it fails there as well."""
+        there = candidates("a", "b", "c", a=1, b=9, c=9)
+        self.assertEqual([one.name for one in takers("a", there, {"a": 1, "b": 5}, healthy=False)], ["b", "c"])
+        self.assertEqual([one.name for one in takers("a", there, {}, healthy=False, failing={"c"})], ["b"])
+
+    def test_failing(self) -> None:
+        """Nothing is given to a node on which the service fails, unless its owner is drained."""
+        there = candidates("a", "b", "c", a=5)
+        self.assertEqual([one.name for one in takers("a", there, {"a": 2}, failing={"b"})], ["c"])
+        self.assertEqual([one.name for one in takers("a", there[1:], {"a": 2}, failing={"b"})], ["b", "c"])

@@ -9,11 +9,12 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.names import InstanceName
+from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.entries import Entry, Listing
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.volume import UNKNOWN, VolumeRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Bar, candidates
 from daprdockr.planning.placing.placement import rank, vacancies
@@ -22,17 +23,25 @@ from tests.build.values import KEYS, definition, fixing, named
 
 MIB = 1 << 20
 OTHER = named("db", Container={"Memory": 300 * MIB, "NanoCpus": 1_500_000_000, **fixing(5432)})
+CACHE = named("cache", Container=fixing(6379))
 
 
-def cluster(wanted: Definition, *held: tuple[str, str], cordon: bytes | None = None, **record: Any) -> Cluster:
-    """A node ``a``, and what it has of ``web.myapp`` and ``db.myapp``: each a name and a state."""
-    entries = {KEYS.service(one.name): one.encode() for one in (wanted, OTHER)}
+def cluster(
+    wanted: Definition, *held: tuple[str, str], cordon: bytes | None = None, volumes: str = "", **record: Any
+) -> Cluster:
+    """
+    A node ``a``, and what it has of ``web.myapp`` and others: each a name and a state. ``volumes``: the nodes with the
+    data of ``web.myapp``, a letter for each instance.
+    """
+    entries = {KEYS.service(one.name): one.encode() for one in (wanted, OTHER, CACHE)}
     entries[KEYS.node("a")] = NodeRecord(**record).encode()
     for service, state in held:
-        name = InstanceName(wanted.name if service == "web" else OTHER.name, 1)
+        name = InstanceName(ServiceName(group="myapp", service=service), 1)
         entries[KEYS.claim(name)] = ClaimRecord("a", State(state)).encode()
     if cordon is not None:
         entries[KEYS.cordon("a")] = cordon
+    for number, node in enumerate(volumes, 1):
+        entries[KEYS.volumes(InstanceName(wanted.name, number))] = VolumeRecord(node, ("data",)).encode()
     made = Cluster(KEYS)
     made.replace(Listing(1, 9, tuple(Entry(key, value, 5, 5, 77) for key, value in entries.items())))
     return made
@@ -75,9 +84,30 @@ class ReasonTests(SynchronousTestCase):
     def test_ports(self) -> None:
         """A host port is taken by another service's instance, or by one of this service."""
         wanted = definition(instances=2, Container=fixing(5432))
-        self.expect(Bar.PORT, "host port 5432/tcp is taken there by db.myapp", ("db", "running"), wanted=wanted)
+        others = ("cache", "running"), ("db", "running"), ("gone", "running")
+        self.expect(Bar.PORT, "host port 5432/tcp is taken there by db.myapp", *others, wanted=wanted)
         text = "it has one already: host port 5432/tcp goes to one instance of a node"
         self.expect(Bar.ONE_PER_NODE, text, ("web", "running"), wanted=wanted)
+
+    def test_one_per_node(self) -> None:
+        """A service that spreads says so."""
+        wanted, text = definition(instances=2, Placement={"OnePerNode": True}), "it has one already: OnePerNode"
+        self.expect(Bar.ONE_PER_NODE, f"{text} allows no second", ("web", "running"), wanted=wanted)
+
+    def test_volumes(self) -> None:
+        """Where the data of all free instances is on other nodes they are named, of many the first three."""
+        three = "the data is elsewhere: of 1.web.myapp on x, 2.web.myapp on y, 3.web.myapp on x"
+        unknown = "the data is elsewhere: of 1.web.myapp on an unknown node"
+        for instances, nodes, text in (
+            (3, "xy", None),
+            (3, "xya", None),
+            (3, "xyx", three),
+            (5, "xyxyy", f"{three} and 2 more"),
+            (1, UNKNOWN, unknown),
+        ):
+            wanted = definition(instances=instances, Container={"Volumes": ["data:/data"]})
+            found = refusal(cluster(wanted, volumes=nodes), wanted, "a")
+            self.assertEqual(found and (found.bar, found.text), text and (Bar.VOLUME, text))
 
     def test_failures(self) -> None:
         """A node on which the service, or nothing, starts is ranked last and says so."""
@@ -90,6 +120,8 @@ class ReasonTests(SynchronousTestCase):
         """A node that would take one more has no reason."""
         wanted = definition(instances=2)
         self.assertIsNone(refusal(cluster(wanted, ("web", "running")), wanted, "a"))
+        all_placed = definition(instances=1)
+        self.assertIsNone(refusal(cluster(all_placed, ("web", "running")), all_placed, "a"))
 
 
 class AgreementTests(SynchronousTestCase):

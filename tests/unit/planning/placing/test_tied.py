@@ -8,10 +8,11 @@ from attrs import evolve
 
 from daprdockr.model.host import Status
 from daprdockr.model.stored.revisioned import Claim, StoredVolumes
-from daprdockr.model.stored.volume import UNREADABLE, VolumeRecord
+from daprdockr.model.stored.volume import UNKNOWN, UNREADABLE, VolumeRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.claim_steps import ReleaseClaim, TakeClaim, TakeSuccession
 from daprdockr.planning.container_steps import CreateContainer, StartContainer
+from daprdockr.planning.placing.home import empty_volumes, homes
 from daprdockr.planning.placing.tied import ties
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.volume_steps import ForgetVolumes, NoteOverdue, RecordVolumes
@@ -143,6 +144,21 @@ class ClaimTests(PlanTestCase):
         seen |= {"containers": (runs,), "candidates": candidates("a")}
         self.assertEqual(plan(situation(db(), **seen), NOW).steps[0], TakeClaim(FIRST, running_record(runs), 20))
         self.assertEqual(self.taken(db(), stopping=(runs.id,), **seen), [])
+
+    def test_unreadable_elsewhere(self) -> None:
+        """While another node has it, a container that ended here does not show where its data is."""
+        ended = container(of=db(), status=Status.EXITED, volumes=("data",))
+        for node, home in (("a", "a"), ("b", UNKNOWN)):
+            owner = claim(starting_record(node))
+            seen = situation(db(), (owner,), (ended,), volumes={1: StoredVolumes(UNREADABLE, 20)})
+            self.assertEqual(homes(seen, db()), {1: home})
+
+    def test_empty(self) -> None:
+        """Its volumes are known to be empty only while nothing is written down of them and no container is here."""
+        ours, ended = (claim(starting_record()),), container(of=db(), status=Status.EXITED)
+        self.assertEqual(empty_volumes(situation(db(), ours), FIRST), ("data",))
+        self.assertEqual(empty_volumes(situation(db(), ours, (ended,)), FIRST), ())
+        self.assertEqual(empty_volumes(situation(db(), ours, volumes={1: stored("a")}), FIRST), ())
 
     def test_not_taken_over(self) -> None:
         """An instance that leaves its node is taken over by nobody if its data is there."""
