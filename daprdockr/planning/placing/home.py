@@ -8,7 +8,7 @@ from collections.abc import Collection
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.volume import UNKNOWN
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.candidates import able, has_ports, room
+from daprdockr.planning.candidates import able, room
 from daprdockr.planning.placing.tied import tie, ties
 from daprdockr.planning.situation import Situation
 
@@ -63,6 +63,5 @@ def empty_volumes(situation: Situation, instance: InstanceName) -> tuple[str, ..
 def at_home(situation: Situation, definition: Definition, numbers: Collection[int]) -> list[int]:
     """Return those of the free instances with data here that this node may take."""
     itself = [one for one in situation.placing.candidates if one.name == situation.here.node]
-    fit = [one for one in able(definition, itself) if has_ports(definition, one)]
-    left = sum(room(definition, fit).values())
+    left = sum(room(definition, able(definition, itself)).values())
     return sorted(numbers)[: int(min(left, len(numbers)))]

@@ -238,7 +238,7 @@ def _may_leave(
     def may_stop(definition: Definition, of: Mapping[int, Claim]) -> bool:
         held = Counter(claim.node for claim in of.values())
         first = min((number for number, claim in of.items() if claim.node == node), default=0)
-        before = {claim.node for number, claim in of.items() if number < first and number <= definition.instances}
+        before = {claim.node for number, claim in of.items() if number < first}
         leave = (one for one in before if one in draining or forbidden(definition, one, others))
         return _others_are_well(node, definition, of) and all(why_not(definition, held, one, others) for one in leave)
 
