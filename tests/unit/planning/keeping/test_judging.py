@@ -17,8 +17,20 @@ from daprdockr.planning.keeping.judging import former, has_failed, stopped_recor
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.rollout_steps import MarkGood, OnRollout, StopRollout, TakeSlot
 from daprdockr.planning.situation import Situation
-from tests.build.plans import FIRST, OURS, RUNNING, PlanTestCase
-from tests.build.situations import DEFINED, NOW, OUT_OF_TOUCH, WEB_1, WEB_2, changed, container, situation, slot
+from tests.build.plans import FIRST, OURS, RUNNING, SECOND, PlanTestCase
+from tests.build.situations import (
+    DEFINED,
+    NOW,
+    OUT_OF_TOUCH,
+    WEB_1,
+    WEB_2,
+    changed,
+    claim,
+    container,
+    running_record,
+    situation,
+    slot,
+)
 from tests.build.values import WEB, definition
 
 DIED = Attempts(1, NOW, "exit status 3", of=WEB_2.digest, last=Failure(at=NOW - 1, lived=1))
@@ -56,6 +68,15 @@ class JudgeTests(PlanTestCase):
         attempts = {FIRST: evolve(DIED, of=WEB_1.digest)}
         self.assertEqual(stops(seen(attempts=attempts)), [])
 
+    def test_not_ours(self) -> None:
+        """Nor are those of an instance that is another node's, one of a former lease's, or not wanted."""
+        self.assertEqual(stops(seen(NEW)), [STOP])
+        theirs = claim(evolve(running_record(RUNNING), node="b"))
+        for other in (evolve(theirs, lease=99), theirs, evolve(OURS, lease=76)):
+            self.assertEqual(stops(changed(seen(NEW), claims={1: other})), [])
+        second = {"claims": {2: evolve(OURS, instance=SECOND)}, "containers": {}}
+        self.assertEqual(stops(changed(seen(attempts={SECOND: DIED}), **second)), [])
+
     def test_on_failure(self) -> None:
         """With ``OnFailure`` of pause nothing is put back."""
         wanted = definition("web:2", Update={"OnFailure": "pause"})
@@ -68,8 +89,9 @@ class JudgeTests(PlanTestCase):
             self.assertEqual(stops(seen(record=record)), [evolve(STOP, reverts=False, record=44)])
         for state in (RolloutState.PAUSED, RolloutState.FAILED):
             self.assertEqual(stops(seen(record=stopped(state))), [])
-            older = stopped(state, to="older")
-            self.assertEqual(stops(seen(record=older)), [evolve(STOP, record=44)])
+            for before in ("", WEB_2.digest):
+                older = stopped(state, before, to="older")
+                self.assertEqual(stops(seen(record=older)), [evolve(STOP, record=44)])
 
     def test_no_slot_while_stopped(self) -> None:
         """While a rollout waits for a person no instance takes a slot."""
@@ -83,6 +105,9 @@ class JudgeTests(PlanTestCase):
             pull = Attempts(1, NOW + 1, "no", last=Failure(at=NOW, refused=refused))
             found = seen(attempts={}, images={}, pulls={"web:2": pull})
             self.assertEqual(stops(found), [evolve(STOP, reason="no")] * refused)
+            self.assertEqual(stops(changed(found, since=NOW + 0.5)), [])
+            changes = claim(running_record(container("new", of=WEB_2)))
+            self.assertEqual(stops(changed(found, claims={1: changes})), [])
 
     def test_deadline(self) -> None:
         """A new container that is not proven when the deadline is over ends the rollout, with what is wrong with it."""
@@ -93,7 +118,12 @@ class JudgeTests(PlanTestCase):
         (found,) = stops(seen(new, **late))
         assert isinstance(found, StopRollout)
         self.assertEqual(found.reason, "not healthy within 300 s: it was not healthy for 5 s without a break")
-        self.assertEqual(stops(seen(new, well_since={"new": NOW - 5}, **late)), [])
+        ended = evolve(NEW, id="ended")
+        self.assertEqual(stops(seen(new, ended, well_since={"new": NOW - 5}, **late)), [])
+        for copy, well in ((new, "c1"), (NEW, "new")):
+            self.assertEqual(len(stops(seen(copy, well_since={well: 0.0}, **late))), 1)
+        for slots in ({}, {1: slot(WEB_1)}):
+            self.assertEqual(stops(seen(new, slots=slots, **late)), [])
         checked = evolve(WEB_2, health=Health("exec", command=("true",)))
         (found,) = stops(changed(seen(new, **late), service=Service(checked, DEFINED, DEFINED)))
         assert isinstance(found, StopRollout)
@@ -135,6 +165,7 @@ class FailureTests(SynchronousTestCase):
     def test_long_proof(self) -> None:
         """A container that has to be healthy for longer has more time to fail."""
         self.assertTrue(self.failed(Attempts(1, last=Failure(NOW, 50)), MinHealthy=30))
+        self.assertTrue(self.failed(Attempts(1, last=Failure(NOW, STEADY - 1)), MinHealthy=1))
 
     def test_starts(self) -> None:
         """A container that does not start fails as soon as another attempt is in vain."""
@@ -155,6 +186,16 @@ class BackTests(SynchronousTestCase):
         found = former(history, WEB_2)
         self.assertEqual(found and found.number, 2)
         self.assertIsNone(former(self.history(("web:1", False), ("web:2", True)), WEB_2))
+
+    def test_former_with_stored_values(self) -> None:
+        """With secrets there is none if the present one was good itself; another good one does not matter for that."""
+        wanted = definition("web:2", Secrets=[{"Name": "x"}])
+        self.assertIsNone(former(Revisions(WEB, ()), wanted))
+        first = Revision(1, RevisionRecord(WEB_1, good=True), 9)
+        for newest, good, found in ((wanted, True, None), (wanted, False, 1), (definition("web:3"), True, 2)):
+            history = Revisions(WEB, (first, Revision(2, RevisionRecord(newest, good=good), 9)))
+            back = former(history, wanted)
+            self.assertEqual(back and back.number, found)
 
     def test_record(self) -> None:
         """The record says what became of the rollout and, if nothing was put back, why."""

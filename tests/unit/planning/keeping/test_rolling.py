@@ -13,12 +13,25 @@ from daprdockr.model.stored.volume import VolumeRecord
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.claim_steps import WriteClaim
 from daprdockr.planning.container_steps import CreateContainer, RemoveContainer, StartContainer, StopContainer
-from daprdockr.planning.keeping.rolling import TURN
+from daprdockr.planning.keeping.rolling import TURN, is_whole
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.rollout_steps import FreeSlot, TakeSlot
 from daprdockr.planning.situation import Situation
 from tests.build.plans import CHANGED, FIRST, OURS, RUNNING, SECOND, STARTING, PlanTestCase
-from tests.build.situations import DEFINED, FENCE, NOW, WEB_1, WEB_2, claim, container, running_record, situation, slot
+from tests.build.situations import (
+    DEFINED,
+    FENCE,
+    HERE,
+    NOW,
+    OUT_OF_TOUCH,
+    WEB_1,
+    WEB_2,
+    claim,
+    container,
+    running_record,
+    situation,
+    slot,
+)
 from tests.build.values import definition, instance
 
 WANTED = definition("web:2", instances=3)
@@ -32,6 +45,29 @@ ANOTHER = "another container of this instance runs"
 def seen(*containers: Any, wanted: Any = WANTED, first: Any = OURS, **fields: Any) -> Situation:
     """Instance 1 is ours, the others are those of node b."""
     return situation(wanted, (first, *ELSEWHERE[1:]), containers, **{"slots": TAKEN, **fields})
+
+
+class WholeTests(PlanTestCase):
+    """``is_whole``."""
+
+    def test_each_one(self) -> None:
+        """Each wanted instance has to be healthy, and of the definition; one that is not wanted does not matter."""
+        wanted, well = definition(instances=2), running_record(RUNNING)
+        for first, second, third, whole in (
+            (well, well, None, True),
+            (well, well, evolve(well, healthy=False), True),
+            (well, None, well, False),
+            (well, evolve(well, healthy=False), None, False),
+            (evolve(well, healthy=False), well, None, False),
+            (well, evolve(well, definition="older"), None, False),
+        ):
+            records = {1: first, 2: second, 3: third}
+            claims = {number: claim(record, number) for number, record in records.items() if record is not None}
+            self.assertEqual(is_whole(wanted, claims), whole)
+
+    def test_none_wanted(self) -> None:
+        """A service of which no instance is wanted is not."""
+        self.assertFalse(is_whole(definition(instances=0), {}))
 
 
 class TakeTests(PlanTestCase):
@@ -56,10 +92,26 @@ class TakeTests(PlanTestCase):
             found = plan(situation(wanted, there, (ours,)), NOW)
             self.assertEqual(found, taken or Plan((TakeSlot(FIRST.__class__(FIRST.service, 3), 3, 0, wanted.digest),)))
 
+    def test_after_one_that_is_busy(self) -> None:
+        """An instance that has a slot has had its turn: nobody waits for it to take another."""
+        wanted = definition("web:2", instances=3, Update={"Parallelism": 2})
+        ours, busy = container("c3", 3), {1: slot(wanted, node="b", lease=78)}
+        found = situation(wanted, (*ELSEWHERE[:2], claim(running_record(ours), 3)), (ours,), slots=busy)
+        self.assertEqual(plan(found, NOW), Plan((), NOW + TURN))
+
+    def test_after_one_that_is_through(self) -> None:
+        """Nor does one wait for an instance that leads to a container of this definition already."""
+        ours, through = container("c3", 3), evolve(ELSEWHERE[0].record, definition=WANTED.digest)
+        there = (evolve(ELSEWHERE[0], record=through), ELSEWHERE[1], claim(running_record(ours), 3))
+        self.assertEqual(plan(situation(WANTED, there, (ours,)), NOW), Plan((), NOW + TURN))
+
     def test_all_taken(self) -> None:
         """While the slots are taken the instance waits for news."""
         other = {1: slot(WANTED, number=2, node="b", lease=78)}
         self.assertEqual(plan(seen(RUNNING, slots=other), NOW), Plan())
+        ill = claim(running_record(RUNNING, state=State.UNHEALTHY, healthy=False))
+        steps = plan(seen(RUNNING, first=ill, slots=other), NOW).steps
+        self.assertEqual([step for step in steps if isinstance(step, TakeSlot)], [])
 
     def slots_taken(self, most: int, away: int, **fields: Any) -> list[int]:
         """The slots that are taken for instance 1 of four, of which ``away`` wait for the node with their data."""
@@ -75,6 +127,7 @@ class TakeTests(PlanTestCase):
         """An instance that waits for its data takes a place of those that may be away, unless it has a slot already."""
         self.assertEqual(self.slots_taken(1, 0), [1])
         self.assertEqual((self.slots_taken(1, 1), self.slots_taken(2, 1), self.slots_taken(2, 2)), ([], [1], []))
+        self.assertEqual(self.slots_taken(2, 3), [])
         held = {1: slot(WANTED, number=4, node="b", lease=78)}
         self.assertEqual((self.slots_taken(2, 1, slots=held), self.slots_taken(2, 2, slots=held)), ([2], []))
 
@@ -129,6 +182,18 @@ class StartFirstTests(PlanTestCase):
         reason = "the container of the changed definition does not come up: exit status 1"
         self.assertEqual(step, WriteClaim(FIRST, running_record(RUNNING, reason=reason), FENCE, FENCE))
 
+    def test_another_has_ended(self) -> None:
+        """One of another generation that has ended stays until the new one is proven: it may be needed again."""
+        ended = container("between", of=definition("web:3", instances=3), status=Status.EXITED)
+        self.assert_steps(seen(RUNNING, ended), CreateContainer(FIRST, WANTED, (), FENCE, DEFINED))
+
+    def test_old_one_has_ended(self) -> None:
+        """An old one that ended is started again while the new one is to be proven, and not after that."""
+        ended = evolve(RUNNING, status=Status.EXITED)
+        for fields, started in (({}, True), ({"well_since": {"new": PROVEN}}, False), ({"slots": {}}, False)):
+            steps = plan(seen(ended, NEW, **fields), NOW).steps
+            self.assertEqual(any(isinstance(step, StartContainer) for step in steps), started, fields)
+
     def test_old_one_is_not_well(self) -> None:
         """An old one to which nothing leads stays too until the new one is in the claim."""
         ill = claim(running_record(RUNNING, state=State.UNHEALTHY, healthy=False))
@@ -154,6 +219,12 @@ class StartFirstTests(PlanTestCase):
         for verdicts in ({}, {"new": False}, {"c1": True}, {"new": False, "c1": True}):
             self.assert_stops(seen(RUNNING, new, verdicts=verdicts, **known))
         self.assert_stops(seen(RUNNING, new, verdicts={"new": False, "c1": False}, **known), "c1")
+        gone = {**known, "first": claim(running_record(new, container="gone"))}
+        self.assert_stops(seen(RUNNING, new, verdicts={"c1": True}, **gone))
+        ended = evolve(new, id="gone", status=Status.EXITED)
+        self.assert_stops(seen(RUNNING, new, ended, verdicts={"c1": True}, **gone))
+        ill = {**known, "first": claim(running_record(new, state=State.UNHEALTHY, healthy=False))}
+        self.assert_stops(seen(RUNNING, new, verdicts={"c1": True}, **ill))
         swapped = {**known, "first": claim(running_record(new))}
         self.assert_stops(seen(RUNNING, new, verdicts={"new": True, "c1": True}, **swapped), "c1")
 
@@ -229,6 +300,11 @@ class SupersededTests(PlanTestCase):
             situation(WEB_2, (ELSEWHERE[0],), slots=TAKEN),
         ):
             self.assertIn(FreeSlot(FIRST, 1, FENCE, revision=FENCE), plan(found, NOW).steps)
+
+    def test_out_of_touch(self) -> None:
+        """A node that is out of touch, or has no lease, frees none."""
+        for here in (OUT_OF_TOUCH, evolve(HERE, lease=0)):
+            self.assertEqual(plan(situation(None, slots=TAKEN, here=here), NOW), Plan())
 
     def test_another_instance_of_ours(self) -> None:
         """A slot is for one instance: the other one of this node has to wait."""
