@@ -9,6 +9,7 @@ from daprdockr.model.host import ContainerState, Image, Port
 from daprdockr.model.stored.claim import State
 from daprdockr.model.wanted.pinned import pin
 from daprdockr.planning.attempts import Attempts
+from daprdockr.planning.claim_steps import WriteClaim
 from daprdockr.planning.container_steps import PullImage, RemoveContainer, StartContainer, StopContainer
 from daprdockr.planning.keeping.running import host_ports
 from daprdockr.planning.plan import Plan, plan
@@ -25,6 +26,7 @@ from tests.build.situations import (
     container,
     running_record,
     situation,
+    slot,
 )
 from tests.build.values import WEB, definition, fixing
 
@@ -53,6 +55,20 @@ class RestartTests(PlanTestCase):
         absent = situation(found, (OURS,), (RUNNING,), images={})
         self.assert_steps(absent, PullImage(f"web@{DIGEST}"))
         self.assert_steps(changed(absent, image=Image("i")), TakeSlot(FIRST, 1, 0, found.digest))
+
+
+class BeforeTests(PlanTestCase):
+    """A command that has to succeed before a rollout."""
+
+    def test_nothing_is_stopped(self) -> None:
+        """Until then no instance takes a slot, and with one the old container goes on, even if it is to stop first."""
+        wanted = definition("web:2", Before={"Cmd": ["migrate"]}, Update={"Order": "stop-first"})
+        for slots in ({}, {1: slot(wanted)}):
+            steps = plan(situation(wanted, (OURS,), (RUNNING,), slots=slots), NOW).steps
+            found = [step for step in steps if isinstance(step, TakeSlot | StopContainer)]
+            self.assertEqual(found, [])
+            records = [step.record for step in steps if isinstance(step, WriteClaim)]
+            self.assertEqual([record.state for record in records if not record.healthy], [])
 
 
 class SpoiltTests(PlanTestCase):
