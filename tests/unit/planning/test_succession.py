@@ -11,7 +11,15 @@ from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.claim_steps import DropSuccession, ReleaseClaim, Succeed, TakeClaim, TakeSuccession, WriteClaim
+from daprdockr.planning.claim_steps import (
+    DropSuccession,
+    ReadClaim,
+    ReleaseClaim,
+    Succeed,
+    TakeClaim,
+    TakeSuccession,
+    WriteClaim,
+)
 from daprdockr.planning.container_steps import (
     CreateContainer,
     PullImage,
@@ -261,8 +269,10 @@ class PointlessTests(SynchronousTestCase):
 
     def test_already_ours(self) -> None:
         """It is the owner itself: there is nobody to succeed."""
-        made = planned(claim(running_record(MINE)), next_is="a", containers=(MINE,))
-        self.assertEqual(made.steps, (self.drop,))
+        for leaving in (False, True):
+            own = claim(running_record(MINE, leaving=leaving))
+            made = planned(own, next_is="a", containers=(MINE,), leaving={1: NOW} if leaving else {})
+            self.assertEqual(made.steps, (self.drop,))
 
     def test_not_ours_to_drop(self) -> None:
         """Out of touch, or under a former lease, it is left to end with that lease."""
@@ -307,12 +317,28 @@ class OwnerTests(SynchronousTestCase):
         made = planned(owned_by(), containers=(dead,))
         self.assertEqual(made.steps, (RemoveContainer(ONE, "mine", "1.web.myapp runs on b"),))
 
+    def test_unanswered(self) -> None:
+        """While a write of ours has no answer the copy here stays: the instance may be ours by now."""
+        for of in (WEB_1, definition(OnPartition="stop")):
+            copy = container("mine", of=of)
+            made = planned(owned_by(), service=of, containers=(copy,), surplus_since={1: NOW - 10}, unanswered={1})
+            self.assertEqual(made.steps, (ReadClaim(ONE),))
+
     def test_successor_falls_ill(self) -> None:
         """As long as the new owner's is not healthy the copy here stays, however long ago it succeeded."""
         made = planned(owned_by(healthy=False), containers=(MINE,), surplus_since={1: NOW - 99})
         self.assertEqual(made, Plan())
 
+    def test_between_others(self) -> None:
+        """A copy that is left here of an instance that moves from one other node to another goes."""
+        dead = container("mine", status=Status.EXITED)
+        made = planned(owned_by(leaving=True), next_is="c", containers=(dead,))
+        self.assertEqual(made.steps, (RemoveContainer(ONE, "mine", "1.web.myapp runs on b"),))
+
     def test_nothing_is_released(self) -> None:
-        """No claim is given up before somebody took it."""
+        """No claim is given up before somebody took it, whether a container is there or not."""
+        starting = claim(starting_record(leaving=True))
+        made = planned(starting, next_is="b", leaving={1: NOW})
+        self.assertEqual([step for step in made.steps if isinstance(step, ReleaseClaim)], [])
         made = planned(self.own, next_is="b", containers=(MINE,), leaving={1: NOW})
         self.assertEqual([step for step in made.steps if isinstance(step, ReleaseClaim)], [])

@@ -6,13 +6,27 @@ from typing import Any
 
 from attrs import evolve
 
+from daprdockr.model.host import Status
+from daprdockr.model.stored.claim import State
 from daprdockr.planning.claim_steps import ReleaseClaim, WriteClaim
 from daprdockr.planning.container_steps import RemoveContainer, StopContainer
 from daprdockr.planning.keeping.withdrawing import REACH_TIMEOUT
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.situation import Situation, Withdrawn
 from tests.build.plans import CHANGED, EXITED, FIRST, OTHERS, OURS, RUNNING, PlanTestCase, withdrawn
-from tests.build.situations import FENCE, NOW, PORT, WEB_1, claim, situation, slot
+from tests.build.situations import (
+    FENCE,
+    HERE,
+    NOW,
+    OUT_OF_TOUCH,
+    PORT,
+    WEB_1,
+    claim,
+    container,
+    running_record,
+    situation,
+    slot,
+)
 from tests.build.values import definition
 
 R = 50
@@ -32,6 +46,21 @@ class WithdrawnTests(PlanTestCase):
         for reached in ({"a": R, "b": R - 1}, {"a": R - 1, "b": R + 9}, {"a": 0, "b": 0}):
             self.assertEqual(plan(leaving(reached=reached), NOW), Plan((), NOW + REACH_TIMEOUT, R))
         self.assert_steps(leaving(reached={"a": R, "b": R + 9}), GONE)
+
+    def test_waits_for_the_last(self) -> None:
+        """Of several the last revision is asked for."""
+        other = container("c2", 2)
+        given = {"c1": Withdrawn(NOW, R), "c2": Withdrawn(NOW, R + 1)}
+        ours = OURS, claim(running_record(other), 2)
+        seen = situation(None, ours, (RUNNING, other), withdrawn=given, reached={"a": R + 1, "b": 0})
+        self.assertEqual(plan(seen, NOW), Plan((), NOW + REACH_TIMEOUT, R + 1))
+
+    def test_not_healthy(self) -> None:
+        """One that is not healthy is reported as that, since nothing led to it."""
+        changed, paused = definition("web:2", Update={"Order": "stop-first"}), evolve(RUNNING, status=Status.PAUSED)
+        ill = running_record(RUNNING, state=State.UNHEALTHY, healthy=False, reason="it is paused")
+        seen = situation(changed, (claim(ill),), (paused,), slots={1: slot(changed)})
+        self.assert_steps(seen, StopContainer(FIRST, "c1", 3, CHANGED))
 
     def test_no_answer(self) -> None:
         """A node that does not report how far it is, such as one with an older agent, is waited for no longer."""
@@ -93,3 +122,17 @@ class WithdrawnTests(PlanTestCase):
         seen = situation(None, (OURS,), (EXITED,), reached={"a": 0, "b": 0})
         self.assert_steps(seen, RemoveContainer(FIRST, "c1", "web.myapp is deleted"))
         self.assert_steps(situation(None, (OURS,), reached={"a": 0, "b": 0}), ReleaseClaim(FIRST, FENCE))
+
+    def test_unknown(self) -> None:
+        """One that this etcd has not seen stays, though another node claims its instance by now."""
+        newer = evolve(RUNNING, revision=HERE.revision + 1)
+        for other in (evolve(newer, revision=HERE.revision, cluster=8), newer):
+            self.assertEqual(plan(situation(None, (claim(OTHERS),), (other,)), NOW), Plan())
+        self.assert_steps(situation(None, (claim(OTHERS),), (evolve(newer, revision=HERE.revision),)), GONE)
+
+    def test_drained_out_of_touch(self) -> None:
+        """One that would leave by stopping goes on while its node is out of touch."""
+        alone = definition(OnPartition="stop")
+        runs = evolve(RUNNING, definition=alone.digest)
+        seen = situation(alone, (claim(running_record(runs)),), (runs,), here=OUT_OF_TOUCH, leaving={1: NOW})
+        self.assertEqual(plan(seen, NOW), Plan())

@@ -12,6 +12,7 @@ from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.wanted.health import Health
 from daprdockr.planning.attempts import LASTING, STEADY, Attempts
 from daprdockr.planning.claim_steps import DropSuccession, GiveUpSuccession, WriteClaim
+from daprdockr.planning.container_steps import CreateContainer
 from daprdockr.planning.lanes import Lane
 from daprdockr.planning.placing.failing import brought_up, fails_here
 from daprdockr.planning.plan import Plan, plan
@@ -95,6 +96,12 @@ class OverdueTests(SynchronousTestCase):
         self.assertFalse(any(step.record.overdue for step in self.owner(coming_up={1: LATER - TIME + 1})))
         self.assertTrue(all(step.record.overdue for step in self.owner(**LATE)))
 
+    def test_plans_again(self) -> None:
+        """The owner is planned again when its time is over, and not for that once it is."""
+        for since, again in ((LATER - TIME + 1, LATER + 1), (LATER - TIME, None)):
+            seen = situation(CHECKED, (claim(starting_record("a")),), (RUNNING,), coming_up={1: since})
+            self.assertEqual(plan(seen, LATER).plan_again_at, again)
+
     def successor(self, *nodes: str, **fields: Any) -> Plan:
         owner = evolve(claim(evolve(running_record(RUNNING), node="b", container="theirs", leaving=True)), lease=9)
         known: dict[str, Any] = {"successors": {1: claim(starting_record("a"), fence=45)}, **fields}
@@ -108,6 +115,14 @@ class OverdueTests(SynchronousTestCase):
         (step,) = [step for step in self.successor("a", "b", **LATE).steps if isinstance(step, GiveUpSuccession)]
         self.assertEqual((step.fence, step.generation), (45, WEB_1.digest))
         self.assertEqual(step.reason, "not healthy within 300 s: its container does not run")
+        steps = self.successor("a", "b", **LATE).steps
+        self.assertFalse(any(isinstance(step, CreateContainer) for step in steps))
+
+    def test_successor_fails(self) -> None:
+        """One that fails drops out, with nothing to tell: its failures say why."""
+        failed = {FIRST: Attempts(LASTING, LATER, "died", of=WEB_1.digest)}
+        steps = self.successor("a", "b", attempts=failed).steps
+        self.assertEqual([type(step) for step in steps], [DropSuccession])
 
     def test_definition_changed(self) -> None:
         """A definition that was stored meanwhile has the whole time."""

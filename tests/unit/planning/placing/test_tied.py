@@ -11,7 +11,7 @@ from daprdockr.model.stored.revisioned import Claim, StoredVolumes
 from daprdockr.model.stored.volume import UNKNOWN, UNREADABLE, VolumeRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.claim_steps import ReleaseClaim, TakeClaim, TakeSuccession
-from daprdockr.planning.container_steps import CreateContainer, StartContainer
+from daprdockr.planning.container_steps import CreateContainer, RemoveContainer, StartContainer, StopContainer
 from daprdockr.planning.placing.home import empty_volumes, homes
 from daprdockr.planning.placing.tied import ties
 from daprdockr.planning.plan import Plan, plan
@@ -22,6 +22,7 @@ from tests.build.situations import (
     HERE,
     IMAGES,
     NOW,
+    OUT_OF_TOUCH,
     WEB_1,
     candidates,
     claim,
@@ -249,6 +250,21 @@ class RecordTests(PlanTestCase):
         steps = plan(situation(db(), (self.OURS,), (old,), volumes={1: stored("b")}), NOW).steps
         self.assertFalse(any(isinstance(step, CreateContainer | RecordVolumes) for step in steps))
         self.assertIn("report that 1.web.myapp is starting (its volume data is on b)", [str(step) for step in steps])
+        self.assertTrue(any(isinstance(step, RemoveContainer) for step in steps))
+
+    def test_data_elsewhere_while_it_runs(self) -> None:
+        """A container that runs, though the data is said to be elsewhere, is not stopped, nor out of touch released."""
+        runs = container(of=db())
+        for there in (runs, evolve(runs, status=Status.PAUSED)):
+            steps = self.steps(db(), claim(running_record(there)), containers=(there,), volumes={1: stored("b")})
+            self.assertNotIn(StopContainer, steps)
+            left = evolve(runs, id="left", status=Status.EXITED, started=1.0)
+            steps = self.steps(db(), claim(running_record(there)), containers=(there, left), volumes={1: stored("b")})
+            self.assertNotIn(StopContainer, steps)
+        out: dict[str, Any] = {"here": OUT_OF_TOUCH, "volumes": {1: stored("b")}}
+        ended = evolve(runs, status=Status.EXITED)
+        self.assertEqual(self.steps(db(), **out), [])
+        self.assertEqual(self.steps(db(), claim(running_record(ended)), containers=(ended,), **out), [StartContainer])
 
 
 class BooksTests(PlanTestCase):
