@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.planning.attempts import BRIEF, DELAYS, NONE, SPARED, STEADY
+from daprdockr.planning.attempts import BRIEF, DELAYS, LASTING, NONE, SPARED, STEADY, Attempts, Failure
 
 
 class AttemptsTests(SynchronousTestCase):
@@ -32,6 +33,22 @@ class AttemptsTests(SynchronousTestCase):
         self.assertEqual((killed.count, killed.retry_at <= 100.0), (1, True))
         brief = failing.failed(100.0, "killed", after=BRIEF / 2, killed=True)
         self.assertEqual((brief.count, brief.retry_at > 100.0), (4, True))
+
+    def test_not_killed(self) -> None:
+        """A container that ended by itself after as long is not spared: it would be started again without a pause."""
+        died = NONE.failed(0, "").failed(0, "").failed(100.0, "died", after=BRIEF)
+        self.assertEqual((died.count, died.spared, died.retry_at > 100.0 - BRIEF), (3, 0, True))
+
+    def test_starts(self) -> None:
+        """Starts that failed in a row are counted beside, until one succeeds; what failed last is remembered."""
+        failing = NONE.failed(1, "no").failed(2, "no")
+        self.assertEqual((NONE.starts, failing.starts, failing.failed(3, "died", ran=True).starts), (0, 2, 0))
+        ill = evolve(failing, unhealthy=True).failed(4, "died", after=0.5, killed=True, ran=True)
+        self.assertEqual((ill.unhealthy, ill.last), (False, Failure(4, 0.5, killed=True)))
+
+    def test_lasting(self) -> None:
+        """After a few failures in a row a fault lasts."""
+        self.assertEqual([Attempts(count).lasting for count in (0, LASTING - 1, LASTING)], [False, False, True])
 
     def test_killed_again_and_again(self) -> None:
         """A kill is spared a few times in a row; then it costs what any death costs, until a run was steady."""
