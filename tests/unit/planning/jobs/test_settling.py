@@ -65,6 +65,11 @@ class WrittenOffTests(SynchronousTestCase):
         """A run that has ended is not touched, though its node is remembered as away."""
         self.assertEqual(self.away(record(RunState.DONE, node="b")).steps, ())
 
+    def test_forgotten(self) -> None:
+        """One whose record is gone is not, either."""
+        ended = record(RunState.DONE, node="b")
+        self.assertEqual(plan(situation_of(job(), ended, away_since={9: NOW - AWAY}), NOW).steps, ())
+
 
 class AnotherDefinitionTests(SynchronousTestCase):
     """Note [Another definition]."""
@@ -83,6 +88,14 @@ class AnotherDefinitionTests(SynchronousTestCase):
         self.assertEqual(step, WriteRun(REPORT, 1, failed, revision=11, defined=DEFINED))
         missed = self.written(job(), evolve(waits, attempt=1), waiting_since={1: NOW})
         self.assertEqual((missed.record.state, missed.record.count), (RunState.MISSED, 1))
+
+    def test_under_way(self) -> None:
+        """A run that has begun, or ended, stays as it is, though another definition came, or its window is over."""
+        for state in (RunState.RUNNING, RunState.CLAIMED, RunState.DONE):
+            for schedule in ("0 3 * * * UTC", "* * * * * UTC"):
+                other = record(state, due=600, node="b", container="c1", schedule=schedule)
+                made = plan(situation_of(job(Window=20), other, waiting_since={1: NOW - 60}), NOW)
+                self.assertEqual([s for s in made.steps if isinstance(s, WriteRun) and s.number == 1], [])
 
     def test_no_job(self) -> None:
         """It ends, too, where the service is no job any more, and by whichever node is left, cordoned or not."""

@@ -63,6 +63,8 @@ class PrepareTests(TendCase):
         made = carrying(1, Status.CREATED, revision=11)
         expected = evolve(RUNNING, started=630.0, definition="d")
         self.assertEqual(self.written(CLAIMED, made), expected)
+        again = evolve(CLAIMED, attempt=2, reason="attempt 1 on b: exit status 3")
+        self.assertEqual(self.written(again, made), evolve(expected, attempt=2))
 
     def test_former_attempt(self) -> None:
         """The container of a former attempt goes first: it may still be at work, and it has the name of the new one."""
@@ -114,6 +116,14 @@ class PrepareTests(TendCase):
         self.assertEqual(self.written(CLAIMED, host=self.tried(later), **late).state, RunState.FAILED)
         old: dict[str, Any] = {"claimed_since": {1: NOW}}
         self.assertIsInstance(self.step(CLAIMED, host=self.tried(later), **old), CreateContainer)
+
+    def test_engine_fails_seldom(self) -> None:
+        """Neither a single failure ends the attempt, however old the claim is, nor a window that is not its own."""
+        once, since = NONE.failed(NOW - 1, "no space left on device"), {1: NOW - PATIENCE}
+        self.assertIsInstance(self.step(CLAIMED, host=self.tried(once), claimed_since=since), CreateContainer)
+        later, asked = evolve(once, count=5, retry_at=NOW + 4), evolve(CLAIMED, due=0, by="anna@desk")
+        made = self.plan(asked, host=self.tried(later), claimed_since={1: NOW - 5}, definition=job(Window=20))
+        self.assertEqual(made, Plan((), NOW + 4))
 
     def test_late(self) -> None:
         """A claim that an agent finds when the window is over is missed, container or not; one it works on goes on."""
@@ -178,12 +188,17 @@ class AttendTests(TendCase):
         self.assertEqual(self.step(RUNNING, there, host=host, **since), StartContainer(FIRST, "c1"))
         host = evolve(host, attempts={lane: evolve(attempts, retry_at=NOW + 2)})
         self.assertEqual(self.plan(RUNNING, there, host=host, **since), Plan((), NOW + 2))
+        host = evolve(host, attempts={lane: evolve(attempts, count=5, retry_at=NOW + 2)})
+        since = {"claimed_since": {1: NOW - PATIENCE}}
+        ended = self.written(RUNNING, there, host=host, **since)
+        self.assertEqual((ended.state, ended.reason), (RunState.FAILED, "no"))
 
     def test_goes_on(self) -> None:
         """While it runs nothing is done until the deadline, if there is one."""
         self.assertEqual(self.plan(RUNNING, carrying(1)).steps, ())
         timed: dict[str, Any] = {"definition": job(Deadline=20), "running_since": {1: NOW - 15}}
         self.assertEqual(self.plan(RUNNING, carrying(1), **timed), Plan((), NOW + 5))
+        self.assertEqual(self.plan(RUNNING, carrying(1), **{**timed, "running_since": {}}), Plan((), NOW + 20))
         timed["running_since"] = {1: NOW - 20}
         stop = self.step(RUNNING, carrying(1), **timed)
         self.assertEqual(stop, StopContainer(FIRST, "c1", 10, "run 1 takes longer than its Deadline of 20 s"))
@@ -201,6 +216,8 @@ class AttendTests(TendCase):
         cases: tuple[tuple[dict[str, Any], str], ...] = (
             ({"exit_code": 3}, "exit status 3"),
             ({"exit_code": 137, "oom_killed": True}, "killed: out of memory"),
+            ({"exit_code": 0, "oom_killed": True}, "killed: out of memory"),
+            ({"exit_code": 3, "started": 15.0, "finished": 26.0}, "exit status 3"),
             (
                 {"exit_code": 137, "started": 5.0, "finished": 26.0},
                 "it took longer than its Deadline of 20 s: killed (SIGKILL)",
@@ -210,10 +227,20 @@ class AttendTests(TendCase):
             ended = self.written(RUNNING, carrying(1, Status.EXITED, **changed), definition=job(Deadline=20))
             self.assertEqual((ended.state, ended.reason), (RunState.FAILED, reason))
             self.assertEqual(ended.status, changed["exit_code"])
+        for code, status in ((0xC000013A, 255), (256, 255)):
+            ended = self.written(RUNNING, carrying(1, Status.EXITED, exit_code=code))
+            self.assertEqual((ended.state, ended.status), (RunState.FAILED, status))
+        ended = self.written(RUNNING, carrying(1, Status.EXITED, error="no such device"))
+        self.assertEqual(ended.state, RunState.FAILED)
+
+    def test_stopped_by_a_person(self) -> None:
+        """Without a deadline one that is stopped, and ends with 0, is done."""
+        stopped = OnHost(image=IMAGES["web:1"], stopping=("c1",))
+        self.assertEqual(self.written(RUNNING, carrying(1, Status.EXITED), host=stopped).state, RunState.DONE)
 
     def test_stopped_at_deadline(self) -> None:
         """One that was stopped at its deadline has failed, though its program ends with 0 when it is asked to."""
-        exited = carrying(1, Status.EXITED, started=5.0, finished=26.0)
+        exited = carrying(1, Status.EXITED, started=8.0, finished=26.0)
         stopped = OnHost(image=IMAGES["web:1"], stopping=("c1",))
         ended = self.written(RUNNING, exited, definition=job(Deadline=20), host=stopped)
         self.assertEqual((ended.state, ended.status), (RunState.FAILED, 0))
@@ -239,7 +266,8 @@ class AttendTests(TendCase):
         """Note [A node that comes back]: a run that was written off goes on, or has ended after all."""
         lost = evolve(RUNNING, state=RunState.LOST, ended=620.0, reason="node a went away")
         self.assertEqual(self.written(lost, carrying(1)), RUNNING)
-        self.assertEqual(self.written(lost, carrying(1, Status.EXITED)).state, RunState.DONE)
+        done = evolve(RUNNING, state=RunState.DONE, ended=630.0, status=0)
+        self.assertEqual(self.written(lost, carrying(1, Status.EXITED)), done)
         self.assertEqual(self.plan(lost).steps, ())
         self.assertIsInstance(self.step(lost, carrying(1, Status.CREATED)), RemoveContainer)
 
@@ -259,7 +287,9 @@ class RenamedTests(TendCase):
     def test_not_here(self) -> None:
         """One whose container is gone is left to those who write it off, and one that has ended is not touched."""
         self.assertEqual(self.plan(RUNNING, here=self.HERE).steps, ())
-        self.assertEqual(self.plan(evolve(RUNNING, state=RunState.DONE), here=self.HERE).steps, ())
+        done = evolve(RUNNING, state=RunState.DONE)
+        self.assertEqual(self.plan(done, here=self.HERE).steps, ())
+        self.assertIsInstance(self.step(done, carrying(1, Status.EXITED), here=self.HERE), RemoveContainer)
 
 
 class ClearTests(TendCase):
@@ -274,6 +304,18 @@ class ClearTests(TendCase):
         self.assertEqual(
             stop, StopContainer(FIRST, "c1", 10, "run 1 of report.myapp is not carried out by it any more")
         )
+
+    def test_former_attempt(self) -> None:
+        """That of a former attempt goes while the present one is at work, and says nothing about how this one ends."""
+        former = carrying(1, Status.EXITED, id="former", revision=9)
+        step = self.step(RUNNING, former, carrying(1))
+        assert isinstance(step, RemoveContainer)
+        self.assertEqual(step.container, "former")
+
+    def test_forgotten(self) -> None:
+        """One whose run has no record any more goes."""
+        step = self.plan(evolve(RUNNING, state=RunState.DONE), carrying(2, Status.EXITED)).steps[0]
+        self.assertIsInstance(step, RemoveContainer)
 
     def test_deleted(self) -> None:
         """Those of a job that was deleted go, too, but only by the word of an etcd that knew them."""
