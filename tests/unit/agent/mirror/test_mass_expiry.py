@@ -61,6 +61,20 @@ class MassExpiryTests(SynchronousTestCase):
         self.vanish("abc")
         self.assert_waits(TTL)
 
+    def test_exactly_half(self) -> None:
+        """Two of four are as many as those that stay."""
+        self.vanish("a")
+        self.clock.advance(2 * TTL)
+        self.vanish("bc")
+        self.assert_waits(TTL)
+
+    def test_another_vanishes(self) -> None:
+        """One that vanishes after that does not shorten the time of those before it."""
+        self.vanish("abc")
+        self.clock.advance(1.0)
+        self.vanish("d")
+        self.assert_waits(TTL - 1.0)
+
     def test_half_of_two(self) -> None:
         """One of two is a dead host like any other."""
         self.vanish("abc")
@@ -86,11 +100,26 @@ class MassExpiryTests(SynchronousTestCase):
         self.vanish("c")
         self.assert_waits(MOMENT)
 
+    def test_another_history(self) -> None:
+        """When a person had the agents believe another history, each node has the time to claim what it runs."""
+        self.mass_expiry.on_changes(self.cluster.begin_anew(self.store.list(KEYS.root)))
+        self.assert_waits(TTL)
+        self.clock.advance(2 * TTL)
+        self.vanish("a")
+        self.assert_waits(MOMENT)
+
     def test_regained(self) -> None:
         """A node that had no certain lease for a while gives all others the time of a lease to come back."""
         self.mass_expiry.on_regained()
         self.assert_waits(TTL)
         self.assertEqual(self.mass_expiry.own_share_until, self.clock.seconds() + TTL + BEATS * TTL / 3)
+
+    def test_regained_after_all_vanished(self) -> None:
+        """So it does if it sees none of them any more: their leases may have ended while its own was not certain."""
+        self.vanish("abcd")
+        self.clock.advance(2 * TTL)
+        self.mass_expiry.on_regained()
+        self.assert_waits(TTL)
 
     def test_vanished_is_seen_by_all(self) -> None:
         """All nodes see at the same time that others vanish: none leaves them their share for longer."""

@@ -146,6 +146,16 @@ class AgentTests(SynchronousTestCase):
         agent.clock.advance(AGAIN)
         self.assertIsNone(self.store.get(key))
 
+    def test_unreadable(self) -> None:
+        """A record that cannot be read, but stands under a lease, is its owner's: it is not deleted."""
+        self.cluster.add("a")
+        key, ghost = KEYS.claim(instance(1)), KEYS.node("ghost")
+        self.store.put(key, b"{", self.store.grant(600).id)
+        self.store.put(ghost, NodeRecord().encode())
+        self.cluster.advance(GONE + 1)
+        self.assertIsNotNone(self.store.get(key))
+        self.assertIsNone(self.store.get(ghost))
+
     def test_written_meanwhile(self) -> None:
         """Only what was seen without a lease is deleted, not what stands there since under one."""
         agent = self.cluster.add("a")
