@@ -5,14 +5,22 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr import __version__
 from daprdockr.agent.host.failures import Failures
-from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, OfThisMoment, PeerPlace, Presence
+from daprdockr.agent.membership.presence import (
+    NodeIdentity,
+    Obstacles,
+    OfThisMoment,
+    OwnCertificates,
+    PeerPlace,
+    Presence,
+)
 from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.entries import Entry, Listing
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.planning.candidates import MOST_IMAGES, mark
-from tests.build.values import KEYS, WEB, definition
+from tests.build.values import KEYS, named
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.host import memory_host
 from tests.fakes.run import LoopClock
@@ -72,6 +80,25 @@ class PresenceTests(SynchronousTestCase):
         record = evolve(self.presence, now=now)(True)
         self.assertEqual((record.peer, record.fingerprint), ("10.0.0.0:7000", "f0"))
 
+    def test_all_that_it_says(self) -> None:
+        """The record has all that the agent knows of itself, certificates and troubles too."""
+        own, at = evolve(self.presence.node, former=("old",)), Whereabouts(("10.0.0.1",), missing=("eth9",))
+        files = OwnCertificates({"web": 5.0}, {"api": "it has expired"}, serves=True)
+        now = evolve(self.presence.now, where=lambda: at, etcd=lambda: "joins", certificates=lambda: files)
+        record = NodeRecord.decode(evolve(self.presence, node=own, now=now)(True).encode())
+        told = record.missing, record.allow, record.former, record.etcd, record.version
+        self.assertEqual(told, (("eth9",), ("binds",), ("old",), "joins", __version__))
+        of_certificates = record.certificates, record.uncertified, record.tls
+        self.assertEqual(of_certificates, (files.files, files.troubles, True))
+
+    def test_listed(self) -> None:
+        """It is listed if the mirror has its record under that lease, and not as another machine's."""
+        self.assertFalse(self.presence.is_listed(9))
+        for revision, (machine, listed) in enumerate((("m1", True), ("", True), ("m2", False)), 5):
+            node = NodeRecord(machine=machine)
+            self.cluster.replace(Listing(1, revision, (Entry(KEYS.node("a"), node.encode(), 5, revision, 9),)))
+            self.assertEqual((self.presence.is_listed(9), self.presence.is_listed(8)), (listed, False))
+
     def test_beats(self) -> None:
         """Without enough good beats it is not ready."""
         self.list()
@@ -120,11 +147,14 @@ class PresenceTests(SynchronousTestCase):
         """Of too many images the record names those that definitions use, and then some of the others."""
         for number in range(2 * MOST_IMAGES):
             self.engine.add_image(f"other:{number}")
-        self.engine.add_image("web:1")
-        self.cluster.replace(Listing(1, 5, (Entry(KEYS.service(WEB), definition("web:1").encode(), 5, 5),)))
+        used = [named(f"web{number}", image=f"web:{number}") for number in range(20)]
+        for one in used:
+            self.engine.add_image(one.image)
+        entries = (Entry(KEYS.service(one.name), one.encode(), 5, 5) for one in used)
+        self.cluster.replace(Listing(1, 5, tuple(entries)))
         self.list()
         told = self.presence(True).images
-        self.assertIn(mark("web:1"), told)
+        self.assertLessEqual({mark(one.image) for one in used}, set(told))
         self.assertEqual(len(set(told)), MOST_IMAGES)
 
     def test_pulled(self) -> None:
