@@ -75,6 +75,15 @@ class FormerCopyTests(PlanTestCase):
         self.assertNotIn(gone, self.planned(self.seen(new, well_since={"new": NOW}, **fields)))
         self.assertIn(gone, self.planned(self.seen(new, well_since={"new": NOW - 100}, **fields)))
 
+    def test_at_most_one(self) -> None:
+        """Where only one may run it is started again as long as the claim is certain, and without etcd it is not."""
+        alone = definition("web:2", OnPartition="stop")
+        for wanted, ended in ((alone, EXITED), (WEB_2, evolve(EXITED, on_partition="stop")), (WEB_2, EXITED)):
+            seen = self.seen(wanted=wanted, ended=ended)
+            found = [former_copy(seen, DIED, wanted, confirmed) for confirmed in (True, False)]
+            is_plain = (wanted, ended) == (WEB_2, EXITED)
+            self.assertEqual(found, [ended, ended if is_plain else None])
+
     def test_after_a_reboot(self) -> None:
         """A new claim leads to none: then it is the copy that ran first, unless there is a present one."""
         new = claim(evolve(DIED.record, container=""))
