@@ -11,7 +11,7 @@ from attrs import frozen
 from daprdockr.model.known.owners import Taken
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
-from daprdockr.model.stored.rollout import RolloutRecord
+from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.stored.volume import UNKNOWN
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.table import Row
@@ -143,5 +143,7 @@ def about_rollout(service: ServiceName, stopped: RolloutRecord, way_back: bool) 
     :param way_back: whether another definition of the service was healthy once.
     """
     read = [_BEFORE.format(service=service, run=stopped.run)] if stopped.run else []
-    back = f", or go back: daprdockrcmd rollback {service}" if way_back else ""
-    return [*read, f"store a better definition{back}"]
+    better = "store a better definition"
+    if stopped.state is RolloutState.REVERTED:  # a rollback would now lead to what was before the former one
+        return [*read, f"{better}: the former one is in force again"]
+    return [*read, f"{better}, or go back: daprdockrcmd rollback {service}" if way_back else better]

@@ -295,6 +295,20 @@ class ServiceTests(WhyCase):
         self.store.put(KEYS.revision(wanted.name, 1), good.encode())
         self.assertIn("go back: daprdockrcmd rollback web.myapp", self.text("web.myapp"))
 
+    def test_reverted(self) -> None:
+        """After a revert the service is back already: a rollback would lead to a still older definition."""
+        older, failed = named("web", image="web:1"), named("web", image="web:3")
+        wanted = self.define(named("web", image="web:2"))
+        self.claim(wanted)
+        good = RevisionRecord(older, TIME, "anna@desk", good=True)
+        self.store.put(KEYS.revision(wanted.name, 1), good.encode())
+        record = RolloutRecord(RolloutState.REVERTED, wanted.digest, failed.digest, "exit 1", "n1", "1.web.myapp")
+        self.store.put(KEYS.rollout(wanted.name), record.encode())
+        self.assertEqual(
+            self.why("web.myapp", "-o", "json").json["Advice"],
+            ["store a better definition: the former one is in force again"],
+        )
+
     def test_before(self) -> None:
         """A command before the rollout that failed is shown with its last lines, and with what shows them again."""
         wanted = self.define(named("web", Before={"Cmd": ["migrate"]}))
