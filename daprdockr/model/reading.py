@@ -130,7 +130,7 @@ def seconds(low: float, high: float) -> Check[float]:
     def check(value: object, path: str) -> float:
         if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
             return value
-        raise BadInput(f"{path}: {shorten(value)} is not usable, write seconds from {low:g} to {high:g}")
+        raise BadInput(f"{path}: {shorten(value)} is not usable, write seconds from {low:.15g} to {high:.15g}")
 
     return check
 

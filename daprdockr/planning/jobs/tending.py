@@ -178,7 +178,7 @@ def _until_deadline(
     if at > now:
         yield Wait(at)
     elif container.id not in situation.host.stopping:
-        reason = f"run {run.number} takes longer than its Deadline of {schedule.deadline:g} s"
+        reason = f"run {run.number} takes longer than its Deadline of {schedule.deadline:.15g} s"
         grace = container.stop_timeout
         yield StopContainer(container.instance, container.id, grace, reason, generation=container.definition)
 
@@ -192,7 +192,7 @@ def _end(situation: Situation, run: KnownRun, container: ContainerState, schedul
         return rewritten(situation, run, done, container.id)
     how, lived = how_it_ended(container), container.finished - container.started
     late = cut or (schedule.deadline and lived >= schedule.deadline)
-    reason = f"it took longer than its Deadline of {schedule.deadline:g} s: {how}" if late else how
+    reason = f"it took longer than its Deadline of {schedule.deadline:.15g} s: {how}" if late else how
     return failed(situation, run, schedule, RunState.FAILED, reason, container.id, status)
 
 

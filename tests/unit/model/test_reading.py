@@ -85,6 +85,8 @@ class CheckTests(SynchronousTestCase):
     def test_seconds(self) -> None:
         """Seconds may have a fraction, within their limits."""
         self.assert_check(reading.seconds(0.1, 300), [0.1, 5, 300], [0, 301, "5", True, float("inf"), float("nan")])
+        error = self.assertRaises(BadInput, reading.seconds(10, 30 * 86400), "1h", "Window")
+        self.assertEqual(str(error), "Window: '1h' is not usable, write seconds from 10 to 2592000")
 
     def test_port(self) -> None:
         """A port is a number, in quotes or not, from 1 to 65535."""

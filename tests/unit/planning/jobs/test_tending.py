@@ -204,6 +204,8 @@ class AttendTests(TendCase):
         self.assertEqual(stop, StopContainer(FIRST, "c1", 10, "run 1 takes longer than its Deadline of 20 s"))
         being_stopped = OnHost(image=IMAGES["web:1"], stopping=("c1",))
         self.assertEqual(self.plan(RUNNING, carrying(1), host=being_stopped, **timed).steps, ())
+        long = self.step(RUNNING, carrying(1), definition=job(Deadline=1209600), running_since={1: NOW - 1209600})
+        self.assertEqual(long, StopContainer(FIRST, "c1", 10, "run 1 takes longer than its Deadline of 1209600 s"))
 
     def test_done(self) -> None:
         """Exit status 0 is success; the record names the container whose last lines are kept."""
