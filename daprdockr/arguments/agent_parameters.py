@@ -171,7 +171,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "SECONDS",
         "a node silent for so long loses its claims, at least 2",
         default="6",
-        read=parameter.whole_number(2, 3600),
+        read=parameter.whole_number(2, 3600, "seconds"),
     ),
     Parameter("prefix", "KEY", "root of our keys in etcd", default="/daprdockr", read=_prefix),
     Parameter("label", "NAME=VALUE", "label of this node, for placement", many=True, read=parameter.node_labels),

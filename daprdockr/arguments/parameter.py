@@ -67,11 +67,14 @@ def program(text: str) -> str:
     return str(absolute_path(text)) if "/" in text or not text else text
 
 
-def whole_number(low: int, high: int) -> Callable[[str], int]:
+def whole_number(low: int, high: int, unit: str = "") -> Callable[[str], int]:
+    """Read a whole number; an error names the ``unit``, as in "seconds"."""
+    number = f"a whole number of {unit}" if unit else "a whole number"
+
     def read(text: str) -> int:
         if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) and low <= int(text) <= high:
             return int(text)
-        raise BadInput(f"{shorten(text)} is not usable, write a whole number from {low} to {high}")
+        raise BadInput(f"{shorten(text)} is not usable, write {number} from {low} to {high}")
 
     return read
 

@@ -240,6 +240,6 @@ def _is_json(command: Command, text: str) -> bool:
 
 def _timeout(text: str) -> float:
     try:
-        return whole_number(0, 86400)(text)
+        return whole_number(0, 86400, "seconds")(text)
     except BadInput as error:
         raise BadInput(f"-timeout: {error}") from None

@@ -117,11 +117,14 @@ def boolean(value: object, path: str) -> bool:
     raise BadInput(f"{path}: {shorten(value)} is not usable, write true or false")
 
 
-def integer(low: int, high: int) -> Check[int]:
+def integer(low: int, high: int, unit: str = "") -> Check[int]:
+    """Accept a whole number; an error names the ``unit``, as in "bytes"."""
+    number = f"a whole number of {unit}" if unit else "a whole number"
+
     def check(value: object, path: str) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
-        raise BadInput(f"{path}: {shorten(value)} is not usable, write a whole number from {low} to {high}")
+        raise BadInput(f"{path}: {shorten(value)} is not usable, write {number} from {low} to {high}")
 
     return check
 

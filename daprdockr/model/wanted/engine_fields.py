@@ -39,6 +39,7 @@ _IMAGE = re.compile(
 
 _LONGEST_IMAGE = 255
 _NUMBER: Check[int] = integer(-1, 2**63 - 1)
+_BYTES: Check[int] = integer(-1, 2**63 - 1, "bytes")
 _TEXTS = list_of(free_text)
 _OBJECTS = list_of(map_of(anything))
 
@@ -161,11 +162,9 @@ CONFIG_FIELDS: Mapping[str, Check[Any]] = {
 }
 
 HOST_FIELDS: Mapping[str, Check[Any]] = {
+    **dict.fromkeys(("Memory", "MemorySwap", "MemoryReservation", "ShmSize"), _BYTES),
     **dict.fromkeys(
         (
-            "Memory",
-            "MemorySwap",
-            "MemoryReservation",
             "MemorySwappiness",
             "CpuShares",
             "NanoCpus",
@@ -173,7 +172,6 @@ HOST_FIELDS: Mapping[str, Check[Any]] = {
             "CpuQuota",
             "PidsLimit",
             "BlkioWeight",
-            "ShmSize",
         ),
         _NUMBER,
     ),

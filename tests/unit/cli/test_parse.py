@@ -55,7 +55,7 @@ REFUSED = {
     "ps 1.web.myapp": "'1.web.myapp'",
     "status -o yaml": "'yaml'",
     "wait -timeout -1": "-timeout",
-    "wait -timeout 1h": "-timeout",
+    "wait -timeout 1h": "-timeout: '1h' is not usable, write a whole number of seconds from 0 to 86400",
     "-prefix x": "prefix 'x'",
     "-etcd ftp://x": "ftp://x",
     "-etcd-user root": "--etcd-user",

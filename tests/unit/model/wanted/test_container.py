@@ -25,7 +25,7 @@ BAD_FIELDS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"Env": ["A=1", "B"]}, "Container.Env[1]"),
     ({"Env": ["=1"]}, "Container.Env[0]"),
     ({"Env": {"A": "1"}}, "Container.Env"),
-    ({"Memory": "1g"}, "Container.Memory"),
+    ({"Memory": "1g"}, "Container.Memory: '1g' is not usable, write a whole number of bytes from -1"),
     ({"Memory": True}, "Container.Memory"),
     ({"Memory": 1.5}, "Container.Memory"),
     ({"User": "a\nb"}, "Container.User"),
