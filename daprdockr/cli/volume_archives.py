@@ -77,6 +77,8 @@ class Archives:
         first = b""
         while len(first) < _BLOCK and (data := os.read(self.stdin, _BLOCK - len(first))):
             first += data
+        if not first:
+            raise BadInput("stdin is empty: give it a tar archive, as in < data.tar")
         if len(first) < _BLOCK or first[_MAGIC] != b"ustar":
             raise BadInput("stdin is no tar archive: decompress it first, as in zcat data.tar.gz |")
         return first

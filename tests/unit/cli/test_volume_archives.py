@@ -101,10 +101,14 @@ class ArchivesTests(ShowCase):
 
     def test_no_archive(self) -> None:
         """Nothing, a compressed archive and a terminal are refused before anything is sent."""
-        for content in (b"", b"\x1f\x8b" + bytes(600), archive()[:300]):
+        for content, part in (
+            (b"", "stdin is empty: give it a tar archive, as in < data.tar"),
+            (b"\x1f\x8b" + bytes(600), "stdin is no tar archive"),
+            (archive()[:300], "stdin is no tar archive"),
+        ):
             archives = self.archives(stdin=self.given(content))
             error = self.assertRaises(BadInput, archives.restore, FIRST, "data")
-            self.assertIn("stdin is no tar archive", str(error))
+            self.assertIn(part, str(error))
         for end in pty.openpty():
             self.addCleanup(os.close, end)
         archives = self.archives(stdin=end, stdout=end)
