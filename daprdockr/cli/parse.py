@@ -155,13 +155,20 @@ def _access(values: Mapping[str, str], environment: Mapping[str, str], state: st
     return own or read_access(given)
 
 
+def _instead(command: Command, word: str) -> str:
+    """Return what to type for a file that the command does not take as an argument."""
+    form = command.usage[0][0]
+    if form.endswith((" < FILE", " > FILE")):
+        return f"write {form.removesuffix('FILE')}{word}"
+    return f"write -f {word}" if "f" in command.flags else "leave it out"
+
+
 def _service(command: Command, values: Mapping[str, str], words: Sequence[str]) -> ServiceName | None:
     if command.word in ("NODE", "SHELL", "SERVICE=N ...") or command.word.startswith(_OWN_WORDS):
         return None
     most = {"": 0, "SERVICE [REVISION]": 2, "SERVICE [FILE]": 2}.get(command.word, 1)
     if len(words) > most:
-        remedy = f"write -f {words[most]}" if "f" in command.flags else "leave it out"
-        raise BadInput(f"{shorten(words[most])} has no use with {command.spelled}: {remedy}")
+        raise BadInput(f"{shorten(words[most])} has no use with {command.spelled}: {_instead(command, words[most])}")
     if _names_instance(command, words):
         return InstanceName.parse(words[0]).service
     if not words and "SERVICE" in command.word and not command.word.startswith("["):

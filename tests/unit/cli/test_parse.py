@@ -33,6 +33,8 @@ REFUSED = {
     "help statsu": "'statsu' is not a known command: did you mean status?",
     "get": "get is written with a dash: -get",
     "apply web.yaml": "'web.yaml' has no use with apply: write -f web.yaml",
+    "backup all.json": "'all.json' has no use with backup: write backup > all.json",
+    "restore all.json": "'all.json' has no use with restore: write restore < all.json",
     "web.myapp": "'web.myapp' is not a known command",
     "statsu": "'statsu' is not a known command: did you mean status?",
     "-svc Web..x": "'Web..x'",
