@@ -215,6 +215,19 @@ def record(value: object, path: str, checks: Mapping[str, Check[Any]]) -> dict[s
     return found
 
 
+_OF_OTHERS = {
+    "command": "Cmd",
+    "depends_on": "After",
+    "environment": "Env",
+    "healthcheck": "Health",
+    "ports": "PortBindings",
+    "replicas": "Instances",
+    "scale": "Instances",
+}
+"""The keys of other systems, as people know them from Compose, and ours."""
+
+
 def _nearest(key: str, proper: Mapping[str, str]) -> str:
-    near = difflib.get_close_matches(key.lower(), proper, n=1)
+    known = _OF_OTHERS.get(key.lower(), "")
+    near = [known.lower()] if known in proper.values() else difflib.get_close_matches(key.lower(), proper, n=1)
     return f", did you mean {proper[near[0]]}?" if near else f": known are {', '.join(proper.values())}"
