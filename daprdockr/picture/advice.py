@@ -46,6 +46,11 @@ _HOMES: Mapping[Bar | None, str] = {
 
 _BEFORE = "read what the command before the rollout logged: daprdockrcmd job logs {service} {run}"
 
+_LISTEN = (
+    "have the program listen at port {port} on all addresses of its container, not only at 127.0.0.1, or correct the"
+    " port in Http, Tcp or Health; if it takes long to begin, give it a Health.StartPeriod"
+)
+
 _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), sentence)
     for pattern, sentence in (
@@ -64,6 +69,8 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^waits for (?P<other>[^ ,.]+\.[^ ,]+)", "find out why that one is not healthy: daprdockrcmd why {other}"),
         ("^secrets? (?P<other>[^ ,]+).* not set", "set it: daprdockrcmd secret set {other}"),
         ("^files? (?P<other>[^ ,]+).* not set", "set it: daprdockrcmd file set {other} FILE"),
+        (r"nothing answers on port (?P<port>\d+)", _LISTEN),
+        (r" on port (?P<port>\d+): .*refused", _LISTEN),
         ("no HEALTHCHECK", "give the image a HEALTHCHECK, or choose another Health.Type"),
     )
 )

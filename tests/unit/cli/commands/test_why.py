@@ -210,6 +210,17 @@ class TroubleTests(WhyCase):
         self.assertEqual(shown.splitlines()[0], "1.web.myapp is well on n1")
         self.assertNotIn("What you can do", shown)
 
+    def test_no_listener(self) -> None:
+        """Where nobody answers the port is named, and the usual mistake: also while the instance is still starting."""
+        wanted = self.define(named("web"))
+        refused = "no success from / on port 80: Connection was refused by other side: 111: Connection refused"
+        for state in (State.STARTING, State.UNHEALTHY):
+            for reason in ("nothing answers on port 80", refused):
+                self.claim(wanted, state=state, healthy=False, reason=reason)
+                self.assertIn("- have the program listen at port 80 on all addresses", self.text("web.myapp"))
+        self.claim(wanted, state=State.UNHEALTHY, healthy=False, reason="no success from / on port 80: status 500")
+        self.assertIn("- see whether the program serves what Health checks", self.text("web.myapp"))
+
     def test_older_lines(self) -> None:
         """Lines of a container from before the present revision are said to be so."""
         wanted = self.define(named("web"))
