@@ -56,6 +56,8 @@ def _show(rows: Sequence[Row], request: Request, console: Console) -> None:
 
     table = Table(_asked(request).take(rows), COLUMNS)
     show(request, console, table)
+    if request.words and not table.rows:
+        console.complain(f"there is no event about {shorten(request.words[0])}")
     if not request.json:
         for line in latest_lines(table):
             console.say(line)

@@ -105,6 +105,13 @@ class EventsTests(ShowCase):
             rows = command_line(self.store, "events", name, "-o", "json").json
             self.assertEqual([row["Subject"] for row in rows], [subjects[number] for number in numbers], name)
 
+    def test_of_none(self) -> None:
+        """An empty list about a name says so, in case the name is a mistake."""
+        for words in (("events", "wep.myapp"), ("events", "wep.myapp", "-o", "json")):
+            done = command_line(self.store, *words)
+            self.assertEqual((done.status, done.stderr), (0, "daprdockrcmd: there is no event about 'wep.myapp'\n"))
+        self.assertEqual(command_line(self.store, "events").stderr, "")
+
     def test_since(self) -> None:
         """With a time the older ones are left out, with those lines that their containers logged."""
         for at in (1_700_000_000, 1_700_000_060):
