@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.relay.choosing import LEFT_OUT, Choice
+from daprdockr.relay.choosing import AGAIN, LEFT_OUT, MOST_TRIES, Choice
 from daprdockr.relay.message import Destination, PortRoute
 
 NEAR, ALSO_NEAR = Destination("10.0.0.1", 8001), Destination("10.0.0.1", 8002)
@@ -32,3 +34,17 @@ class ChoiceTests(SynchronousTestCase):
         self.assertEqual(self.choice.pick({NEAR, FAR}), ALSO_NEAR)
         self.now += LEFT_OUT
         self.assertEqual(self.choice.pick({ALSO_NEAR}), NEAR)
+
+    def test_waiting(self) -> None:
+        """Clients that wait share the attempts, each at all instances, and the first success ends their wait."""
+
+        async def scenario() -> None:
+            waiting = [asyncio.ensure_future(self.choice.changed(60)) for _ in range(200)]
+            await asyncio.sleep(0)
+            self.assertEqual(self.choice.pause(tried=1), 200 / MOST_TRIES)
+            self.assertEqual(self.choice.pause(tried=3), 3 * 200 / MOST_TRIES)
+            self.choice.took_one()
+            await asyncio.wait_for(asyncio.gather(*waiting), 30)
+            self.assertEqual(self.choice.pause(tried=3), AGAIN)
+
+        asyncio.run(scenario())

@@ -8,7 +8,6 @@ import socket
 import struct
 from typing import Any
 
-from daprdockr.relay.choosing import MOST_TRIES
 from daprdockr.relay.message import Destination
 from daprdockr.relay.streams import CONNECT
 from tests.build.ports import free_port
@@ -83,24 +82,32 @@ class StreamTests(RelayCase):
         self.play(scenario())
 
     def test_many_wait(self) -> None:
-        """Clients that wait for an instance that refuses share the attempts, and all go to it once it is back."""
+        """Clients that wait for an instance that refuses share the attempts, and all go to it when it took one."""
 
         async def back(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with contextlib.suppress(asyncio.CancelledError):  # the scenario is over
                 await naming("back", reader, writer)
 
         async def scenario() -> None:
-            scene, port, many = RelayScene(most=1000, hold=PATIENCE), free_port(), 200
+            scene, port, many = RelayScene(hold=PATIENCE), free_port(), 20
+            pauses: list[float] = []
+
+            def pause(tried: int) -> float:
+                pauses.append(tried * PATIENCE)
+                return pauses[-1]
+
             dead = Destination(HERE, free_port())
             await scene.lead(port, dead)
             choice = scene.listeners._choices["tcp", port]
+            vars(choice)["pause"] = pause
             clients = [await Client.to(port) for _ in range(many)]
             while len(choice._waiting) < many:
                 await asyncio.sleep(0.01)
-            self.assertEqual(choice.pause(tried=1), many / MOST_TRIES)
+            self.assertEqual(pauses, [PATIENCE] * many)
             lives = await asyncio.start_server(back, HERE, dead.port)
+            clients.append(await Client.to(port))
             answers = await asyncio.gather(*(client.ask("x") for client in clients))
-            self.assertEqual(answers, ["back x"] * many)
+            self.assertEqual(answers, ["back x"] * (many + 1))
             lives.close()
             scene.close()
 
