@@ -72,7 +72,10 @@ class EngineClient(APIClient):
 
     @property
     def _general_configs(self) -> dict[str, Any]:
-        """Stand in for Docker's configuration file: Note [Damaged credentials] in ``credentials``."""
+        """
+        Stand in for Docker's configuration file: Note [Damaged credentials] in ``credentials``. If this were empty,
+        docker-py would read the file for each client, and again for each pull that has no credentials.
+        """
         return {"auths": {}}
 
     @_general_configs.setter

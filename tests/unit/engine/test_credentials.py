@@ -69,10 +69,12 @@ class CredentialsTests(AdapterCase):
         self.assertEqual((shown["Username"], shown["Password"]), ("ann", "secret"))
 
     def test_program_without_them(self) -> None:
-        """Without credentials for this registry the image is pulled without any."""
-        self.program("echo 'credentials not found in native keychain'; exit 1")
+        """Without credentials for this registry the image is pulled without any, and the program is asked once."""
+        asked = self.directory / "asked"
+        self.program(f"echo x >> {asked}; echo 'credentials not found in native keychain'; exit 1")
         self.engine.pull("registry.invalid/team/web:1")
         self.assertNotIn("X-Registry-Auth", self.server.asked[-1].headers)
+        self.assertEqual(asked.read_text(), "x\n")
 
     def test_program_fails(self) -> None:
         """A program that says nothing usable, fails, cannot be run or never answers fails the pull."""
