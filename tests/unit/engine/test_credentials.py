@@ -78,17 +78,18 @@ class CredentialsTests(AdapterCase):
 
     def test_program_fails(self) -> None:
         """A program that says nothing usable, fails, cannot be run or never answers fails the pull."""
-        self.patch(credentials, "PATIENCE", 0.5)
-        for text, said in (
-            ("echo nonsense", "cannot be read"),
-            ("echo {}", "cannot be read"),
-            ("echo locked; exit 1", "locked"),
-            ("exec sleep 60", "did not answer within 0.5 s"),
+        for text, patience, said in (
+            ("echo nonsense", 60.0, "cannot be read"),
+            ("echo {}", 60.0, "cannot be read"),
+            ("echo locked; exit 1", 60.0, "locked"),
+            ("exec sleep 60", 0.5, "did not answer within 0.5 s"),
         ):
             self.program(text)
+            self.patch(credentials, "PATIENCE", patience)
             with self.assertRaises(PullFailed) as caught:
                 self.engine.pull("registry.invalid/team/web:1")
             self.assertIn(said, str(caught.exception))
+        self.patch(credentials, "PATIENCE", 60.0)
         (self.directory / "docker-credential-x").write_text("#!/nowhere\n")
         with self.assertRaises(PullFailed) as caught:
             self.engine.pull("registry.invalid/team/web:1")
