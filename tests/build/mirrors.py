@@ -29,7 +29,7 @@ def claim(node: str) -> bytes:
 
 def picture(cluster: ClusterView) -> object:
     """Everything a mirror shows, to be compared."""
-    services = cluster.services | dict.fromkeys(cluster.claimed_services)
+    services = {**cluster.services, **dict.fromkeys(cluster.claimed_services)}
     return (
         cluster.services,
         {name: dict(cluster.claims(name)) for name in services if cluster.claims(name)},

@@ -62,20 +62,20 @@ class ClusterView:
         return self.history.revision
 
     @property
-    def services(self) -> dict[ServiceName, Service]:
+    def services(self) -> Mapping[ServiceName, Service]:
         return self._contents.services
 
     @property
-    def nodes(self) -> dict[str, Node]:
+    def nodes(self) -> Mapping[str, Node]:
         return self._contents.nodes
 
     @property
-    def cordoned(self) -> set[str]:
+    def cordoned(self) -> AbstractSet[str]:
         """The nodes that take no more instances."""
         return self._contents.cordoned
 
     @property
-    def draining(self) -> set[str]:
+    def draining(self) -> AbstractSet[str]:
         """Those of ``cordoned`` that hand over the instances they have."""
         return self._contents.draining
 

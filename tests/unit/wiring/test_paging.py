@@ -96,7 +96,8 @@ class PagingTests(WholeCase):
         parts, reading = paging(self.measured), Deferred[None]()
         parts.recent.refresh = lambda: reading  # type: ignore[method-assign]
         writing = Deferred.fromCoroutine(parts.write_service(WEB))
-        del self.agent.cluster.services[WEB]
+        self.cluster.delete(WEB)
+        self.cluster.advance(1)
         reading.callback(None)
         self.assertIsNone(self.successResultOf(writing))
 
