@@ -223,7 +223,10 @@ def _api_token(base: Foundation, path: Path) -> Followed[str]:
 
 
 def _upstreams(base: Foundation) -> Followed[tuple[Endpoint, ...]]:
-    """Follow the name servers of resolv.conf that are not this agent; none until it names one."""
+    """
+    Follow the name servers of resolv.conf that are not this agent; none until it names one. While it names none the
+    former ones stay, without those whose address this agent has taken meanwhile: to ask there would be a circle.
+    """
     machine = base.outside.machine
     listened = [Endpoint(*address) for address in base.settings.dns]
     last: tuple[Endpoint, ...] = ()
