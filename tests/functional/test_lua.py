@@ -17,8 +17,6 @@ local version = 1
 ngx = { shared = { routes = {
     get = function(_, key) return entries[key] end,
     safe_set = function(_, key, value) entries[key] = value; return true end,
-    safe_add = function(_, key, value) entries[key] = entries[key] or value end,
-    incr = function(_, key, value) entries[key] = entries[key] + value; return entries[key] end,
     delete = function(_, key) entries[key] = nil end,
 } }, var = { uri = "/" } }
 local null = {}
@@ -60,6 +58,16 @@ for _ = 1, 2 do
     end
 end
 assert(routes.location("gone-20000.example.com") == nil)
+
+-- the Lua of an older agent gave entries the version of its message, and did not count on
+local function apply(number, service)
+    routes.apply({ version = number, hosts = { again = { { path = "/", service = service } } }, services = {} })
+end
+apply(300000, "former")
+version, entries["vh/again"] = 300000 + entries["vh/again"], entries["vh/again"] + 1
+assert(routes.location("again").service == "former")
+apply(version + 1, "present")
+assert(routes.location("again").service == "present")
 """
 """Asks the routes of one worker for names that nobody has, and for names that come and go, and prints what it keeps."""
 

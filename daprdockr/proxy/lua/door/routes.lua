@@ -147,10 +147,12 @@ local function parts(message)
 end
 
 -- The version of the entries that are written now. It is not that of the message: if there is no room for all of it,
--- another message of the same version follows, and a worker that has read some entry reads it again.
-local function next_of_entries(version)
-    dict:safe_add("entries", in_force.get() or 0)
-    return dict:incr("entries", 1) or version
+-- another message of the same version follows, and a worker that has read some entry reads it again. It is later than
+-- those of the Lua of an older agent, which did not count, and gave entries the version of the message.
+local function next_of_entries()
+    local version = math.max(dict:get("entries") or 0, in_force.get() or 0) + 1
+    dict:safe_set("entries", version)
+    return version
 end
 
 local function write_all(message, version)
@@ -192,7 +194,7 @@ end
 -- Take over a message of the agent: `hosts`, `services` and `pages` by name, null where one is gone. See control.lua.
 -- The entries that are gone go last, unless their room is needed at once.
 function M.apply(message)
-    local version = next_of_entries(message.version)
+    local version = next_of_entries()
     local done, why = write_all(message, version)
     forget(message)
     if not done then
