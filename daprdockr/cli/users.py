@@ -9,7 +9,7 @@ from daprdockr.cli.request import Request
 from daprdockr.cli.stored import delete_both
 from daprdockr.model.errors import DaprdockrError, NotFound
 from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.names import ServiceName
+from daprdockr.model.names import one_line
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.wanted.definition import Definition
@@ -34,12 +34,13 @@ def users(keys: Keys, store: Store, names: Callable[[Definition], Iterable[str]]
 
 
 def _unreadable_with(keys: Keys, store: Store, name: str) -> list[str]:
-    """Return the services whose definition this version cannot read, and has the name of a value in its text."""
+    """Return the services whose definition this version cannot read, and has the name of a value among its texts."""
     cluster, listing = Cluster(keys), store.list(keys.services)
     cluster.replace(listing)
-    found = [entry.key for entry in listing.entries if entry.key in cluster.broken and name.encode() in entry.value]
-    parsed = [keys.read(key) for key in found]
-    return [str(service) for service in parsed if isinstance(service, ServiceName)]
+    quoted = f'"{name}"'.encode()
+    found = [entry.key for entry in listing.entries if entry.key in cluster.broken and quoted in entry.value]
+    parts = (key.removeprefix(keys.services).partition("/") for key in found)  # perhaps of no usable name
+    return [one_line(f"{service}.{group}") for group, _, service in parts]
 
 
 def delete_value(request: Request, store: Store, named: str, keys: tuple[str, str], using: Sequence[str]) -> None:

@@ -291,16 +291,17 @@ class SecretTests(SecretCase):
         """One that may be used by a definition that a newer version stored is kept, too."""
         self.run_line("secret", "set", "password", stdin=VALUE)
         self.store.put(KEYS.service(named("web").name), b'{"Name": "web", "Sealed": ["password"]}')
+        self.store.put(KEYS.services + "myapp/a b", b'{"Name": "a b", "Secrets": [{"Name": "password"}]}')
         done = self.run_line("secret", "rm", "password")
         self.assertEqual((done.status, done.stderr.count("\n")), (1, 1))
-        self.assertIn("may be used by web.myapp, which this version cannot read", done.stderr)
+        self.assertIn("may be used by a b.myapp, web.myapp, which this version cannot read", done.stderr)
         self.assertIsNotNone(self.record())
         self.assertEqual(self.run_line("secret", "rm", "password", "-yes").status, 0)
 
     def test_not_in_an_unreadable_one(self) -> None:
         """A definition that cannot be read, and does not name it, keeps no secret."""
         self.run_line("secret", "set", "password", stdin=VALUE)
-        self.store.put(KEYS.service(named("web").name), b'{"Name": "web", "Sealed": ["token"]}')
+        self.store.put(KEYS.service(named("web").name), b'{"Name": "web", "Sealed": ["password-of-db"]}')
         self.assertEqual(self.run_line("secret", "rm", "password").status, 0)
 
     def test_deleted(self) -> None:
