@@ -24,7 +24,7 @@ Note [Many leases at once]
     all that came free or was defined meanwhile.
 
     After a person had the agents believe another history (``trust-etcd``), the claims of running instances may be
-    missing on all nodes, and each node has the same time to claim what it runs.
+    missing on all nodes, and each node has the same time to claim what it runs. Nor do they believe it all at once.
 """
 
 from __future__ import annotations
@@ -77,10 +77,14 @@ class MassExpiry:
             many = len(self._vanished) >= max(2, len(present - self._vanished.keys()))
             self.until = max(self.until, now + (self._ttl if many else MOMENT))
         if self._cluster.history.begun != self._begun:
-            self._begun, self.until = self._cluster.history.begun, now + self._ttl
+            self._begun = self._cluster.history.begun
+            self._give_time(now)
 
     def on_regained(self) -> None:
         """This node's lease is certain again, after a time in which it was not."""
         if self._has_seen_others:
-            self.until = max(self.until, self._clock() + self._ttl)
-            self.own_share_until = self.until + BEATS * self._ttl / 3
+            self._give_time(self._clock())
+
+    def _give_time(self, now: float) -> None:
+        self.until = max(self.until, now + self._ttl)
+        self.own_share_until = self.until + BEATS * self._ttl / 3

@@ -104,6 +104,7 @@ class MassExpiryTests(SynchronousTestCase):
         """When a person had the agents believe another history, each node has the time to claim what it runs."""
         self.mass_expiry.on_changes(self.cluster.begin_anew(self.store.list(KEYS.root)))
         self.assert_waits(TTL)
+        self.assertEqual(self.mass_expiry.own_share_until, self.clock.seconds() + TTL + BEATS * TTL / 3)
         self.clock.advance(2 * TTL)
         self.vanish("a")
         self.assert_waits(MOMENT)
