@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
@@ -14,6 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.names import ServiceName
 from daprdockr.runtime.agent_log import LONGEST_FIELD, observer, written
+
+NO_UTF8 = b"/srv/\xfc".decode("utf-8", "surrogateescape")
 
 
 class FormTests(SynchronousTestCase):
@@ -41,6 +44,22 @@ class FormTests(SynchronousTestCase):
         line = self.write("daprdockr.x", "failed: {reason}", reason="a\nb" + "x" * 9999)
         self.assertEqual((line.count("\n"), len(json.loads(line)["reason"])), (1, LONGEST_FIELD))
 
+    def test_no_number_of_json(self) -> None:
+        """A value for which JSON has no number becomes text: readers refuse the whole line otherwise."""
+        line = self.write("daprdockr.x", "{a} and {b}", a=float("nan"), b=float("-inf"))
+
+        def refuse(word: str) -> None:
+            raise AssertionError(f"{word} is not JSON")
+
+        self.assertEqual(json.loads(line, parse_constant=refuse)["b"], "-inf")
+
+    def test_no_unicode(self) -> None:
+        """Half a character, as of a file name that is no UTF-8, is escaped: the line could not be written otherwise."""
+        for form in ("json", "text"):
+            line = self.write("daprdockr.x", "{path} cannot be read", form=form, path=NO_UTF8)
+            self.assertIn(r"/srv/\udcfc cannot be read", json.loads(line)["text"] if form == "json" else line)
+            self.assertEqual(line, line.encode().decode())
+
     def test_traceback(self) -> None:
         """A fault of ours stays one line, which has the traceback."""
         try:
@@ -50,6 +69,13 @@ class FormTests(SynchronousTestCase):
         line = self.write("daprdockr.x", "a beat failed", LogLevel.critical, log_failure=failure)
         self.assertEqual((line.count("\n"), json.loads(line)["level"]), (1, "critical"))
         self.assertIn("ValueError: odd", json.loads(line)["traceback"])
+
+    def test_stopped_twice(self) -> None:
+        """A second Ctrl-C, or SIGTERM, while the agent ends is no fault, and leaves no traceback."""
+        failure = Failure(ReactorNotRunning("Can't stop reactor that isn't running."))
+        for form in ("text", "json"):
+            written = self.write("twisted.internet.base", "while running", LogLevel.critical, form, log_failure=failure)
+            self.assertEqual(written, "")
 
     def test_text(self) -> None:
         """Text is Twisted's own form."""
@@ -89,6 +115,17 @@ class DestinationTests(SynchronousTestCase):
         assert found is not None
         found({"log_time": 0.0, "log_namespace": "daprdockr", "log_format": "seen", "log_level": LogLevel.info})
         self.assertIn("seen", self.stdout.getvalue())
+
+    def test_locale(self) -> None:
+        """A locale that lacks a character keeps no line from the log; JSON is UTF-8 in each."""
+        for form, found in (("json", "\u2026".encode()), ("text", rb"\u2026")):
+            written = io.BytesIO()
+            stdout = io.TextIOWrapper(written, "iso-8859-15", newline="\n")
+            write = observer(form, {"nodaemon": True}, self.reactor, stdout)
+            assert write is not None
+            event = {"log_time": 0.0, "log_namespace": "daprdockr", "log_level": LogLevel.info}
+            write({**event, "log_format": "cut\u2026"})
+            self.assertIn(b"cut" + found, written.getvalue())
 
     def test_left_to_twistd(self) -> None:
         """twistd writes to syslog by itself, and refuses stdout to a daemon."""
