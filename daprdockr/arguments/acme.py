@@ -65,7 +65,7 @@ def read_acme(given: Mapping[str, str]) -> Acme | None:
     """
     email, directory = given.get("acme-email", ""), given.get("acme-directory", LETS_ENCRYPT)
     if "acme-email" not in given:
-        for name in ("acme-staging", "acme-ca", "acme-binding", "acme-zone"):
+        for name in ("acme-directory", "acme-staging", "acme-ca", "acme-binding", "acme-zone"):
             if name in given:
                 raise BadInput(f"--{name} has no use alone: give --acme-email, which turns automatic certificates on")
         return None
