@@ -139,6 +139,8 @@ class ScriptTests(SynchronousTestCase):
         for words in (
             ["host1"],
             ["host1=a b"],
+            ["host1="],
+            ["host1=192.0.2"],
             ["Host1=192.0.2.1"],
             ["host1=192.0.2.1", "x/y=192.0.2.1"],
             ["operator=192.0.2.1"],
@@ -157,3 +159,15 @@ class ScriptTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("ca.key", done.stderr)
         self.assertEqual((self.directory / "ca.pem").read_bytes(), before)
+
+    def test_key_without_authority(self) -> None:
+        """The key of an authority stays, although the certificate is lost: no other one makes what etcd trusts."""
+        make(self.directory, "host1=192.0.2.1")
+        before = (self.directory / "ca.key").read_bytes()
+        (self.directory / "ca.pem").unlink()
+        done = make(self.directory, "host2=192.0.2.2")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("ca.pem", done.stderr)
+        self.assertEqual((self.directory / "ca.key").read_bytes(), before)
+        (self.directory / "ca.pem").write_bytes((self.directory / "host1/ca.pem").read_bytes())
+        self.assertEqual(make(self.directory, "host2=192.0.2.2").returncode, 0)
