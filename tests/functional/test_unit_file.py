@@ -51,6 +51,10 @@ class UnitFileTests(SynchronousTestCase):
         self.assertIn(f"an exposure of {MOST_EXPOSED / 10} of 10", " ".join(SECURITY.read_text().split()))
         self.assertIn("ProtectProc=invisible\n", UNIT.read_text())
 
+    def test_memory(self) -> None:
+        """One process that the kernel ends for its memory does not have systemd stop the agent as well."""
+        self.assertIn("\nOOMPolicy=continue\n", UNIT.read_text())
+
 
 class CapabilitiesTests(TestCase):
     """An agent with the unit's capabilities and /proc, without new privileges, and with its umask."""
