@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -73,13 +75,20 @@ class AgentUnit:
     def line(self) -> str:
         """The command that runs the agent in the foreground."""
         program = Path(sys.executable).with_name("daprdockrd")
-        return str(program) if self.state == USUAL_STATE else f"{program} --state-dir {self.state}"
+        words = [str(program)] if self.state == USUAL_STATE else [str(program), "--state-dir", str(self.state)]
+        return shlex.join(words)
 
     def _write(self, path: Path) -> None:
         text = Path(__file__).with_name(UNIT).read_text("utf-8")
-        text = text.replace(_PROGRAM, str(Path(sys.executable).with_name("twistd")))
+        text = text.replace(_PROGRAM, _quoted(str(Path(sys.executable).with_name("twistd"))))
         try:
             replace_file(path, text.encode(), synced=True)
             path.chmod(0o644)  # no secret, and people read it
         except OSError as error:
             raise BadInput(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _quoted(path: str) -> str:
+    """Return a path as one argument in a unit: a blank would end it, and % begins a specifier (systemd.syntax(7))."""
+    text = path.replace("%", "%%").replace("\\", r"\\").replace('"', r"\"")
+    return text if re.fullmatch(r"[A-Za-z0-9_./%+-]+", text, re.ASCII) else f'"{text}"'

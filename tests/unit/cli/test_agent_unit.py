@@ -34,6 +34,15 @@ class AgentUnitTests(SynchronousTestCase):
         self.assertIn(f"ExecStart={Path(sys.executable).parent}/twistd -n --pidfile= daprdockr", text)
         self.assertEqual(self.ran, [["systemctl", "daemon-reload"], ["systemctl", "enable", "--now", UNIT]])
 
+    def test_odd_path(self) -> None:
+        """An environment whose path has blanks, or what means something to systemd or a shell, is quoted."""
+        self.patch(sys, "executable", "/srv/my 100% env/bin/python")
+        self.unit().start()
+        expected = 'ExecStart="/srv/my 100%% env/bin/twistd" -n --pidfile= daprdockr'
+        self.assertIn(f"\n{expected} $DAPRDOCKR_OPTIONS\n", (self.units / UNIT).read_text())
+        self.assertEqual(self.unit().line, "'/srv/my 100% env/bin/daprdockrd'")
+        self.assertTrue(self.unit(Path("/srv/x y")).line.endswith(" --state-dir '/srv/x y'"))
+
     def test_kept(self) -> None:
         """A unit that is there stays as it is."""
         (self.units / UNIT).write_text("mine")
