@@ -82,8 +82,7 @@ class EmbeddedEtcd(Service):
             argv=[self._program],
             identity=f"--data-dir={self._data} ",
             pidfile=directory / "process.json",
-            # Any flag of etcd can also be set by a variable, such as ETCD_CERT_FILE.
-            environment={name: value for name, value in environment.items() if not name.startswith("ETCD_")},
+            environment={name: value for name, value in environment.items() if not _concerns_etcd(name)},
             output=self._output,
             usable_with=usable_with,
         )
@@ -124,6 +123,14 @@ class EmbeddedEtcd(Service):
 
     def _exited(self, reason: str) -> None:
         self.log.warn("embedded etcd {reason}; it may say why in {path}", reason=reason, path=str(self._output))
+
+
+def _concerns_etcd(variable: str) -> bool:
+    """
+    Return whether etcd would heed a variable that is not meant for it: any of its flags can be set by one, such as
+    ETCD_CERT_FILE, and it looks for other members behind a proxy for the web (HTTPS_PROXY, in either case).
+    """
+    return variable.startswith("ETCD_") or variable.upper().endswith("_PROXY")
 
 
 def private_flags(access: Access) -> Callable[[Path], list[str]]:

@@ -91,6 +91,14 @@ class EmbeddedEtcdTests(SynchronousTestCase):
         self.assertIsNone(self.successResultOf(gone))
         self.assertIn("--listen-client-urls=http://127.0.0.1:5001", process.argv)
 
+    def test_no_proxy(self) -> None:
+        """A proxy for the web, which ACME may need, is none for members: etcd would look for the others behind it."""
+        names = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "FORWARD_PROXY")
+        etcd = self.embedded(f"{self.programs}:{os.defpath}", **dict.fromkeys(names, "http://proxy.test:3128"))
+        etcd.startService()
+        self.addCleanup(etcd.stopService)
+        self.assertEqual(sorted(self.reactor.processes[0].environment), ["PATH"])
+
     def test_retired(self) -> None:
         """One that has no place any more is ended, and the end of the agent has nothing left to do."""
         etcd = self.embedded(f"{self.programs}:{os.defpath}")
