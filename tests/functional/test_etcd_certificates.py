@@ -150,6 +150,19 @@ class ScriptTests(SynchronousTestCase):
         self.assertEqual(make(self.directory).returncode, 2)
         self.assertFalse(self.directory.exists())
 
+    def test_interrupted(self) -> None:
+        """Ctrl-C leaves no draft of a key behind, and the next attempt makes all of it."""
+        programs = Path(self.mktemp()).absolute()
+        programs.mkdir()
+        (programs / "openssl").write_text('#!/bin/sh\nkill -INT "$PPID"\nsleep 0.1\n')
+        (programs / "openssl").chmod(0o755)
+        command = [str(SCRIPT), str(self.directory), "host1=192.0.2.1"]
+        path = f"{programs}:{os.environ['PATH']}"
+        done = subprocess.run(command, env={**os.environ, "PATH": path}, timeout=60, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(os.listdir(self.directory), [])
+        self.assertEqual(make(self.directory, "host1=192.0.2.1").returncode, 0)
+
     def test_authority_without_key(self) -> None:
         """An authority whose key is elsewhere is not replaced, for nobody would trust the new one."""
         make(self.directory, "host1=192.0.2.1")
