@@ -75,7 +75,8 @@ def _services(
     """Yield the services; each can rely on those before it."""
     known, local, member = found.known, found.local, found.member
     yield from (outward.embedded_etcd, *base.outside.pools.all)
-    yield from (outward.dns, outward.nginx, outward.access_log, outward.relay, local.guarded, acting.ephemeral)
+    yield from (outward.dns, outward.nginx, outward.former_nginx, outward.access_log, outward.relay)
+    yield from (local.guarded, acting.ephemeral)
     yield from (base.journal, member.heartbeat, Settling(base.outside.pools.all))
     yield from (local.host, local.pulse, local.containerd)
     yield from (known.mirror, outward.certifying, local.witnesses, local.health, reports.followers, acting.reconcile)

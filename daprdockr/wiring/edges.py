@@ -18,6 +18,7 @@ from daprdockr.peer.own import OwnPeer
 from daprdockr.proxy.access_log import AccessLog
 from daprdockr.proxy.clients import HttpClients
 from daprdockr.proxy.configuration import HttpListener
+from daprdockr.proxy.former import FormerNginx
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.program import NginxProgram
 from daprdockr.proxy.relay import Relay, RelaySocket, relay_process
@@ -33,7 +34,8 @@ from daprdockr.wiring.peering import own_peer
 class Edges:
     """
     Each is None when its options are off. The relay runs where there are TCP or UDP routes; ``certifying`` hands
-    certificates to an nginx with TLS listeners. ``peer`` is what the listener for sessions shows.
+    certificates to an nginx with TLS listeners. ``peer`` is what the listener for sessions shows. ``former_nginx`` ends
+    the nginx of an earlier agent where there is to be none.
     """
 
     embedded_etcd: EmbeddedEtcd | None
@@ -43,6 +45,7 @@ class Edges:
     relay: Relay
     certifying: Certifying | None = None
     peer: OwnPeer | None = None
+    former_nginx: FormerNginx | None = None
 
 
 def edges(base: Foundation, around: Surroundings) -> Edges:
@@ -57,6 +60,7 @@ def edges(base: Foundation, around: Surroundings) -> Edges:
         relay=_relay(base, around),
         certifying=certifying(base, around, nginx) if nginx is not None and settings.https else None,
         peer=own_peer(base, around),
+        former_nginx=_former_nginx(base) if nginx is None else None,
     )
 
 
@@ -105,6 +109,10 @@ def _nginx(base: Foundation) -> Nginx:
         leave_running=not settings.ephemeral,
         is_sure=lambda: base.cluster.history.unbroken,
     )
+
+
+def _former_nginx(base: Foundation) -> FormerNginx:
+    return FormerNginx(base.settings.state_dir / "nginx", base.outside.pools.nginx)
 
 
 def _relay(base: Foundation, around: Surroundings) -> Relay:

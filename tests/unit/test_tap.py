@@ -108,14 +108,14 @@ class OrderTests(TapCase):
         """Parts that are off are absent."""
         agent = self.make("--dns=off", "--http=off", "--api=off", "--peer=off")
         loops = [*self.LOOPS, "EtcdKeeping", "ReadSocket"]
-        self.assertEqual(self.parts(agent), [*self.THREADS, "Relay", "Guarded", *loops])
+        self.assertEqual(self.parts(agent), [*self.THREADS, "FormerNginx", "Relay", "Guarded", *loops])
 
     def test_extras(self) -> None:
         """A profile spans all; what an ephemeral agent takes down goes after the loops have ended."""
         profile = f"--cpuprofile={Path(self.mktemp())}"
         agent = self.make("--dns=off", "--http=off", "--api=off", "--peer=off", "--ephemeral", profile)
         loops = ["Ephemeral", *self.LOOPS, "EtcdKeeping", "ReadSocket"]
-        self.assertEqual(self.parts(agent), ["Profile", *self.THREADS, "Relay", "Guarded", *loops])
+        self.assertEqual(self.parts(agent), ["Profile", *self.THREADS, "FormerNginx", "Relay", "Guarded", *loops])
 
     def test_pruning(self) -> None:
         """Old images are removed where that is asked for."""
