@@ -127,5 +127,12 @@ CERTIFICATE_END = _metric(
     "name",
     "source",
 )
+CERTIFICATE_BEGIN = _metric(
+    _GAUGE,
+    "certificate_not_before_timestamp_seconds",
+    "When a certificate by ACME began, in seconds since the epoch",
+    "name",
+    "source",
+)
 
 METRICS: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))

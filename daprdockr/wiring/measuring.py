@@ -19,6 +19,7 @@ from daprdockr.dns.server import DnsServer
 from daprdockr.model.etcd_look import KnownRoom
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.certificate import ACME
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.rollout import RolloutState
 from daprdockr.picture.certificates import certificate_table
@@ -164,7 +165,10 @@ def _certificates(cluster: ClusterView, now: float) -> Iterator[Sample]:
         if row["NotAfter"] and row["Needed"]:  # of files that differ from node to node, the first one to end counts
             key = (row["Name"], row["Source"])
             ends[key] = min(row["NotAfter"], ends.get(key, row["NotAfter"]))
-    return (Sample(metric.CERTIFICATE_END, end, key) for key, end in ends.items())
+    for (name, source), end in ends.items():
+        yield Sample(metric.CERTIFICATE_END, end, (name, source))
+        if source == ACME:
+            yield Sample(metric.CERTIFICATE_BEGIN, cluster.certificates[name].facts.not_before, (name, source))
 
 
 def _dns(dns: DnsServer) -> Iterator[Sample]:

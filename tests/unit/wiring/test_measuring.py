@@ -34,6 +34,7 @@ LATER: tuple[Metric, ...] = (
     metric.UNSERVED,
     metric.PAUSED,
     metric.CERTIFICATE_END,
+    metric.CERTIFICATE_BEGIN,
     metric.ETCD_MEMBERS,
     metric.ETCD_SIZE,
     metric.ETCD_QUOTA,
@@ -122,15 +123,17 @@ class MeasuredTests(MeasuredCase):
             self.cluster.store.put(KEYS.node(node), record.encode(), self.cluster.store.grant(60).id)
         self.cluster.advance(1)
         self.assertEqual(self.values(metric.CERTIFICATE_END), {("a.test", "file"): 1.9e9})
+        self.assertEqual(self.values(metric.CERTIFICATE_BEGIN), {})
 
     def test_certificate_that_nobody_needs(self) -> None:
         """One by ACME for a host name that no service has any more is not renewed, and its end concerns nobody."""
         for name in ("old.test.example", "a.test.example"):
-            record = CertificateRecord("s", "k", CertificateFacts((name,), 0, 2e9), ACME)
+            record = CertificateRecord("s", "k", CertificateFacts((name,), 1.9e9, 2e9), ACME)
             self.cluster.store.put(KEYS.certificate(name), record.encode())
         self.cluster.define(definition(Http={"HostName": "a.test.example", "ContainerPort": 80}))
         self.cluster.advance(1)
         self.assertEqual(self.values(metric.CERTIFICATE_END), {("a.test.example", "acme"): 2e9})
+        self.assertEqual(self.values(metric.CERTIFICATE_BEGIN), {("a.test.example", "acme"): 1.9e9})
 
     def test_node_states(self) -> None:
         """A node that is drained is cordoned too, and counts once; one that is not ready counts as that."""
