@@ -57,7 +57,11 @@ def absolute_path(text: str) -> Path:
 
 def new_file(text: str) -> Path:
     path = absolute_path(text)
-    if path.is_dir() or not path.parent.is_dir():
+    try:
+        is_possible = path.parent.is_dir() and not path.is_dir()
+    except OSError:  # its name is too long, or lies where this user may not look
+        is_possible = False
+    if not is_possible:
         raise BadInput(f"{shorten(text)} is not usable, write a file in a directory that exists")
     return path
 
