@@ -40,6 +40,8 @@ class FormerNginx(Service):
 
     def startService(self) -> None:
         super().startService()
+        if not self._record.exists():  # as a rule, and then no thread is needed
+            return
         Deferred.fromCoroutine(self._clear()).addErrback(
             lambda failure: self.log.failure("the nginx of an earlier agent could not be ended", failure)
         )

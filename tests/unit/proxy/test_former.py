@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.process.pidfile import PidFile
@@ -39,12 +39,17 @@ class FormerNginxTests(SynchronousTestCase):
         self.assertEqual(len(self.lines("no --http")), 1)
 
     def test_none(self) -> None:
-        """Where there is none nothing happens, and nothing is said."""
+        """Where there was none no thread is asked; where it has ended since nothing is said."""
+        self.start(succeed(True))
+        self.directory.mkdir()
+        (self.directory / "process.json").write_text('{"pid": 4194304, "started": 1, "boot": "another"}')
         FormerNginx(self.directory, run_at_once).startService()
         self.assertEqual(self.lines("nginx"), [])
 
     def test_stopped(self) -> None:
         """An agent that ends at once leaves it to the next one; any other failure is a fault."""
+        self.directory.mkdir()
+        (self.directory / "process.json").touch()
         for failure, faults in ((Stopped("the threads are stopped"), 0), (OSError("odd"), 1)):
             self.start(fail(failure))
             self.assertEqual(len(self.flushLoggedErrors(OSError)), faults)
