@@ -17,6 +17,8 @@ from daprdockr.planning.renewing.wanted import wanted_in_cluster
 DAY = 86400.0
 SOON = 14
 """Days before its end from which a certificate is marked; it is renewed long before."""
+OVERDUE = 0.25
+"""The share of its life that is left then of one by ACME, if that is less: it is renewed when a third is left."""
 
 COLUMNS: tuple[Column, ...] = (
     ("CERTIFICATE", lambda row: row["Name"]),
@@ -76,8 +78,10 @@ def verdict(row: Row) -> CertificateVerdict:
         return CertificateVerdict.NOT_NEEDED
     if left is None:
         return CertificateVerdict.USELESS if fails else CertificateVerdict.AWAITED
-    if left < SOON:
-        return CertificateVerdict.ENDED if left < 0 else CertificateVerdict.ENDS_SOON
+    if left < 0:
+        return CertificateVerdict.ENDED
+    if row["EndsSoon"]:
+        return CertificateVerdict.ENDS_SOON
     return CertificateVerdict.NOT_RENEWED if fails else CertificateVerdict.VALID
 
 
@@ -111,7 +115,10 @@ def _trouble(row: Row) -> str:
 def _stored(name: str, record: CertificateRecord, now: float, renewal: RenewalRecord | None) -> Row:
     facts = record.facts
     known = {"Names": list(facts.names), "DaysLeft": _days(facts.not_after, now), "NotAfter": facts.not_after}
-    return _row(name, record.source, **known, **_attempts(renewal))
+    row = _row(name, record.source, **known, **_attempts(renewal))
+    life = facts.not_after - facts.not_before
+    is_due = record.source != ACME or facts.not_after - now < OVERDUE * life
+    return {**row, "EndsSoon": row["EndsSoon"] and is_due}
 
 
 def _attempts(renewal: RenewalRecord | None) -> dict[str, object]:
@@ -164,4 +171,5 @@ def _row(name: str, source: str, **members: object) -> Row:
         "LastError": "",
         "Needed": True,
     }
-    return {**default, **members}
+    row = {**default, **members}
+    return {**row, "EndsSoon": isinstance(left := row["DaysLeft"], int) and left < SOON}

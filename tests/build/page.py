@@ -100,7 +100,8 @@ def showcase() -> Seen:
     pause = PauseRecord(mode=PauseMode.MAINTENANCE, by="anna@desk", time=NOW - 200)
     found.append(entry(KEYS.pause(cache.name), 23, pause.encode(), lease=0))
     for name, left in (("shop.example.com", 9), ("example.com", 61)):
-        facts = CertificateFacts((name, f"www.{name}"), NOW - 1e6, NOW + left * 86_400 + 60)
+        end = NOW + left * 86_400 + 60
+        facts = CertificateFacts((name, f"www.{name}"), end - 90 * 86_400, end)
         record = CertificateRecord("a", "b", facts, source="acme", time=NOW - 1e6, by="node host-a")
         found.append(entry(KEYS.certificate(name), 24, record.encode(), lease=0))
     return seen(*found, happened=timeline(_events(), [_history(shop)], 50))

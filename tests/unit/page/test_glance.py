@@ -107,7 +107,8 @@ class GlanceTests(SynchronousTestCase):
             ((-1, -1), "", Sign.BAD, "0 of 2 valid"),
             ((0, 60), "", Sign.WARN, "0 days until one of 2 ends"),
         ):
-            rows = [{**row, "DaysLeft": days, "LastError": error} for days in left]
+            known = [{"DaysLeft": days, "EndsSoon": days in (0, 1)} for days in left]
+            rows = [{**row, **one, "LastError": error} for one in known]
             figure = glance(seen(*well(), certificates=rows)).figures[-1]
             self.assertEqual((figure.sign, f"{figure.value} {figure.unit}"), (sign, words))
 

@@ -110,6 +110,7 @@ class PageTests(SynchronousTestCase):
         row = {
             "Name": HOSTILE,
             "DaysLeft": 3,
+            "EndsSoon": True,
             "LastError": HOSTILE,
             "Names": [HOSTILE],
             "Nodes": [HOSTILE],

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.page.signs import Sign, of_certificate, of_instance, of_node, of_service
+from daprdockr.picture.certificates import SOON
 from tests.build.page import nodes, seen
 
 
@@ -111,7 +112,8 @@ class CertificateSignTests(SynchronousTestCase):
             (None, "", Sign.BUSY, "none yet"),
             (None, "refused", Sign.BAD, "none yet"),
         ):
-            badge = of_certificate({"DaysLeft": left, "LastError": error, "Needed": True})
+            soon = left is not None and left < SOON
+            badge = of_certificate({"DaysLeft": left, "EndsSoon": soon, "LastError": error, "Needed": True})
             self.assertEqual((badge.sign, badge.words), (sign, words))
 
     def test_not_needed(self) -> None:

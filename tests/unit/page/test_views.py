@@ -89,6 +89,7 @@ class CertificateViewTests(SynchronousTestCase):
         row = {
             "Name": "a",
             "DaysLeft": None,
+            "EndsSoon": False,
             "LastError": "refused",
             "Names": [],
             "Nodes": ["n"],

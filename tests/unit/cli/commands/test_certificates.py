@@ -182,6 +182,18 @@ class CertificatesTests(DefinitionCase):
         self.assertEqual(after.key, read_keys(self.key)[0].public.id)
         self.assertEqual(self.opened(), pair)
 
+    def test_short_lives(self) -> None:
+        """One by ACME for a few days ends soon when its renewal is overdue, not as long as it lives."""
+        now = time.time()
+        web = named("web", Http=[{"HostName": f"{name}.com", "ContainerPort": "8080"} for name in ("fine", "late")])
+        self.store.put(KEYS.service(web.name), web.encode())
+        for name, begun in (("fine.com", 2 * DAY), ("late.com", 5 * DAY)):
+            facts = CertificateFacts((name,), now - begun, now - begun + 6 * DAY)
+            self.store.put(KEYS.certificate(name), CertificateRecord("s", "k", facts, ACME).encode())
+        status = self.run_line("status").stdout
+        self.assertNotIn("fine.com ends", status)
+        self.assertIn("late.com ends in 0 days", status)
+
     def test_renewals(self) -> None:
         """A row says when a CA is asked next, and why the last attempt failed, without a certificate too."""
         now = time.time()
