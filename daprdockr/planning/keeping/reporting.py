@@ -11,7 +11,8 @@ Note [The healthy copy]
 Note [Reported without the Engine]
     While the Engine is away nothing is known of containers but what their checks by TCP and HTTP find, and the others
     have no result. A container that has ended meanwhile, or hangs, would keep its name and its routes for as long. So
-    the verdict on the container that is reported goes on to be reported, and nothing else.
+    the verdict on the container that is reported goes on to be reported, whatever other copies there are, and nothing
+    else; but its turn to be replaced is not kept, because nothing can be started, and instances elsewhere would wait.
 """
 
 from __future__ import annotations
@@ -57,11 +58,18 @@ def report(situation: Situation, instance: InstanceName, definition: Definition,
 
 def report_without_engine(situation: Situation, claim: Claim, definition: Definition, now: float) -> ClaimRecord:
     """See Note [Reported without the Engine]."""
-    before, found = claim.record, _state_report(situation, claim.instance, definition, now)
-    is_same = (found.container, found.started) == (before.container, before.started)
-    if not is_same or not {found.state, before.state} <= {State.RUNNING, State.UNHEALTHY}:
-        return before
-    return evolve(before, state=found.state, healthy=found.healthy, reason=found.reason)
+    before = claim.record
+    kept = evolve(before, due=before.due and claim.instance.number in situation.claims.successors)
+    running = [c for c in situation.of(claim.instance) if c.running and c.id not in situation.host.stopping]
+    reported = next((c for c in running if _is_reported(situation, c)), None)
+    if reported is None or before.state not in (State.RUNNING, State.UNHEALTHY):
+        return kept
+    passed = verdict(situation, reported, definition, now)
+    if passed is None:
+        return kept
+    state, overdue = _state_of(passed), before.overdue and not passed
+    reason = _reason(situation, reported, definition, passed)
+    return evolve(kept, state=state, healthy=passed, reason=reason, due=kept.due and not passed, overdue=overdue)
 
 
 def _due(situation: Situation, instance: InstanceName, record: ClaimRecord, definition: Definition) -> bool:
@@ -90,17 +98,25 @@ def _state_report(situation: Situation, instance: InstanceName, definition: Defi
         return evolve(before, state=State.STARTING, healthy=False, reason=reason)
     return ClaimRecord(
         node=situation.here.node,
-        state=State.RUNNING if passed else State.UNHEALTHY,
+        state=_state_of(passed),
         healthy=passed,
         addresses=situation.here.addresses,
         ports=serving.ports,
         container=serving.id,
         definition=serving.definition,
         started=serving.started,
-        reason=_lacks(situation, serving, definition) if passed else _still(situation, serving, definition),
+        reason=_reason(situation, serving, definition, passed),
         routed=_routed(situation, serving, definition),
         delivered=_delivered(situation, serving, definition),
     )
+
+
+def _state_of(passed: bool) -> State:
+    return State.RUNNING if passed else State.UNHEALTHY
+
+
+def _reason(situation: Situation, serving: ContainerState, definition: Definition, passed: bool) -> str:
+    return _lacks(situation, serving, definition) if passed else _still(situation, serving, definition)
 
 
 def _still(situation: Situation, serving: ContainerState, definition: Definition) -> str:

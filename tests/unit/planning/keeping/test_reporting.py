@@ -12,7 +12,7 @@ from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import SETTLED, Attempts
 from daprdockr.planning.claim_steps import WriteClaim
-from daprdockr.planning.keeping.reporting import report, settled_at
+from daprdockr.planning.keeping.reporting import report, report_without_engine, settled_at
 from daprdockr.planning.lanes import Lane
 from daprdockr.planning.plan import plan
 from daprdockr.planning.situation import Situation
@@ -58,6 +58,27 @@ class WithoutEngineTests(SynchronousTestCase):
         assert isinstance(step, WriteClaim)
         self.assertEqual(step.record, unwell)
 
+    def test_beside_a_well_one(self) -> None:
+        """The container that is reported is unwell, although another copy, to which nothing leads, is not."""
+        seen = situation(CHECKED, (claim(running_record(RUNNING)),), (RUNNING, NEW), here=self.away, verdicts=self.bad)
+        (step,) = plan(seen, NOW).steps
+        assert isinstance(step, WriteClaim)
+        self.assertEqual((step.record.container, step.record.state), (RUNNING.id, State.UNHEALTHY))
+
+    def test_turn(self) -> None:
+        """One that is due gives its turn up, unless a successor has it, and one that is well is not overdue."""
+        unwell = running_record(RUNNING, state=State.UNHEALTHY, healthy=False, due=True, overdue=True)
+        ours, other = claim(unwell), claim(starting_record(node="b"), fence=60)
+        for verdicts, successors, turn in (
+            ({}, {}, (True, False)),
+            (self.bad, {}, (True, False)),
+            (self.bad, {1: other}, (True, True)),
+            ({RUNNING.id: True}, {1: other}, (False, False)),
+        ):
+            seen = situation(CHECKED, (ours,), (RUNNING,), here=self.away, verdicts=verdicts, successors=successors)
+            found = report_without_engine(seen, ours, CHECKED, NOW)
+            self.assertEqual((found.overdue, found.due), turn)
+
     def test_none(self) -> None:
         """Nothing is written under another lease, out of touch, of another container, or of one that is starting."""
         ours, starting = claim(running_record(RUNNING)), claim(starting_record())
@@ -65,7 +86,7 @@ class WithoutEngineTests(SynchronousTestCase):
             (ours, (RUNNING,), evolve(self.away, held=HERE.lease + 1)),
             (ours, (RUNNING,), evolve(self.away, held=0)),
             (ours, (RUNNING,), evolve(self.away, in_touch=False)),
-            (ours, (RUNNING, NEW), self.away),
+            (ours, (NEW,), self.away),
             (ours, (), self.away),
             (starting, (RUNNING,), self.away),
         ):
