@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.host.stock import Stock
-from daprdockr.model.errors import EngineFailed, EngineUnavailable
+from daprdockr.model.errors import EngineError, EngineFailed, EngineUnavailable
 from daprdockr.model.host import ContainerState, Inventory, Status
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.lanes import Lane
@@ -28,16 +28,17 @@ FIRST = instance(1)
 class FlakyEngine(MemoryEngine):
     """
     Answers ``failures`` looks with an error, and raises ``fault`` at the next list; ``untold`` is why it cannot say
-    what the host has.
+    what the host has, raised as ``untold_as``.
     """
 
     failures = 0
     fault: Exception | None = None
     untold = ""
+    untold_as: type[EngineError] = EngineFailed
 
     def inventory(self) -> Inventory:
         if self.untold:
-            raise EngineFailed(self.untold)
+            raise self.untold_as(self.untold)
         return super().inventory()
 
     def containers(self) -> Sequence[ContainerState]:

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.host.hints import Hints
 from daprdockr.agent.host.stock import Stock
-from daprdockr.model.errors import EngineError, EngineUnavailable
+from daprdockr.model.errors import EngineError, EngineSilent, EngineUnavailable
 from daprdockr.model.host import ContainerState, Inventory
 from daprdockr.model.seams import Engine
 from daprdockr.model.stored.revisioned import Claim
@@ -218,15 +218,15 @@ class Host(Service):
     async def _look_into_stock(self) -> None:
         """
         Ask for the inventory. An Engine that answers, but cannot say it, runs containers nevertheless: its images may
-        be damaged.
+        be damaged, or so many that they are not listed in time. Whether it hangs altogether, ``pulse`` finds out.
 
         :raises EngineUnavailable: it does not answer.
         """
         try:
             found = await self._run(self._engine.inventory)
-        except EngineUnavailable:
-            raise
         except EngineError as error:
+            if isinstance(error, EngineUnavailable) and not isinstance(error, EngineSilent):
+                raise
             self._untold.found(str(error))
         else:
             self._untold.found("")

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import evolve
 
 from daprdockr.agent.host.host import FIRST_RETRY, LIST_INTERVAL, STOP
+from daprdockr.model.errors import EngineSilent, EngineUnavailable
 from daprdockr.model.host import ContainerState, Image, Status
 from daprdockr.planning.attempts import NONE, STEADY
 from daprdockr.planning.lanes import Lane
@@ -399,6 +400,18 @@ class TroubleTests(HostCase):
         self.engine.untold = ""
         self.clock.advance(LIST_INTERVAL)
         self.assertTrue(self.host.stock.inventory.memory)
+
+    def test_silent_about_images(self) -> None:
+        """Nor is one that is so slow to list its images that nobody waits for it; whether it hangs, pings show."""
+        one, lines = self.run_one(), LogLines(self)
+        self.engine.untold, self.engine.untold_as = "the Docker Engine did not answer: timed out", EngineSilent
+        self.start()
+        self.clock.pump([1.0] * 120)
+        self.assertEqual((self.host.trouble, self.answers, self.known), ("", 1, {one.id: Status.RUNNING}))
+        self.assertEqual((self.engine.calls["containers"], len(lines("timed out"))), (5, 1))
+        self.engine.untold_as = EngineUnavailable
+        self.clock.advance(LIST_INTERVAL)
+        self.assertIn("timed out", self.host.trouble)
 
     def test_damaged_container(self) -> None:
         """One container that cannot be inspected is no trouble of the Engine's."""
