@@ -164,7 +164,7 @@ class ContainerSteps:
         self._host.containers.stopping(step.container, step.reason if step.unhealthy else "")
         try:
             await self._have_it_stopped(step)
-        except EngineError:
+        except Exception:  # whatever it is: a container that seems to be stopped would never serve again
             self._host.containers.stop_failed(step.container)
             raise
 

@@ -329,6 +329,15 @@ class ContainerTests(CarryOutCase):
         self.assertEqual([one.status for one in self.host.containers.of(WEB)[1]], [Status.RUNNING])
         self.assertEqual(list(self.host.containers.stopping_now), [])
 
+    def test_stop_failed_unforeseen(self) -> None:
+        """So does one that failed by what nobody foresaw, such as a host that has no thread left."""
+        created = self.create()
+        self.do(StartContainer(FIRST, created.id))
+        done = self.begin(StopContainer(FIRST, created.id, 3, "scaled down"))
+        self.stops.take("ask_to_stop").arrived.errback(RuntimeError("can't start new thread"))
+        self.failureResultOf(done, RuntimeError)
+        self.assertEqual(list(self.host.containers.stopping_now), [])
+
     def test_stop_failed_late(self) -> None:
         """If it ends by the signal nevertheless, that is no death."""
         created = self.create()
