@@ -109,7 +109,7 @@ class Delivery:
         """
         Write the files for a container that is to be created under this name, and return what its body needs.
 
-        :raises EngineError: as ``StoredValues.read``, or because there is no room for the files.
+        :raises EngineError: as ``StoredValues.read``, or because there is no room for the files; none is left then.
         """
         self.renewed.pop(container, None)
         self._seen.discard(container)
@@ -118,8 +118,12 @@ class Delivery:
         variables = [use for use in definition.secrets if use.env]
         texts = [_text(use, value) for use, value in zip(variables, await self.values.read(variables), strict=True)]
         mounts: list[tuple[str, str]] = []
-        for at, uses in self._parts(definition):
-            mounts += await self._write(run, at, container, uses)
+        try:
+            for at, uses in self._parts(definition):
+                mounts += await self._write(run, at, container, uses)
+        except EngineError:
+            await run(self.remove, container)
+            raise
         return Handed(tuple(f"{use.env}={text}" for use, text in zip(variables, texts, strict=True)), tuple(mounts))
 
     async def before_start(self, run: Run, container: ContainerState) -> None:
@@ -163,6 +167,7 @@ class Delivery:
     def remove(self, container: str) -> None:
         """Remove the files of a container. Blocking."""
         self.renewed.pop(container, None)
+        self._seen.discard(container)
         for at in (self.secrets, self.files):
             at.remove(container)
 

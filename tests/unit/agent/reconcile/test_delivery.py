@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 
 from daprdockr.model.errors import EngineRefused, EngineUnavailable
 from daprdockr.model.host import ContainerState
@@ -23,6 +24,7 @@ from daprdockr.planning.outcome import Done, Retry
 from daprdockr.sealing.boxes import PrivateKey, seal
 from tests.build.carry_out import FIRST, CarryOutCase
 from tests.build.values import KEYS, WEB, definition
+from tests.fakes.run import HeldRun
 
 KEY = PrivateKey.generate()
 VALUE = b"correct horse"
@@ -100,6 +102,17 @@ class DeliveryTests(CarryOutCase):
         self.stops.end("remove")
         self.assertFalse(source.exists())
 
+    def test_removed_once(self) -> None:
+        """Containers that were removed are not remembered: the next one that has files does not wait for them."""
+        container = self.made(Container={"User": str(os.geteuid())})
+        self.do(StartContainer(FIRST, container.id))
+        self.engine.crash(container.id)
+        self.begin(RemoveContainer(FIRST, container.id, "deleted"))
+        self.stops.end("remove")
+        calls = HeldRun()
+        Deferred.fromCoroutine(self.delivery.prepare(calls, "next", self.defined()))
+        self.assertEqual(calls.names, ["keep_only"])
+
     def test_removed_by_somebody_else(self) -> None:
         """The files of a container that a person removed go when others are written, also if this agent wrote them."""
         container = self.made(Container={"User": str(os.geteuid())})
@@ -123,6 +136,12 @@ class DeliveryTests(CarryOutCase):
         self.engine.deaf_to_create = True
         self.fails(CreateContainer(FIRST, self.defined(), (), 40), EngineUnavailable)
         self.assertEqual([path.read_bytes() for path in self.memory.rglob("*") if path.is_file()], [VALUE])
+
+    def test_unreadable_beside(self) -> None:
+        """Of a container whose file cannot be read no secret stays, which another definition would leave there."""
+        wanted = self.defined(Files=[{"Name": "x", "Target": "/x"}])
+        self.fails(CreateContainer(FIRST, wanted, (), 40), EngineUnavailable)
+        self.assertEqual([path for path in self.memory.rglob("*") if path.is_file()], [])
 
     def test_user_unknown(self) -> None:
         """A user that the image does not know keeps the container from starting."""
