@@ -9,7 +9,8 @@ Note [The name is the mark]
     and left alone, also when the original is gone.
 
     People rename containers. One that was renamed is still ours if this agent knew it before, or if a claim of this
-    node names its id; otherwise nothing distinguishes it from a copy, and it is left alone like one.
+    node names its id, or the record of a run; otherwise nothing distinguishes it from a copy, and it is left alone like
+    one.
 
     Tools that bring a container up to date give the name of ours to a new one with the same labels. While ours is still
     there under another name, the new one counts as a copy. When ours is gone, the new one has been put in its place,

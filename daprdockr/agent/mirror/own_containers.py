@@ -6,7 +6,7 @@ Note [Two clusters, one name]
     carries the identity of the cluster that it was created for. One of a cluster that this state directory has never
     belonged to is another agent's, unless a claim of this node names it: it is neither adopted nor stopped, and it is
     reported. While the identity is unknown, because this agent never was in touch with etcd, nothing is known to be
-    ours either.
+    ours either. As a claim does, the record of a run of this node shows that the container which it names is ours.
 """
 
 from __future__ import annotations
@@ -41,5 +41,9 @@ class OwnContainers:
         return container.former in self.cluster.nodes or self.is_foreign(container) or self.is_copy(container)
 
     def _is_claimed(self, container: ContainerState) -> bool:
-        claim = self.cluster.claims(container.instance.service).get(container.instance.number)
+        service = container.instance.service
+        run = self.cluster.runs(service).get(container.run) if container.run else None
+        if run is not None and run.record.node in (self.node, container.former):
+            return run.record.container == container.id
+        claim = self.cluster.claims(service).get(container.instance.number)
         return claim is not None and claim.node == self.node and claim.record.container == container.id

@@ -13,8 +13,9 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Entry
+from daprdockr.model.stored.run import RunRecord, RunState
 from tests.build.situations import container
-from tests.build.values import KEYS, instance
+from tests.build.values import KEYS, WEB, instance
 
 OURS, BEFORE, THEIRS = 0xAA, 0xBB, 0xCC
 
@@ -44,6 +45,19 @@ class OwnContainersTests(SynchronousTestCase):
             record = ClaimRecord(node=node, container=named.id)
             self.cluster.note(Entry(KEYS.claim(instance(1)), record.encode(), revision, revision, lease=9))
             self.assertEqual((self.own.is_foreign(named), self.own.is_copy(named)), (foreign, foreign))
+
+    def test_run(self) -> None:
+        """So is one that the record of a run of this node names: otherwise that run would be lost, and begun again."""
+        named = evolve(container(), cluster=THEIRS, made_as="1.web.myapp-x", run=4)
+        for revision, node, id, foreign in ((7, "a", named.id, False), (8, "b", named.id, True), (9, "a", "x", True)):
+            record = RunRecord(RunState.RUNNING, node=node, container=id)
+            self.cluster.note(Entry(KEYS.run(WEB, 4), record.encode(), revision, revision))
+            self.assertEqual((self.own.is_foreign(named), self.own.is_copy(named)), (foreign, foreign))
+        former = evolve(named, former="b")
+        self.cluster.note(
+            Entry(KEYS.run(WEB, 4), RunRecord(RunState.RUNNING, node="b", container=named.id).encode(), 10, 10)
+        )
+        self.assertFalse(self.own.is_copy(former))
 
     def test_copy(self) -> None:
         """One that no claim names is a copy if it has not the name that it was made with."""
