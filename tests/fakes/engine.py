@@ -135,9 +135,10 @@ class MemoryEngine:
     can be pulled, unless it is away. ``image_labels`` are what containers get of an image. ``broken_images`` start no
     container, and while it ``starts_nothing`` nor does any other, as where a device is missing that is not among
     ``devices``;
-    while it is ``silent``, or its containerd is ``stalled``, no start is answered in time. ``deaf_to_create`` loses
-    the answers to ``create``. ``stubborn_images`` ignore the signal that asks them to end; ``signals``
-    are those that were sent for another purpose, each with its container.
+    while it is ``silent``, or its containerd is ``stalled``, no start is answered in time, and while it is
+    ``silent`` no inspection of a container that is ``locked`` by one.
+    ``deaf_to_create`` loses the answers to ``create``. ``stubborn_images`` ignore the signal that asks them to end;
+    ``signals`` are those that were sent for another purpose, each with its container.
     ``statuses`` are the exit statuses of commands run inside, 0 for any other; None: the command takes too long. The
     ``hung_commands`` do not even begin.
     ``outputs`` are what they write.
@@ -158,6 +159,7 @@ class MemoryEngine:
     deaf_to_create: bool = False
     starts_nothing: bool = False
     silent: bool = False
+    locked: set[str] = field(factory=set)
     stalled: bool = False
     stubborn_images: set[str] = field(factory=set)
     signals: list[tuple[str, str]] = field(factory=list)
@@ -298,6 +300,8 @@ class MemoryEngine:
         held = self._containers.get(container) or next(named, None)
         if held and held.state.id in self.lost_layers:
             raise EngineFailed(f"the Docker Engine refused to inspect container {container}: layer does not exist")
+        if held and self.silent and held.state.id in self.locked:
+            raise EngineSilent(f"the Docker Engine did not answer when asked to inspect container {container}")
         return held.state_for(self.node) if held and self._is_mine(held) else None
 
     @_call
@@ -372,6 +376,7 @@ class MemoryEngine:
             self._change(container, exit_code=128, error=f"network {held.network} not found")
             raise EngineRefused(f"the Docker Engine refused to start the container: network {held.network} not found")
         if self.silent or self.stalled:
+            self.locked.add(container)
             raise EngineSilent("the Docker Engine did not answer when asked to start the container: read timed out")
         missing = sorted(set(held.devices) - self.devices)
         if self.starts_nothing or missing:

@@ -27,7 +27,7 @@ from daprdockr.agent.reconcile.delivery import Delivery
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.pulling import Pulling
 from daprdockr.agent.reconcile.whose_fault import whose_fault
-from daprdockr.model.errors import EngineError, EngineRefused, PortTaken
+from daprdockr.model.errors import EngineError, EngineRefused, EngineSilent, PortTaken
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.planning.container_steps import (
     ContainerStep,
@@ -119,7 +119,8 @@ class ContainerSteps:
         except EngineError as error:
             if isinstance(error, PortTaken):
                 self._create.refused(error.port)
-            await self._host.inspect(step.container)  # it shows why it could not start, which decides what comes next
+            if not isinstance(error, EngineSilent):  # which locks the container: no inspection would be answered
+                await self._host.inspect(step.container)  # why it could not start decides what comes next
             raise
         self._host.containers.update(state)
         if guarded is not None and state.running:

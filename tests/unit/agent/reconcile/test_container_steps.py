@@ -18,6 +18,7 @@ from daprdockr.planning.container_steps import (
     StopContainer,
 )
 from daprdockr.planning.keeping.body import MOST_EXPOSED, container_names
+from daprdockr.planning.outcome import Fault
 from tests.build.carry_out import FIRST, SERVED, CarryOutCase
 from tests.build.situations import WEB_1
 from tests.build.values import WEB, definition, fixing, instance
@@ -296,6 +297,17 @@ class ContainerTests(CarryOutCase):
         self.engine.broken_images.add("web:1")
         self.assertIn("executable", self.fails(StartContainer(FIRST, created.id), EngineRefused))
         self.assertEqual([one.error for one in self.host.containers.of(WEB)[1]], ["executable file not found"])
+
+    def test_start_unanswered(self) -> None:
+        """A start that is never answered counts against its container: that, which it locks, is not asked for."""
+        created = self.create()
+        self.host.answered()
+        self.engine.silent = True
+        step = StartContainer(FIRST, created.id, generation=created.definition)
+        outcome = self.outcome(step)
+        assert isinstance(outcome, Fault)
+        self.assertTrue(outcome.lasting and outcome.of_host)
+        self.assertEqual(self.host.trouble, "")
 
     def test_start_gone(self) -> None:
         """A container that is not there any more raises."""
