@@ -18,6 +18,10 @@ Note [A container that cannot be inspected]
     such container must not make all others unknown. So after ``BROKEN_SECONDS`` of failures it is passed over; but
     never one that the list shows as running: to an agent it would be gone, and be started a second time. It keeps its
     name, so the next one of its instance gets another (``agent.reconcile.creating``).
+
+    A start without an end, as of a volume whose server is away, locks its container: no inspection of it is answered.
+    It is passed over as well, or is as it was before if it runs. A list waits for one such container, and for one that
+    it meets for the first time; after that the Engine may answer nothing at all, and the list fails.
 """
 
 from __future__ import annotations
@@ -37,6 +41,8 @@ BROKEN_SECONDS = 10.0
 """See Note [A container that cannot be inspected]."""
 
 _ENDED = ("created", "exited", "dead")
+NOT_RUNNING = (*_ENDED, "removing")
+"""The states of a list in which a container does not run."""
 
 
 class InspectedContainers:
@@ -49,6 +55,7 @@ class InspectedContainers:
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
+        self._last: dict[str, ContainerState] = {}
         self._known: dict[str, tuple[tuple[object, ...], ContainerState | None]] = {}
         self._reports: dict[str, int] = {}
         self._streams = 0
@@ -67,16 +74,28 @@ class InspectedContainers:
                     self._known[container] = known
         with self._lock:
             self._broken.pop(container, None)
+            if known[1] is not None:
+                self._last[container] = known[1]
         return known[1]
+
+    def last(self, container: str) -> ContainerState | None:
+        """Return the state that was found last, however long ago."""
+        with self._lock:
+            return self._last.get(container)
+
+    def is_broken(self, container: str) -> bool:
+        """Return whether its last inspection failed."""
+        with self._lock:
+            return container in self._broken
 
     def _age(self, container: str) -> tuple[int, int]:
         """Return a value that differs after each report of the container, and for each stream."""
         return self._streams, self._reports.get(container, 0)
 
-    def is_passed_over(self, summary: Mapping[str, Any]) -> bool:
-        """Return whether to do without a container of the list whose inspection failed now."""
+    def is_passed_over(self, summary: Mapping[str, Any], begun: float) -> bool:
+        """Return whether to do without a container of the list whose inspection, ``begun`` then, has failed now."""
         with self._lock:
-            since = self._broken.setdefault(summary["Id"], self._clock())
+            since = self._broken.setdefault(summary["Id"], begun)
         return summary["State"] in _ENDED and self._clock() - since >= BROKEN_SECONDS
 
     def is_newly_unreadable(self, container: str) -> bool:
@@ -89,7 +108,7 @@ class InspectedContainers:
     def keep(self, listed: Collection[str]) -> None:
         """Forget all containers but those."""
         with self._lock:
-            for kept in (self._known, self._reports, self._broken):
+            for kept in (self._known, self._last, self._reports, self._broken):
                 for container in kept.keys() - set(listed):
                     del kept[container]
             self._unreadable.intersection_update(listed)

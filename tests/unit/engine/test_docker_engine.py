@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from requests import Timeout
@@ -13,12 +13,32 @@ from twisted.logger import globalLogPublisher
 
 from daprdockr.engine.answers import container_state
 from daprdockr.engine.clients import EngineClients
-from daprdockr.engine.docker_engine import LEFT_SECONDS
+from daprdockr.engine.docker_engine import LEFT_SECONDS, DockerEngine
 from daprdockr.engine.inspected import BROKEN_SECONDS, InspectedContainers
-from daprdockr.model.errors import ContainerAbsent, EngineFailed, EngineRefused, EngineUnavailable, PullFailed
+from daprdockr.model.errors import (
+    ContainerAbsent,
+    EngineFailed,
+    EngineRefused,
+    EngineSilent,
+    EngineUnavailable,
+    PullFailed,
+)
 from daprdockr.model.host import ContainerState, Executed, Status
 from tests.build.adapter import AdapterCase
 from tests.fakes.scripted_engine import event, inspected, summary
+
+
+class LockingEngine(DockerEngine):
+    """Does not answer inspections of ``locked`` containers, for each of which ``wait`` is called."""
+
+    locked: Collection[str] = ()
+    wait: Callable[[], None]
+
+    def inspect(self, container: str) -> ContainerState | None:
+        if container in self.locked:
+            self.wait()
+            raise EngineSilent(f"the Docker Engine did not answer when asked to inspect container {container}")
+        return super().inspect(container)
 
 
 class ListTests(AdapterCase):
@@ -93,6 +113,53 @@ class ListTests(AdapterCase):
         self.assertRaises(EngineFailed, self.engine.containers)
         self.hold("a", "b")
         self.assertEqual([state.id for state in self.engine.containers()], ["a", "b"])
+
+    def locking(self, *states: str) -> LockingEngine:
+        """An Engine with containers ``a``, ``b`` and so on in these states; each silence takes a minute."""
+        engine = LockingEngine(f"unix://{self.directory}/s", "n1", clock=self.clock)
+        self.addCleanup(engine.close)
+        engine.wait = self.minute
+        names = "abcdef"[: len(states)]
+        self.hold(*names)
+        found = [{**summary(name), "State": state} for name, state in zip(names, states, strict=True)]
+        self.server.answers["/containers/json"] = (200, found)
+        return engine
+
+    def minute(self) -> None:
+        self.now += 60.0
+
+    def ids(self, engine: DockerEngine) -> list[str]:
+        return [state.id for state in engine.containers()]
+
+    def test_locked(self) -> None:
+        """A container that a start without an end keeps from being inspected does not hide the others."""
+        engine = self.locking("created", "running")
+        engine.locked = {"a"}
+        self.assertEqual(self.ids(engine), ["b"])
+        engine.locked = ()
+        self.assertEqual(self.ids(engine), ["a", "b"])
+
+    def test_locked_while_it_runs(self) -> None:
+        """One that runs is as it was before; if that is not known, the list fails."""
+        engine = self.locking("running", "running")
+        engine.locked = {"a"}
+        self.assertRaises(EngineSilent, engine.containers)
+        engine.locked = ()
+        before = engine.containers()
+        engine._inspected.forget("a")
+        engine.locked = {"a"}
+        self.assertEqual(engine.containers(), before)
+
+    def test_locked_together(self) -> None:
+        """Of several a list waits for one that it does not know yet, and for one more."""
+        engine = self.locking("created", "created", "created", "running")
+        engine.locked = {"a", "b", "c"}
+        for minutes, found in ((2, None), (4, None), (5, ["d"]), (6, ["d"])):
+            if found is None:
+                self.assertRaises(EngineSilent, engine.containers)
+            else:
+                self.assertEqual(self.ids(engine), found)
+            self.assertEqual(self.now, 60.0 * minutes)
 
     def test_unreadable_told_once(self) -> None:
         """A container with an unreadable label is logged the first time only, also when it is inspected."""
