@@ -27,11 +27,12 @@ FIRST = instance(1)
 
 class FlakyEngine(MemoryEngine):
     """
-    Answers ``failures`` looks with an error, and raises ``fault`` at the next list; ``untold`` is why it cannot say
-    what the host has, raised as ``untold_as``.
+    Answers ``failures`` looks with an error ``failing_as``, and raises ``fault`` at the next list; ``untold`` is why it
+    cannot say what the host has, raised as ``untold_as``.
     """
 
     failures = 0
+    failing_as: type[EngineError] = EngineUnavailable
     fault: Exception | None = None
     untold = ""
     untold_as: type[EngineError] = EngineFailed
@@ -50,7 +51,7 @@ class FlakyEngine(MemoryEngine):
     def inspect(self, container: str) -> ContainerState | None:
         if self.failures:
             self.failures -= 1
-            raise EngineUnavailable("the Docker Engine did not answer in time")
+            raise self.failing_as("the Docker Engine did not answer in time")
         return super().inspect(container)
 
 

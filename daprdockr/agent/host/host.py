@@ -150,19 +150,26 @@ class Host(Service):
     async def _inspect(self, container: str) -> None:
         try:
             state = await self._run(self._engine.inspect, container)
-        except EngineUnavailable as error:
-            self._lost(str(error))
-            return
         except Stopped:
             return
         except EngineError as error:
-            self.log.warn("{reason}", reason=str(error))
-            self._list_now()  # the list knows which containers may be passed over
+            self._could_not_inspect(error)
             return
         if state is None:
             self.containers.forget(container)
         else:
             self.containers.update(state)
+
+    def _could_not_inspect(self, error: EngineError) -> None:
+        """Have all listed, for the list knows which containers may be passed over: one of them may be locked."""
+        if _is_away(error):
+            self._lost(str(error))
+            return
+        self.log.warn("{reason}", reason=str(error))
+        if isinstance(error, EngineSilent):
+            self._list_soon()  # as the Engine may hang altogether
+        else:
+            self._list_now()
 
     def fell_silent(self, reason: str) -> None:
         """Take note that the Engine answers nothing at all; ``answered`` ends that."""
@@ -225,7 +232,7 @@ class Host(Service):
         try:
             found = await self._run(self._engine.inventory)
         except EngineError as error:
-            if isinstance(error, EngineUnavailable) and not isinstance(error, EngineSilent):
+            if _is_away(error):
                 raise
             self._untold.found(str(error))
         else:
@@ -240,6 +247,14 @@ class Host(Service):
         if reason != line(self._unanswered):
             self.log.warn("{reason}", reason=reason)
         self.asked, self._unanswered = True, EngineLost(reason)
+        self._list_soon()
+
+    def _list_soon(self) -> None:
         if self.running and (self._retry is None or not self._retry.active()):
             self._retry = self._reactor.callLater(self._pause, self._list_now)
             self._pause = min(LIST_INTERVAL, 2 * self._pause)
+
+
+def _is_away(error: EngineError) -> bool:
+    """Return whether an Engine is away that failed to answer one question, as far as that shows: see ``pulse``."""
+    return isinstance(error, EngineUnavailable) and not isinstance(error, EngineSilent)

@@ -466,6 +466,17 @@ class TroubleTests(HostCase):
         self.clock.advance(FIRST_RETRY)
         self.assertEqual((self.host.trouble, self.known), ("", {one.id: Status.EXITED}))
 
+    def test_silent_about_one(self) -> None:
+        """One container that is locked, so that no inspection of it is answered, is no trouble of the Engine's."""
+        one = self.run_one()
+        self.start()
+        self.engine.failures, self.engine.failing_as = 1, EngineSilent
+        self.engine.crash(one.id)
+        self.step()
+        self.assertEqual((self.host.trouble, self.known), ("", {one.id: Status.RUNNING}))
+        self.clock.advance(FIRST_RETRY)
+        self.assertEqual((self.host.trouble, self.known, self.answers), ("", {one.id: Status.EXITED}, 1))
+
     def test_retries(self) -> None:
         """While the Engine is away lists are tried at growing distances, never far apart; then soon again."""
         self.start()
