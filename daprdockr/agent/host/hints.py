@@ -49,6 +49,7 @@ class Hints:
         with self._lock:
             waiting, self._waiting, self._awake = self._waiting, {}, False
         if len(waiting) >= MOST_WAITING:
+            self._again = dict.fromkeys(self._again, True)  # their results may be older than hints that were dropped
             self._list_all()
             return
         for container in waiting:

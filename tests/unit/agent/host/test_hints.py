@@ -56,6 +56,16 @@ class HintsTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(self.looked_at, ["a", "a", "a"])
 
+    def test_too_many_during_a_look(self) -> None:
+        """An inspection that is under way then may be older than the list: one more follows it."""
+        self.hint("a")
+        self.clock.advance(0)
+        self.hint(*map(str, range(MOST_WAITING)), "a")
+        self.clock.advance(0)
+        self.assertEqual((self.looked_at, self.lists), (["a"], 1))
+        self.looks[0][1].callback(None)
+        self.assertEqual(self.looked_at, ["a", "a"])
+
     def test_too_many(self) -> None:
         """Of more containers than may wait all are found by a list."""
         self.hint(*map(str, range(2 * MOST_WAITING)))
