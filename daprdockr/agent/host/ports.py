@@ -58,6 +58,11 @@ def choose_ports(
     return tuple(chosen)
 
 
+def with_each_protocol(ports: Iterable[int]) -> set[tuple[str, int]]:
+    """Return (protocol, host port) pairs of ports that the Engine refused, for it does not say of which protocol."""
+    return {(protocol, port) for protocol in _PROTOCOLS for port in ports}
+
+
 def check_fixed(
     ports: Iterable[Port], held: Mapping[tuple[str, int], str], is_free: Callable[[str, int], bool]
 ) -> None:

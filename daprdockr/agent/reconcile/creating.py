@@ -14,7 +14,7 @@ from typing import Any
 
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
-from daprdockr.agent.host.ports import check_fixed, choose_ports, is_free
+from daprdockr.agent.host.ports import check_fixed, choose_ports, is_free, with_each_protocol
 from daprdockr.agent.reconcile.delivery import Delivery
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork
@@ -176,8 +176,7 @@ class Creating:
         free, here = partial(is_free, addresses=network.addresses), self._held(step.instance)
         if fixed:
             await run(check_fixed, fixed.values(), {**here, **network.held}, free)
-        refused = {(protocol, port) for protocol in ("tcp", "udp") for port in self._refused}
-        taken = refused.union(here, network.routes)
+        taken = with_each_protocol(self._refused).union(here, network.routes)
         return tuple(sorted([*fixed.values(), *await run(choose_ports, step.instance, wanted, taken, free)]))
 
     def refused(self, port: int) -> None:

@@ -8,7 +8,7 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.host.ports import FIRST, LAST, bound_to, choose_ports, is_free
+from daprdockr.agent.host.ports import FIRST, LAST, bound_to, choose_ports, is_free, with_each_protocol
 from daprdockr.model.errors import EngineRefused
 from daprdockr.model.host import Port
 from tests.build.values import instance
@@ -139,6 +139,13 @@ class FreeTests(SynchronousTestCase):
             str(error), "sctp ports cannot be published here, the kernel has no sctp: load its module, or publish none"
         )
         self.assertTrue(is_free("udp", 1, ("127.0.0.1",), no_sctp))
+
+    def test_refused(self) -> None:
+        """A port that the Engine refused is not chosen again, of whatever protocol it was."""
+        for protocol in ("tcp", "udp", "sctp"):
+            planned = [Port(80, protocol, 20_001)]
+            (port,) = choose_ports(ONE, planned, with_each_protocol([20_001]), always)
+            self.assertNotEqual(port.host, 20_001)
 
     def test_sctp(self) -> None:
         """Where it has, a port is tried as the others are."""
