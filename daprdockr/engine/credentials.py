@@ -30,6 +30,13 @@ PATIENCE = 60.0
 class _BoundedStore(Store):
     """A program for credentials. docker-py sets no time limit for it."""
 
+    def get(self, server: str | bytes) -> Any:
+        """Return what docker-py expects, or what is wrong with the program: the file that names it is in order."""
+        try:
+            return super().get(server)
+        except (KeyError, TypeError, ValueError):
+            raise StoreError(f"{self.program} gave no credentials that can be read") from None
+
     def _execute(self, subcmd: str, data_input: bytes | None) -> bytes:
         if self.exe is None:
             raise StoreError(f"{self.program} is not installed")

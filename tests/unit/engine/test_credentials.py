@@ -79,8 +79,8 @@ class CredentialsTests(AdapterCase):
     def test_program_fails(self) -> None:
         """A program that says nothing usable, fails, cannot be run or never answers fails the pull."""
         for text, patience, said in (
-            ("echo nonsense", 60.0, "cannot be read"),
-            ("echo {}", 60.0, "cannot be read"),
+            ("echo nonsense", 60.0, "docker-credential-x gave no credentials"),
+            ("echo {}", 60.0, "docker-credential-x gave no credentials"),
             ("echo locked; exit 1", 60.0, "locked"),
             ("exec sleep 60", 0.5, "did not answer within 0.5 s"),
         ):
