@@ -24,7 +24,8 @@ from daprdockr.engine.clients import EngineClients
 from daprdockr.engine.credentials import credentials
 from daprdockr.engine.documents import documents
 from daprdockr.engine.failures import FOREIGN, asking, complaint_in, not_pulled, pull_failure
-from daprdockr.engine.inspected import NOT_RUNNING, InspectedContainers
+from daprdockr.engine.inspected import InspectedContainers
+from daprdockr.engine.listed import ListedContainers
 from daprdockr.engine.questions import EngineQuestions
 from daprdockr.engine.stream import DockerEvents
 from daprdockr.model.errors import (
@@ -79,6 +80,7 @@ class DockerEngine:
         self._questions = EngineQuestions(url, PING_TIMEOUT)
         self._clock = clock
         self._inspected = InspectedContainers(clock)
+        self._listed = ListedContainers(self._inspected, self.inspect, clock, self._pass_over)
         self._left: dict[str, float] = {}
 
     def containers(self) -> Sequence[ContainerState]:
@@ -89,51 +91,13 @@ class DockerEngine:
             listed_all = client.containers(all=True, filters={"label": LABEL_NODE})
         summaries = [summary for summary in listed_all if answers.node_of(summary)[0] in self._names]
         self._others = frozenset(answers.node_of(one) for one in listed_all).difference(map(answers.node_of, summaries))
-        states = self._states(summaries)
+        states = self._listed.states(summaries)
         self._inspected.keep({summary["Id"] for summary in summaries})
         return [state for state in states if state is not None]
 
-    def _states(self, summaries: Sequence[Mapping[str, Any]]) -> list[ContainerState | None]:
-        """
-        Return the states of the containers of a list; see Note [A container that cannot be inspected] in ``inspected``.
-        """
-        states: list[ContainerState | None] = []
-        failure: EngineError | None = None
-        silence: EngineSilent | None = None
-        for summary in summaries:
-            begun = self._clock()
-            try:
-                if silence is not None and self._inspected.is_broken(summary["Id"]):
-                    raise silence
-                states.append(self._inspected.state(summary, self.inspect))
-            except (EngineFailed, EngineSilent) as error:
-                is_second = silence not in (None, error)
-                try:
-                    states.append(self._uninspected(summary, begun, error))
-                except EngineError:
-                    failure = failure or error
-                if isinstance(error, EngineSilent):
-                    if is_second:
-                        raise
-                    silence = error
-        if failure is not None:
-            raise failure
-        return states
-
-    def _uninspected(
-        self, summary: Mapping[str, Any], begun: float, error: EngineFailed | EngineSilent
-    ) -> ContainerState | None:
-        """Return what stands for a container whose inspection failed. :raises EngineError: nothing does."""
-        container, runs = summary["Id"], summary["State"] not in NOT_RUNNING
-        if self._inspected.is_passed_over(summary, begun):
-            if self._inspected.is_newly_unreadable(container):
-                text = "container {container} is passed over: {problem}: remove it with docker rm -f"
-                self.log.warn(text, container=container, problem=error)
-            return None
-        last = self._inspected.last(container)
-        if isinstance(error, EngineSilent) and last is not None and last.running == runs:
-            return last
-        raise error
+    def _pass_over(self, container: str, problem: EngineError) -> None:
+        text = "container {container} is passed over: {problem}: remove it with docker rm -f"
+        self.log.warn(text, container=container, problem=problem)
 
     def inspect(self, container: str) -> ContainerState | None:
         """Return one container, by its id or its name, or None when it is gone or not this node's."""
