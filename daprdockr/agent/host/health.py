@@ -17,10 +17,10 @@ Note [Verdicts]
 Note [No result]
     A probe that this host could not make says nothing about the container: the Engine is away, the agent has no file
     left for a connection, or the agent itself stood still for so long that every timeout had passed when it went on.
-    Nothing is counted then. But a command that does not begin, while Engine and containerd answer other questions, is a
-    failure: what hangs is the container, or the process by which containerd runs it. A container that only nginx cannot
-    reach is unhealthy, because nothing can be led to it, but a new one would not be reached either: it is not counted
-    as one that may be replaced.
+    Nothing is counted then. But where no command begins for long, while Engine and containerd answer other questions,
+    each is a failure: what hangs is the container, or the process by which containerd runs it (Note [Stuck, or only
+    slow] in ``stuck``). A container that only nginx cannot reach is unhealthy, because nothing can be led to it, but a
+    new one would not be reached either: it is not counted as one that may be replaced.
 
 Note [One complaint]
     What a check found goes into the claim, and the next probe may find something else: a time, a number. So it is

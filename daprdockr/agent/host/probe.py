@@ -29,6 +29,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 from zope.interface import implementer
 
+from daprdockr.agent.host.stuck import StuckCommands
 from daprdockr.model.errors import EngineRefused, EngineSilent, EngineUnavailable
 from daprdockr.model.host import Executed
 from daprdockr.model.last_words import last_lines
@@ -80,6 +81,9 @@ class Probe(Protocol):
     async def __call__(self, target: Target) -> str | None: ...
 
 
+_NOT_BEGUN = "the command did not begin in time"
+
+
 class RealProbe:
     """
     :param pool: threads for commands in containers, which services share.
@@ -94,6 +98,7 @@ class RealProbe:
         self._pool = pool
         self._engine = engine
         self._late: set[ServiceName | None] = set()
+        self._stuck = StuckCommands()
 
     async def __call__(self, target: Target) -> str | None:
         check = {"http": self._http, "tcp": self._tcp, "exec": self._exec}.get(target.check.type)
@@ -178,7 +183,9 @@ class RealProbe:
             return Unmade(str(error))
         self._note_wait(target, begun - asked)
         if done is None:
-            return "the command did not begin in time"
+            is_stuck = self._stuck.did_not_begin(target.container, begun, self._reactor.seconds())
+            return _NOT_BEGUN if is_stuck else Unmade(_NOT_BEGUN)
+        self._stuck.began(target.container)
         return ": ".join([f"exit status {done.status}", *last_lines(done.output)[-1:]]) if done.status else None
 
     def _note_wait(self, target: Target, waited: float) -> None:

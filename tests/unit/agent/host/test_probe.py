@@ -11,11 +11,13 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import ConnectBindError, ConnectionRefusedError
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from daprdockr.agent.host.probe import RealProbe, Target, Unmade, Unreached
+from daprdockr.agent.host.stuck import STUCK
 from daprdockr.model.wanted.health import Health
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import OnePool, run_at_once
@@ -245,9 +247,14 @@ class ExecTests(ContainerCase):
         self.assertIsInstance(await self.run_command("good"), Unmade)
 
     async def test_hangs(self) -> None:
-        """A command that an Engine at work does not begin is a complaint; if Engine or containerd hang, no result."""
+        """A command that an Engine at work does not begin for long is a complaint; if that hangs too, no result."""
+        clock = Clock()
+        self.probe = RealProbe(reactor=clock, pool=OnePool(run_at_once), engine=self.engine)
         self.engine.hung_commands = {("good",)}
-        self.assertEqual(await self.run_command("good"), "the command did not begin in time")
+        self.assertIsInstance(await self.run_command("good"), Unmade)
+        clock.advance(STUCK)
+        complaint = await self.run_command("good")
+        self.assertEqual((type(complaint), complaint), (str, "the command did not begin in time"))
         self.engine.stalled = True
         self.assertIsInstance(await self.run_command("good"), Unmade)
 
