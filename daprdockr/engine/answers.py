@@ -32,10 +32,10 @@ from daprdockr.model.host import (
     Volume,
     made_as,
 )
+from daprdockr.model.images import as_listed
 from daprdockr.model.last_words import last_lines
 from daprdockr.model.names import InstanceName, shorten
 from daprdockr.model.wanted.pinned import repository
-from daprdockr.planning.pruning import as_listed
 
 _EXPOSE = re.compile(r"(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?(?:/(?P<protocol>tcp|udp|sctp))?", re.ASCII)
 LEFT_TASK = re.compile("task [0-9a-f]{64}: already exists")

@@ -10,6 +10,7 @@ from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.members import Members, all_members, decode_whole, encode_members
 from daprdockr.model.names import shorten
+from daprdockr.model.wanted.pinned import repository
 
 MOST_LAYERS = 1000
 """More than any Engine takes."""
@@ -39,6 +40,16 @@ def image_reference(text: str) -> str:
         raise BadInput(f"image {shorten(text)} is not usable: write its name and tag, as in shop/web:1")
     found = _IMPLIED.match(name)
     return f"{name[found.end() :] if found else name}:{tag}"
+
+
+def as_listed(reference: str) -> str:
+    """Return the reference of an image in the form in which an Engine lists it."""
+    try:
+        if "@" not in reference:
+            return image_reference(reference)
+        return f"{repository(image_reference(repository(reference)))}@{reference.partition('@')[2]}"
+    except BadInput:
+        return reference  # it is kept if an Engine should list it like this
 
 
 def is_image_id(reference: str) -> bool:

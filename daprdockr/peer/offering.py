@@ -21,13 +21,12 @@ from twisted.python.failure import Failure
 
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.frames import MAX_CONTENT, FrameKind
-from daprdockr.model.images import ImageOffer, OfferTaken, is_image_id
+from daprdockr.model.images import ImageOffer, OfferTaken, as_listed, is_image_id
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.session import OfferAsked
 from daprdockr.peer.admission import IMAGES, SessionRefused
 from daprdockr.peer.channel import AT_FAULT, PeerChannel
 from daprdockr.peer.images import SIGN
-from daprdockr.planning.pruning import as_listed
 from daprdockr.runtime.pool import Run
 from daprdockr.sessions.archive import ImageArchive, read_archive
 from daprdockr.sessions.handing import STALL

@@ -17,6 +17,7 @@ from contextlib import suppress
 from attrs import frozen
 
 from daprdockr.model.errors import BadInput
+from daprdockr.model.images import as_listed
 from daprdockr.model.names import InstanceName, ServiceName, check_label, one_line
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.events import LIFE, Event
@@ -26,7 +27,6 @@ from daprdockr.model.stored.mirrored_keys import CordonKey, NodeKey, PauseKey, R
 from daprdockr.picture.cells import moment
 from daprdockr.picture.table import Column, Row, Table
 from daprdockr.picture.timeline import stored
-from daprdockr.planning.pruning import as_listed
 
 MOST_SERVICES = 100
 """Services whose changes are read, those of which the definition was stored last: etcd limits a transaction to 128."""

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from daprdockr.model.errors import BadInput
-from daprdockr.model.images import HeldImage, image_reference
+from daprdockr.model.images import HeldImage, as_listed
 from daprdockr.model.wanted.pinned import repository
-
-
-def as_listed(reference: str) -> str:
-    """Return the reference of an image in the form in which an Engine lists it."""
-    try:
-        if "@" not in reference:
-            return image_reference(reference)
-        return f"{repository(image_reference(repository(reference)))}@{reference.partition('@')[2]}"
-    except BadInput:
-        return reference  # it is kept if an Engine should list it like this
 
 
 def repositories(named: Iterable[str]) -> frozenset[str]:

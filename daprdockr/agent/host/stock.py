@@ -9,7 +9,7 @@ from typing import TypeVar
 from attrs import evolve, frozen
 
 from daprdockr.model.host import Image, Inventory
-from daprdockr.planning.pruning import as_listed
+from daprdockr.model.images import as_listed
 
 K = TypeVar("K")
 T = TypeVar("T")

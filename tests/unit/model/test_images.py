@@ -10,12 +10,15 @@ from daprdockr.model.images import (
     ImageStock,
     OfferTaken,
     Receipt,
+    as_listed,
     image_id,
     image_reference,
     is_image_id,
     layers,
 )
 from tests.build.images import IMAGE
+
+DIGEST = f"sha256:{'5f' * 32}"
 
 
 class ReferenceTests(SynchronousTestCase):
@@ -46,6 +49,12 @@ class ReferenceTests(SynchronousTestCase):
         self.assertEqual((image_id(IMAGE, "Image"), layers([IMAGE], "Layers")), (IMAGE, (IMAGE,)))
         self.assertIn("Image", str(self.assertRaises(BadInput, image_id, "sha256:12", "Image")))
         self.assertRaises(BadInput, layers, ["web"], "Layers")
+
+    def test_as_listed(self) -> None:
+        """Names are compared as an Engine lists them; what is no name is left as it is."""
+        given = ("nginx", "docker.io/library/nginx:1", "r.example:5000/a/b", f"nginx:1@{DIGEST}", "No:Name:", DIGEST)
+        listed = ("nginx:latest", "nginx:1", "r.example:5000/a/b:latest", f"nginx@{DIGEST}", "No:Name:", DIGEST)
+        self.assertEqual(tuple(map(as_listed, given)), listed)
 
 
 class AnswerTests(SynchronousTestCase):

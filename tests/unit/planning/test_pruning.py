@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.images import HeldImage
-from daprdockr.planning.pruning import as_listed, repositories, unneeded
+from daprdockr.planning.pruning import repositories, unneeded
 
 DIGEST = f"sha256:{'5f' * 32}"
 OLD = HeldImage("sha256:1", ("shop/web:1",))
@@ -41,9 +41,3 @@ class UnneededTests(SynchronousTestCase):
         """An image that has lost its tag to a younger one is known by its digest."""
         moved = HeldImage("sha256:5", (), (f"shop/web@sha256:{'00' * 32}",))
         self.assertEqual(self.found(moved, NEW), [moved])
-
-    def test_as_listed(self) -> None:
-        """Names are compared as an Engine lists them; what is no name is left as it is."""
-        given = ("nginx", "docker.io/library/nginx:1", "r.example:5000/a/b", f"nginx:1@{DIGEST}", "No:Name:", DIGEST)
-        listed = ("nginx:latest", "nginx:1", "r.example:5000/a/b:latest", f"nginx@{DIGEST}", "No:Name:", DIGEST)
-        self.assertEqual(tuple(map(as_listed, given)), listed)
