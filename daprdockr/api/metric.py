@@ -64,7 +64,8 @@ CALLS = _metric(
     _HISTOGRAM,
     "call_duration_seconds",
     "Durations of blocking calls by the pool of threads that made them: etcd, heartbeat and upkeep call etcd; docker, "
-    "stops, pulls, checks, ping and images call the Docker Engine; handing and fetching move images between nodes",
+    "stops, pulls, checks, ping and images call the Docker Engine; handing and fetching move images between nodes; "
+    "acme calls ACME servers, joining admits hosts, and files, nginx and guard are for files and processes of the host",
     "pool",
 )
 CALL_FAILURES = _metric(_COUNTER, "call_failures_total", "Calls of each pool that raised an error", "pool")
