@@ -16,6 +16,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Entry, Put
 from daprdockr.model.stored.files import FileContent, FileRecord
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.files import stamp_of
 
 
@@ -74,19 +75,21 @@ class Files:
     def delete(self, name: str) -> None:
         """:raises NotFound, ValueInUse: as ``delete_value``."""
         places = self.request.keys.file(name), self.request.keys.content(name)
-        delete_value(self.request, self.store, f"file {name}", places, self.users().get(name, []))
+        delete_value(self.request, self.store, f"file {name}", places, _names)
 
     def users(self) -> dict[str, list[str]]:
         """Return the services that use stored files, by file."""
-        return users(
-            self.request.keys, self.store, lambda made: [use.name for use in made.files if use.content is None]
-        )
+        return users(self.request.keys, self.store, _names)
 
     def known(self) -> dict[str, FileRecord | None]:
         """Return the records of all files by name; None is one that this version cannot read."""
         place = self.request.keys.files
         entries = self.store.list(place).entries
         return {entry.key.removeprefix(place): _record(entry) for entry in entries}
+
+
+def _names(definition: Definition) -> list[str]:
+    return [use.name for use in definition.files if use.content is None]
 
 
 def _record(entry: Entry | None) -> FileRecord | None:

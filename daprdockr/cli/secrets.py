@@ -24,6 +24,7 @@ from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Delete, Entry, Operation, Put
 from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to, public_key
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.sealing.boxes import PrivateKey, seal
 from daprdockr.sealing.key_file import create_keys, read_keys
 
@@ -135,11 +136,11 @@ class Secrets:
     def delete(self, name: str) -> None:
         """:raises NotFound, ValueInUse: as ``delete_value``."""
         places = self.request.keys.secret(name), self.request.keys.sealed_secret(name)
-        delete_value(self.request, self.store, f"secret {name}", places, self.users().get(name, []))
+        delete_value(self.request, self.store, f"secret {name}", places, _names)
 
     def users(self) -> dict[str, list[str]]:
         """Return the services that use secrets, by secret."""
-        return users(self.request.keys, self.store, lambda definition: [use.name for use in definition.secrets])
+        return users(self.request.keys, self.store, _names)
 
     def known(self) -> dict[str, SecretRecord | None]:
         """Return the records of all secrets by name; None is one that this version cannot read."""
@@ -150,6 +151,10 @@ class Secrets:
     def _stored_key(self) -> PublicKey | None:
         entry = self.store.get(self.request.keys.public_key)
         return None if entry is None else public_key(entry)
+
+
+def _names(definition: Definition) -> list[str]:
+    return [use.name for use in definition.secrets]
 
 
 def _record(entry: Entry | None) -> SecretRecord | None:
