@@ -15,10 +15,12 @@ from daprdockr.agent.reconcile.reconcile import Reconcile
 from daprdockr.agent.statedir import StateDir
 from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.endpoint import Endpoint
+from daprdockr.dns.server import DnsServer
 from daprdockr.dns.zone.challenge_zone import ChallengeZone
 from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.proxy.routing import Routing
+from daprdockr.runtime.followed import Followed
 from daprdockr.runtime.settling import Settling
 from daprdockr.wiring.carrying_out import network
 from daprdockr.wiring.composition import Composition, compose
@@ -122,16 +124,22 @@ class PartsTests(SynchronousTestCase):
         assert made.dns is not None
         return made.dns.whom
 
-    def test_upstreams_followed(self) -> None:
-        """Without named ones they are those of resolv.conf, which may come later and change, but for ourselves."""
-        pools, resolv_conf = memory_pools(), Path(self.mktemp())
-        parts = self.make(pools, resolv_conf, dns=(("127.0.0.1", 53),), dns_upstream=None)
+    def follow(self, resolv_conf: Path, listened: str) -> tuple[Composition, DnsServer, Followed[tuple[Endpoint, ...]]]:
+        """An agent that follows this file, which named nobody at first, with its DNS at port 53 of an address."""
+        pools = memory_pools()
+        parts = self.make(pools, resolv_conf, dns=((listened, 53),), dns_upstream=None)
         dns, followed = parts.outward.dns, parts.found.around.upstreams
         assert dns is not None and followed is not None
         self.assertEqual(dns.whom, Whom(()))
         pools.files.startService()
         followed.startService()
         self.addCleanup(followed.stopService)
+        return parts, dns, followed
+
+    def test_upstreams_followed(self) -> None:
+        """Without named ones they are those of resolv.conf, which may come later and change, but for ourselves."""
+        resolv_conf = Path(self.mktemp())
+        _, dns, followed = self.follow(resolv_conf, "127.0.0.1")
         for text, server in (("192.0.2.1", "192.0.2.1"), ("192.0.2.2", "192.0.2.2"), ("127.0.0.1", "192.0.2.2")):
             resolv_conf.write_text(f"nameserver {text}\n")
             self.successResultOf(followed.poll())
@@ -140,15 +148,9 @@ class PartsTests(SynchronousTestCase):
 
     def test_upstream_on_this_host(self) -> None:
         """A resolver of this host that has an address of our wildcard is asked, until it leaves that address to us."""
-        pools, resolv_conf = memory_pools(), Path(self.mktemp())
+        resolv_conf = Path(self.mktemp())
         resolv_conf.write_text("nameserver 127.0.0.1\n")
-        parts = self.make(pools, resolv_conf, dns=(("0.0.0.0", 53),), dns_upstream=None)
-        dns, followed = parts.outward.dns, parts.found.around.upstreams
-        assert dns is not None and followed is not None
-        self.assertEqual(dns.whom, Whom(()))
-        pools.files.startService()
-        followed.startService()
-        self.addCleanup(followed.stopService)
+        parts, dns, followed = self.follow(resolv_conf, "0.0.0.0")
         parts.base.dns_taken.add(Endpoint("127.0.0.1"))
         for _ in range(2):
             self.successResultOf(followed.poll())
