@@ -13,7 +13,7 @@ from typing import Any
 
 from daprdockr.agent.guarding.guard_process import guard_process
 from daprdockr.agent.holder import machine_id
-from daprdockr.agent.host.probe import RealProbe
+from daprdockr.agent.host.real_probe import RealProbe
 from daprdockr.agent.membership.contested import this_machine
 from daprdockr.agent.reconcile.other_nodes import FETCH_THREADS
 from daprdockr.agent.statedir import StateDir

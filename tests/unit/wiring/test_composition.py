@@ -92,7 +92,7 @@ class PartsTests(SynchronousTestCase):
         """The commands of health checks take no thread from starts and stops."""
         base = self.make().base
         engine = base.outside.pools.engine
-        self.assertIs(base.docker.probe._pool, engine.checks)  # type: ignore[attr-defined]
+        self.assertIs(base.docker.probe._exec._pool, engine.checks)  # type: ignore[attr-defined]
         self.assertNotIn(engine.checks, (engine.work, engine.stops))
 
     def test_resolvers(self) -> None:

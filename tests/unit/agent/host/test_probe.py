@@ -16,7 +16,8 @@ from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from daprdockr.agent.host.probe import RealProbe, Target, Unmade, Unreached
+from daprdockr.agent.host.probe import Target, Unmade, Unreached
+from daprdockr.agent.host.real_probe import RealProbe
 from daprdockr.agent.host.stuck import STUCK
 from daprdockr.model.wanted.health import Health
 from tests.fakes.engine import MemoryEngine
