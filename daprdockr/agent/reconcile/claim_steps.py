@@ -1,18 +1,17 @@
 """
 Carrying out steps about claims: each is one transaction in etcd, and what it changed is noted in the mirror.
 
-Decides nothing. A transaction whose condition did not hold fails the step; the watch will show why.
+Decides nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from daprdockr.agent.mirror.mirror import Mirror
+from daprdockr.agent.reconcile.transactions import ConditionFailed, commit, outcome
 from daprdockr.agent.reconcile.unanswered import Unanswered
-from daprdockr.model.backoff import Backoff
-from daprdockr.model.errors import DaprdockrError, EtcdError
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put, Unchanged
@@ -28,18 +27,9 @@ from daprdockr.planning.claim_steps import (
     WriteClaim,
 )
 from daprdockr.planning.lanes import Lane
-from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome, reason_of
+from daprdockr.planning.outcome import Fault, StepOutcome
 from daprdockr.planning.situation import Here
 from daprdockr.runtime.pool import Run
-
-ETCD_DELAYS = Backoff(first=0.5, limit=5.0)
-"""
-Between two attempts at a write that etcd did not take: it may recover at any moment, and others wait for the report.
-"""
-
-
-class ClaimLost(DaprdockrError):
-    """Another node was first, or the claim is not ours any more; the watch will show it."""
 
 
 class ClaimSteps:
@@ -73,7 +63,7 @@ class ClaimSteps:
         Carry out one step, but raise its error.
 
         :raises EtcdError: as the store does.
-        :raises ClaimLost: a transaction's condition did not hold.
+        :raises ConditionFailed: a transaction's condition did not hold.
         """
         match step:
             case TakeClaim():
@@ -134,29 +124,7 @@ class ClaimSteps:
     ) -> int:
         """Commit what needs a lease: by default, one under which this node may claim."""
         if not (self._here().lease if lease is None else lease):
-            raise ClaimLost(f"this node has no lease to hold {instance} under")
+            raise ConditionFailed(f"this node has no lease to hold {instance} under")
+        otherwise = f"the claim of {instance} is not this node's"
         with self._unanswered.asking(instance):
-            commit = await self._run(self._store.commit, conditions, operations)
-        if not commit.succeeded:
-            raise ClaimLost(f"the claim of {instance} is not this node's")
-        return commit.revision
-
-
-async def outcome(attempt: Awaitable[None]) -> Done | Retry:
-    """Return the outcome of an attempt to carry out a step that is a transaction in etcd."""
-    try:
-        await attempt
-    except (ClaimLost, EtcdError) as error:
-        return claim_failed(error)
-    return Done()
-
-
-def claim_failed(error: ClaimLost | EtcdError) -> Retry:
-    """
-    Return the outcome of a step that failed with this error.
-
-    A lost claim rests from the first time on: the watch will show who has it, and an earlier retry is in vain. While
-    etcd is away a step fails again and again with the same text, which is logged once.
-    """
-    lost = isinstance(error, ClaimLost)
-    return Retry(reason_of(error), ETCD_DELAYS, at_once=lost, once=not lost)
+            return await commit(self._run, self._store, conditions, operations, otherwise)

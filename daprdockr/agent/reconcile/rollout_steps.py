@@ -16,8 +16,8 @@ from twisted.logger import Logger
 
 from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.mirror.mirror import Mirror
-from daprdockr.agent.reconcile.claim_steps import ClaimLost, outcome
 from daprdockr.agent.reconcile.rollout_events import RolloutEvents
+from daprdockr.agent.reconcile.transactions import ConditionFailed, commit, outcome
 from daprdockr.agent.reconcile.under_way import UnderWay
 from daprdockr.model.errors import BadInput, EtcdForbidden
 from daprdockr.model.host import ContainerState
@@ -75,7 +75,7 @@ class RolloutSteps:
         Carry out one step, but raise its error.
 
         :raises EtcdError: as the store does.
-        :raises ClaimLost: the transaction's condition did not hold.
+        :raises ConditionFailed: the transaction's condition did not hold.
         """
         match step:
             case StopRollout():
@@ -166,7 +166,7 @@ class RolloutSteps:
     def _service(self, step: OnRollout) -> Service:
         service = self.mirror.cluster.services.get(step.service)
         if service is None or service.revision != step.revision:
-            raise ClaimLost(f"the definition of {step.service} changed")
+            raise ConditionFailed(f"the definition of {step.service} changed")
         return service
 
     async def _history(self, step: OnRollout) -> Revisions:
@@ -189,7 +189,5 @@ class RolloutSteps:
         return f"not reverted, for etcd forbids it: grant readwrite on {places} to the role of this agent"
 
     async def _commit(self, step: OnRollout, conditions: Sequence[Condition], operations: Sequence[Operation]) -> int:
-        commit = await self.run(self.store.commit, conditions, operations)
-        if not commit.succeeded:
-            raise ClaimLost(f"another node, or a person, was first to change {step.service}")
-        return commit.revision
+        otherwise = f"another node, or a person, was first to change {step.service}"
+        return await commit(self.run, self.store, conditions, operations, otherwise)

@@ -15,7 +15,7 @@ from attrs import frozen
 
 from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.mirror.mirror import Mirror
-from daprdockr.agent.reconcile.claim_steps import ClaimLost, outcome
+from daprdockr.agent.reconcile.transactions import commit, outcome
 from daprdockr.model.host import ContainerState
 from daprdockr.model.last_words import LastWords
 from daprdockr.model.seams import Store
@@ -56,7 +56,7 @@ class RunSteps:
         Carry out one step, but raise its error.
 
         :raises EtcdError: as the store does.
-        :raises ClaimLost: the transaction's condition did not hold.
+        :raises ConditionFailed: the transaction's condition did not hold.
         """
         match step:
             case WriteRun():
@@ -100,10 +100,8 @@ class RunSteps:
             yield Unchanged(keys.service(step.service), step.defined)
 
     async def _commit(self, step: OnRun, conditions: Sequence[Condition], operations: Sequence[Operation]) -> int:
-        commit = await self.run(self.store.commit, conditions, operations)
-        if not commit.succeeded:
-            raise ClaimLost(f"another node, or a person, was first to write about run {step.number} of {step.service}")
-        return commit.revision
+        otherwise = f"another node, or a person, was first to write about run {step.number} of {step.service}"
+        return await commit(self.run, self.store, conditions, operations, otherwise)
 
 
 def _text(number: int, record: RunRecord) -> str:

@@ -13,7 +13,7 @@ from typing import assert_never
 from attrs import frozen
 
 from daprdockr.agent.mirror.mirror import Mirror
-from daprdockr.agent.reconcile.claim_steps import ClaimLost, outcome
+from daprdockr.agent.reconcile.transactions import ConditionFailed, commit, outcome
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put, Unchanged
 from daprdockr.model.stored.slot import SlotRecord
@@ -44,7 +44,7 @@ class SlotSteps:
         Carry out one step, but raise its error.
 
         :raises EtcdError: as the store does.
-        :raises ClaimLost: the transaction's condition did not hold.
+        :raises ConditionFailed: the transaction's condition did not hold.
         """
         here = self.here()
         key = self.mirror.cluster.keys.slot(step.instance.service, step.number)
@@ -62,8 +62,6 @@ class SlotSteps:
 
     async def _commit(self, step: SlotStep, conditions: Sequence[Condition], operation: Operation) -> int:
         if not self.here().lease:
-            raise ClaimLost(f"this node has no lease to hold a slot for {step.instance} under")
-        commit = await self.run(self.store.commit, conditions, [operation])
-        if not commit.succeeded:
-            raise ClaimLost(f"slot {step.number} of {step.instance.service} is not this node's")
-        return commit.revision
+            raise ConditionFailed(f"this node has no lease to hold a slot for {step.instance} under")
+        otherwise = f"slot {step.number} of {step.instance.service} is not this node's"
+        return await commit(self.run, self.store, conditions, [operation], otherwise)

@@ -13,7 +13,7 @@ from typing import assert_never
 from attrs import frozen
 
 from daprdockr.agent.mirror.mirror import Mirror
-from daprdockr.agent.reconcile.claim_steps import ClaimLost, outcome
+from daprdockr.agent.reconcile.transactions import ConditionFailed, commit, outcome
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Fence, Operation, Put, Unchanged
@@ -46,7 +46,7 @@ class VolumeSteps:
         Carry out one step, but raise its error.
 
         :raises EtcdError: as the store does.
-        :raises ClaimLost: the transaction's condition did not hold.
+        :raises ConditionFailed: the transaction's condition did not hold.
         """
         match step:
             case RecordVolumes():
@@ -61,7 +61,7 @@ class VolumeSteps:
     async def _record(self, step: RecordVolumes) -> None:
         lease = self.here().lease
         if not lease:
-            raise ClaimLost(f"this node has no lease to hold {step.instance} under")
+            raise ConditionFailed(f"this node has no lease to hold {step.instance} under")
         await self._write(step, Fence(self.mirror.cluster.keys.claim(step.instance), step.fence, lease))
 
     async def _note(self, step: NoteOverdue) -> None:
@@ -85,7 +85,5 @@ class VolumeSteps:
         self.mirror.note(*(Deleted(key, revision) for key in gone))
 
     async def _commit(self, step: OnVolumes, conditions: Sequence[Condition], operations: Sequence[Operation]) -> int:
-        commit = await self.run(self.store.commit, conditions, operations)
-        if not commit.succeeded:
-            raise ClaimLost(f"another node, or a person, was first to write about the volumes of {step.instance}")
-        return commit.revision
+        otherwise = f"another node, or a person, was first to write about the volumes of {step.instance}"
+        return await commit(self.run, self.store, conditions, operations, otherwise)

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
-from daprdockr.agent.reconcile.claim_steps import ETCD_DELAYS
+from daprdockr.agent.reconcile.transactions import ETCD_DELAYS
 from daprdockr.model.names import InstanceName
 from daprdockr.planning.claim_steps import TakeClaim
 from daprdockr.planning.container_steps import CreateContainer, PullImage, StartContainer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from daprdockr.agent.reconcile.claim_steps import ClaimLost
+from daprdockr.agent.reconcile.transactions import ConditionFailed
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.claim import ClaimRecord, State
@@ -50,7 +50,7 @@ class ClaimTests(CarryOutCase):
     def test_take_taken(self) -> None:
         """An instance that another node took first stays that node's, and the mirror is not touched."""
         self.store.put(KEY, starting_record("b").encode())
-        self.assertIn("1.web.myapp", self.fails(TakeClaim(FIRST, RECORD), ClaimLost))
+        self.assertIn("1.web.myapp", self.fails(TakeClaim(FIRST, RECORD), ConditionFailed))
         entry = self.store.get(KEY)
         assert entry is not None
         self.assertEqual((entry.value, self.claim), (starting_record("b").encode(), None))
@@ -59,7 +59,7 @@ class ClaimTests(CarryOutCase):
         """Without a certain lease nothing is asked of etcd: a key under no lease would never go."""
         self.here = evolve(self.here, lease=0)
         self.store.calls.clear()
-        self.fails(TakeClaim(FIRST, RECORD), ClaimLost)
+        self.fails(TakeClaim(FIRST, RECORD), ConditionFailed)
         self.assertEqual(self.store.calls, [])
 
     def test_take_without_etcd(self) -> None:
@@ -82,19 +82,19 @@ class ClaimTests(CarryOutCase):
         claim = self.take()
         self.store.commit([], [Delete(KEY)])
         self.store.commit([], [Put(KEY, starting_record("b").encode(), self.here.lease)])
-        self.fails(WriteClaim(FIRST, RECORD, claim.fence, claim.revision), ClaimLost)
+        self.fails(WriteClaim(FIRST, RECORD, claim.fence, claim.revision), ConditionFailed)
 
     def test_write_under_another_lease(self) -> None:
         """A claim under the node's former lease is not written under the new one."""
         claim = self.take()
         self.here = evolve(self.here, lease=self.store.grant(60).id)
-        self.fails(WriteClaim(FIRST, RECORD, claim.fence, claim.revision), ClaimLost)
+        self.fails(WriteClaim(FIRST, RECORD, claim.fence, claim.revision), ConditionFailed)
 
     def test_write_late(self) -> None:
         """A write that arrives after a later one changes nothing: the revision it was made for is past."""
         claim = self.take()
         self.do(WriteClaim(FIRST, evolve(RECORD, state=State.RUNNING), claim.fence, claim.revision))
-        self.fails(WriteClaim(FIRST, evolve(RECORD, healthy=True), claim.fence, claim.revision), ClaimLost)
+        self.fails(WriteClaim(FIRST, evolve(RECORD, healthy=True), claim.fence, claim.revision), ConditionFailed)
 
     def test_lost_answer(self) -> None:
         """After a write whose answer was lost it is not known who owns the instance, until its key was read."""
@@ -127,7 +127,7 @@ class ClaimTests(CarryOutCase):
     def test_refused(self) -> None:
         """An answer that refuses is an answer."""
         self.store.put(KEY, starting_record("b").encode())
-        self.fails(TakeClaim(FIRST, RECORD), ClaimLost)
+        self.fails(TakeClaim(FIRST, RECORD), ConditionFailed)
         self.assertEqual(self.unanswered.of(WEB), frozenset())
 
     def test_release(self) -> None:
@@ -141,7 +141,7 @@ class ClaimTests(CarryOutCase):
         claim = self.take()
         self.store.commit([], [Delete(KEY)])
         self.store.put(KEY, starting_record("b").encode())
-        self.fails(ReleaseClaim(FIRST, claim.fence), ClaimLost)
+        self.fails(ReleaseClaim(FIRST, claim.fence), ConditionFailed)
         self.assertIsNotNone(self.store.get(KEY))
 
 
@@ -186,7 +186,7 @@ class TransactionTests(CarryOutCase):
     def test_prepared_by_another(self) -> None:
         """Of two that want to only one becomes the successor."""
         self.store.put(NEXT_KEY, starting_record("c").encode(), self.theirs)
-        self.fails(TakeSuccession(FIRST, starting_record()), ClaimLost)
+        self.fails(TakeSuccession(FIRST, starting_record()), ConditionFailed)
 
     def test_succeed(self) -> None:
         """In one revision the claim is the successor's, under its lease and the same fence, and the succession gone."""
@@ -203,8 +203,8 @@ class TransactionTests(CarryOutCase):
         self.do(Succeed(FIRST, RUNNING, self.owner, self.theirs, self.prepare()))
         before = self.stored(KEY)
         self.here = evolve(self.here, node="b", lease=self.theirs)
-        self.fails(WriteClaim(FIRST, LEAVING, self.owner, self.owner), ClaimLost)
-        self.fails(ReleaseClaim(FIRST, self.owner), ClaimLost)
+        self.fails(WriteClaim(FIRST, LEAVING, self.owner, self.owner), ConditionFailed)
+        self.fails(ReleaseClaim(FIRST, self.owner), ConditionFailed)
         self.store.revoke(self.theirs)
         self.assertEqual(self.stored(KEY), before)
 
@@ -213,7 +213,7 @@ class TransactionTests(CarryOutCase):
         fence = self.prepare()
         self.store.commit([], [Delete(KEY)])
         self.store.put(KEY, starting_record("c").encode(), self.theirs)
-        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
+        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ConditionFailed)
         self.assertEqual(ClaimRecord.decode(self.stored(KEY).value).node, "c")
         self.assertEqual(self.stored(NEXT_KEY).create_revision, fence)
 
@@ -221,17 +221,17 @@ class TransactionTests(CarryOutCase):
         """A claim that ended is not brought back."""
         fence = self.prepare()
         self.store.revoke(self.theirs)
-        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
+        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ConditionFailed)
         self.assertEqual(self.store.get(KEY), None)
 
     def test_succession_lost(self) -> None:
         """Nor is anything taken over by one whose succession ended, or is another's by now."""
         fence = self.prepare()
         self.store.commit([], [Delete(NEXT_KEY)])
-        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
+        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ConditionFailed)
         self.store.put(NEXT_KEY, starting_record("c").encode(), self.theirs)
-        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
-        self.fails(DropSuccession(FIRST, fence), ClaimLost)
+        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ConditionFailed)
+        self.fails(DropSuccession(FIRST, fence), ConditionFailed)
         self.assertEqual(self.stored(KEY).mod_revision, self.owner)
 
     def test_lease_ended(self) -> None:
@@ -273,5 +273,5 @@ class TransactionTests(CarryOutCase):
             Succeed(FIRST, RUNNING, self.owner, self.theirs, fence),
             DropSuccession(FIRST, fence),
         ):
-            self.fails(step, ClaimLost)
+            self.fails(step, ConditionFailed)
         self.assertEqual(self.store.calls.count("commit"), before)

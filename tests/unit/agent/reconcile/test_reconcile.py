@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.host.probe import Target
-from daprdockr.agent.reconcile.claim_steps import ETCD_DELAYS, ClaimLost, claim_failed
 from daprdockr.agent.reconcile.reconcile import AT_ONCE, SETTLE, SWEEP, WHOLE_SWEEP, Informed, Reconcile
+from daprdockr.agent.reconcile.transactions import ETCD_DELAYS, ConditionFailed, failed
 from daprdockr.agent.reconcile.whose_fault import whose_fault
 from daprdockr.model.errors import EngineError, EngineRefused, EngineUnavailable, EtcdError, EtcdUnavailable, PullFailed
 from daprdockr.model.host import Status
@@ -114,8 +114,8 @@ class Hand:
         match error:
             case None:
                 ended.callback(Done())
-            case ClaimLost() | EtcdError():
-                ended.callback(claim_failed(error))
+            case ConditionFailed() | EtcdError():
+                ended.callback(failed(error))
             case EngineError() if not isinstance(step, OnClaim | OnRollout | OnRun | OnSlot | OnVolumes):
                 ended.callback(whose_fault(step, error, "", away=False))
             case _:
@@ -437,7 +437,7 @@ class FailureTests(ReconcileCase):
         """After a lost claim the lane rests from the first time on: the watch will report who has it."""
         self.start(web=FREE)
         for count, pause in ((2, 0.5), (3, 1.0)):
-            self.hand.end(ClaimLost("another was first"))
+            self.hand.end(ConditionFailed("another was first"))
             self.assert_begun(count, pause)
 
     def test_former_life(self) -> None:

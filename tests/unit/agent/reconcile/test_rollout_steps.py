@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from daprdockr.agent.reconcile.claim_steps import ClaimLost
+from daprdockr.agent.reconcile.transactions import ConditionFailed
 from daprdockr.model.errors import EtcdForbidden
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.history import RevisionRecord, Revisions
@@ -81,11 +81,11 @@ class RolloutStepsTests(CarryOutCase):
         for key, value in ((KEYS.service(WEB), WEB_1.encode()), (KEYS.rollout(WEB), b"{}")):
             entry = self.store.get(key)
             self.store.put(key, value)
-            self.assertIn("first to change web.myapp", self.fails(self.stop, ClaimLost))
+            self.assertIn("first to change web.myapp", self.fails(self.stop, ConditionFailed))
             self.assertIsInstance(self.outcome(self.stop), Retry)
             self.store.put(key, entry.value if entry is not None else b"{}")
         self.assertEqual((len(self.history.numbers), self.told), (2, []))
-        self.fails(StopRollout(WEB, self.revision + 1, FIRST, "exit status 3", reverts=True), ClaimLost)
+        self.fails(StopRollout(WEB, self.revision + 1, FIRST, "exit status 3", reverts=True), ConditionFailed)
 
     def test_answer_lost(self) -> None:
         """If etcd's answer is lost the event is recorded when the record is seen, and nothing is written twice."""
@@ -127,7 +127,7 @@ class RolloutStepsTests(CarryOutCase):
         self.assertEqual(self.mirror.cluster.services[WEB].definition, found)
         newest = self.history.revisions[-1]
         self.assertEqual((newest.number, newest.record), (2, RevisionRecord(found, 1.0, "anna@desk")))
-        self.fails(step, ClaimLost)
+        self.fails(step, ConditionFailed)
 
     def test_pin_way_back(self) -> None:
         """The good revision from before gets the image that the tag led to then, and makes the same containers."""
@@ -153,7 +153,7 @@ class RolloutStepsTests(CarryOutCase):
         """A definition that a person stored meanwhile stays as it is."""
         step = self.restart()
         self.store.put(KEYS.service(WEB), WEB_1.encode())
-        self.fails(step, ClaimLost)
+        self.fails(step, ConditionFailed)
         self.assertEqual(self.stored, WEB_1)
 
     def test_pin_forbidden(self) -> None:
@@ -179,7 +179,7 @@ class RolloutStepsTests(CarryOutCase):
         revision = self.store.revision
         self.do(mark)
         self.assertEqual(self.store.revision, revision)
-        self.fails(MarkGood(WEB, self.revision + 1), ClaimLost)
+        self.fails(MarkGood(WEB, self.revision + 1), ConditionFailed)
 
     def test_mark_forbidden(self) -> None:
         """Without the right to write the history nothing is marked, and nothing retried."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from daprdockr.agent.reconcile.claim_steps import ClaimLost
+from daprdockr.agent.reconcile.transactions import ConditionFailed
 from daprdockr.model.stored.revisioned import Slot
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.planning.outcome import Done, Retry
@@ -42,7 +42,7 @@ class SlotStepsTests(CarryOutCase):
         """One that another node took first stays that node's."""
         value = SlotRecord("b", FIRST, "old").encode()
         self.store.put(SLOT_KEY, value, self.store.grant(60).id)
-        self.assertIn("slot 1 of web.myapp", self.fails(TAKE, ClaimLost))
+        self.assertIn("slot 1 of web.myapp", self.fails(TAKE, ConditionFailed))
         self.assertIsInstance(self.outcome(TAKE), Retry)
         entry = self.store.get(SLOT_KEY)
         self.assertEqual((entry and entry.value, self.slot), (value, None))
@@ -53,12 +53,12 @@ class SlotStepsTests(CarryOutCase):
         self.assertEqual(self.outcome(keep(before, "new")), Done())
         assert self.slot is not None
         self.assertEqual((self.slot.record.definition, self.slot.fence), ("new", before.fence))
-        self.fails(TakeSlot(FIRST, 1, before.fence - 1, "newer", revision=self.slot.revision), ClaimLost)
+        self.fails(TakeSlot(FIRST, 1, before.fence - 1, "newer", revision=self.slot.revision), ConditionFailed)
 
     def test_free(self) -> None:
         """A slot that was freed is nobody's; one that is another's by now is not freed."""
         slot = self.taken()
-        self.fails(FreeSlot(FIRST, 1, slot.fence - 1, revision=slot.revision), ClaimLost)
+        self.fails(FreeSlot(FIRST, 1, slot.fence - 1, revision=slot.revision), ConditionFailed)
         self.do(FreeSlot(FIRST, 1, slot.fence, revision=slot.revision))
         self.assertEqual((self.store.get(SLOT_KEY), self.slot), (None, None))
 
@@ -67,8 +67,8 @@ class SlotStepsTests(CarryOutCase):
         before = self.taken()
         self.do(keep(before, "new"))
         kept = self.slot
-        self.fails(FreeSlot(FIRST, 1, before.fence, revision=before.revision), ClaimLost)
-        self.fails(keep(before, "between"), ClaimLost)
+        self.fails(FreeSlot(FIRST, 1, before.fence, revision=before.revision), ConditionFailed)
+        self.fails(keep(before, "between"), ConditionFailed)
         entry = self.store.get(SLOT_KEY)
         assert kept is not None and entry is not None
         self.assertEqual((self.slot, entry.mod_revision), (kept, kept.revision))
@@ -77,5 +77,5 @@ class SlotStepsTests(CarryOutCase):
         """Without a certain lease nothing is asked of etcd: a key under no lease would never go."""
         self.here = evolve(self.here, lease=0)
         self.store.calls.clear()
-        self.fails(TAKE, ClaimLost)
+        self.fails(TAKE, ConditionFailed)
         self.assertEqual(self.store.calls, [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from daprdockr.agent.reconcile.claim_steps import ClaimLost
+from daprdockr.agent.reconcile.transactions import ConditionFailed
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Delete, Entry
 from daprdockr.model.stored.node import NodeRecord
@@ -60,10 +60,10 @@ class VolumeStepsTests(CarryOutCase):
 
     def test_not_the_owner(self) -> None:
         """Without the claim, or without a certain lease, nothing is written."""
-        self.fails(RecordVolumes(FIRST, HERE, 3, 0), ClaimLost)
+        self.fails(RecordVolumes(FIRST, HERE, 3, 0), ConditionFailed)
         fence = self.own()
         self.here = evolve(self.here, lease=0)
-        self.fails(RecordVolumes(FIRST, HERE, fence, 0), ClaimLost)
+        self.fails(RecordVolumes(FIRST, HERE, fence, 0), ConditionFailed)
         self.assertIsNone(self.store.get(KEY))
 
     def test_changed_meanwhile(self) -> None:
@@ -84,9 +84,9 @@ class VolumeStepsTests(CarryOutCase):
         self.assertEqual(subject, "1.web.myapp")
         self.assertIn("still waits for b, which has its volume data", text)
         self.assertIn("daprdockrcmd volume move 1.web.myapp NODE", text)
-        self.fails(NoteOverdue(FIRST, late, revision), ClaimLost)
+        self.fails(NoteOverdue(FIRST, late, revision), ConditionFailed)
         self.own()
-        self.fails(NoteOverdue(FIRST, late, self.stored.revision), ClaimLost)
+        self.fails(NoteOverdue(FIRST, late, self.stored.revision), ConditionFailed)
         self.assertEqual(len(self.told), 1)
 
     def test_overdue_cordoned(self) -> None:
@@ -100,7 +100,7 @@ class VolumeStepsTests(CarryOutCase):
         """The records of a deleted service go; those of one that exists again stay."""
         self.put(THERE)
         self.store.put(KEYS.service(WEB), definition().encode())
-        self.fails(ForgetVolumes(FIRST, (1, 2)), ClaimLost)
+        self.fails(ForgetVolumes(FIRST, (1, 2)), ConditionFailed)
         self.store.commit([], [Delete(KEYS.service(WEB))])
         self.do(ForgetVolumes(FIRST, (1, 2)))
         self.assertIsNone(self.store.get(KEY))
@@ -108,7 +108,7 @@ class VolumeStepsTests(CarryOutCase):
     def test_claim(self) -> None:
         """An instance is claimed only if its record is as it was when that was decided."""
         revision = self.put(THERE)
-        self.fails(TakeClaim(FIRST, ClaimRecord("a"), 0), ClaimLost)
+        self.fails(TakeClaim(FIRST, ClaimRecord("a"), 0), ConditionFailed)
         self.do(TakeClaim(FIRST, ClaimRecord("a"), revision))
         assert self.claim is not None
         self.assertEqual(self.claim.node, "a")
