@@ -146,6 +146,21 @@ class EngineClients:
         finally:
             self._put_back(losses, client)
 
+    @contextmanager
+    def calling(self, doing: str) -> Iterator[EngineClient]:
+        """
+        Lend a client for one call; after one that finds the Engine away no older client is used again.
+
+        :param doing: what is asked of the Engine, as a phrase that continues "the Docker Engine refused to".
+        :raises EngineError: in the place of whatever docker-py raises.
+        """
+        try:
+            with asking(doing), self.borrowed() as client:
+                yield client
+        except EngineUnavailable:
+            self.lost()
+            raise
+
     def _take(self) -> tuple[int, EngineClient]:
         with self._lock:
             losses = self._losses

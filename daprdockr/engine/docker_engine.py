@@ -2,14 +2,15 @@
 """
 The local Docker Engine behind the seam ``daprdockr.model.seams.Engine``.
 
-Owns the calls of docker-py's low-level client and their order. Does not know why a container is started or stopped.
+Owns the calls of docker-py's low-level client and their order; which containers there are is read in ``visible``. Does
+not know why a container is started or stopped.
 Blocking: runs in threads of a pool, never in the reactor's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from time import monotonic
 from typing import Any
@@ -23,13 +24,12 @@ from daprdockr.engine import answers, execution, logs, users
 from daprdockr.engine.clients import EngineClients
 from daprdockr.engine.credentials import credentials
 from daprdockr.engine.documents import documents
-from daprdockr.engine.failures import FOREIGN, asking, complaint_in, not_pulled, pull_failure
-from daprdockr.engine.inspected import InspectedContainers
-from daprdockr.engine.listed import ListedContainers
+from daprdockr.engine.failures import FOREIGN, complaint_in, not_pulled, pull_failure
+from daprdockr.engine.left import LeftTasks
 from daprdockr.engine.questions import EngineQuestions
 from daprdockr.engine.stream import DockerEvents
+from daprdockr.engine.visible import VisibleContainers
 from daprdockr.model.errors import (
-    BadInput,
     ContainerAbsent,
     EngineError,
     EngineFailed,
@@ -39,14 +39,11 @@ from daprdockr.model.errors import (
     ImageAbsent,
     PullFailed,
 )
-from daprdockr.model.host import LABEL_NODE, ContainerState, Executed, Image, Inventory, Status, Volume
+from daprdockr.model.host import ContainerState, Executed, Image, Inventory, Volume
 from daprdockr.model.names import shorten
 from daprdockr.model.seams import PING_TIMEOUT
 
 _PULL_SILENCE = 120.0
-
-LEFT_SECONDS = 5.0
-"""For so long an Engine that has just started may not know yet which containers containerd still has."""
 
 
 class DockerEngine:
@@ -72,64 +69,34 @@ class DockerEngine:
         pull_timeout: float = 1800.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self.node = node
-        self._names = frozenset({node, *former})
-        self._others: frozenset[tuple[str, int]] = frozenset()
         self.pull_timeout = pull_timeout
         self._clients = EngineClients(url, timeout)
         self._questions = EngineQuestions(url, PING_TIMEOUT)
         self._clock = clock
-        self._inspected = InspectedContainers(clock)
-        self._listed = ListedContainers(self._inspected, self.inspect, clock, self._pass_over)
-        self._left: dict[str, float] = {}
+        self._left = LeftTasks(clock)
+        self._visible = VisibleContainers(self._clients, node, former, left=self._left, clock=clock)
 
     def containers(self) -> Sequence[ContainerState]:
         """
         Return all containers of this node, running or not; see Note [What a list need not ask again] in ``inspected``.
         """
-        with self._asking("list the containers") as client:
-            listed_all = client.containers(all=True, filters={"label": LABEL_NODE})
-        summaries = [summary for summary in listed_all if answers.node_of(summary)[0] in self._names]
-        self._others = frozenset(answers.node_of(one) for one in listed_all).difference(map(answers.node_of, summaries))
-        states = self._listed.states(summaries)
-        self._inspected.keep({summary["Id"] for summary in summaries})
-        return [state for state in states if state is not None]
-
-    def _pass_over(self, container: str, problem: EngineError) -> None:
-        text = "container {container} is passed over: {problem}: remove it with docker rm -f"
-        self.log.warn(text, container=container, problem=problem)
+        return self._visible.list()
 
     def inspect(self, container: str) -> ContainerState | None:
         """Return one container, by its id or its name, or None when it is gone or not this node's."""
-        try:
-            with self._asking(f"inspect container {container[:12]}") as client:
-                answer = client.inspect_container(container)
-        except ContainerAbsent:
-            self._left.pop(container, None)
-            return None
-        node = (answer["Config"].get("Labels") or {}).get(LABEL_NODE)
-        if node not in self._names:
-            return None
-        try:
-            state = evolve(answers.container_state(answer), former="" if node == self.node else node)
-        except BadInput as problem:
-            if self._inspected.is_newly_unreadable(known := answer["Id"]):
-                self.log.warn("container {container} is passed over: {problem}", container=known, problem=problem)
-            return None
-        is_lost = not state.running and self._is_lost(state.id)
-        return evolve(state, status=Status.DEAD, error="containerd does not let go of it") if is_lost else state
+        return self._visible.inspect(container)
 
     def image(self, reference: str) -> Image | None:
         """Return the image, or None when it is not on this host."""
         try:
-            with self._asking(f"inspect image {shorten(reference)}") as client:
+            with self._clients.calling(f"inspect image {shorten(reference)}") as client:
                 return answers.image(client.inspect_image(reference), reference)
         except ImageAbsent:
             return None
 
     def volume(self, name: str) -> Volume | None:
         """Return the volume, or None when there is none of this name."""
-        with self._asking(f"inspect volume {shorten(name)}") as client, suppress(NotFound):
+        with self._clients.calling(f"inspect volume {shorten(name)}") as client, suppress(NotFound):
             return answers.volume(client.inspect_volume(name))
         return None
 
@@ -155,9 +122,9 @@ class DockerEngine:
 
     def inventory(self) -> Inventory:
         """Combine the Engine's ``info``, its lists of images and networks, and the last list of containers."""
-        with self._asking("say what the host has") as client:
+        with self._clients.calling("say what the host has") as client:
             found = answers.inventory(client.info(), client.images(), client.networks())
-        return evolve(found, others=self._others)
+        return evolve(found, others=self._visible.others)
 
     def pull(self, reference: str) -> None:
         """
@@ -183,7 +150,7 @@ class DockerEngine:
         :raises ImageAbsent, NameTaken: as their docstrings say. :raises EngineRefused: a field is wrong.
         """
         try:
-            with self._asking(f"create container {name}") as client:
+            with self._clients.calling(f"create container {name}") as client:
                 answer = client.create_container_from_config(dict(body), name)
         except ContainerAbsent as error:  # the body names another container, to share its network
             raise EngineRefused(f"container {name} cannot be created: {error}") from error
@@ -193,7 +160,7 @@ class DockerEngine:
         """
         Return the number of the user as whom a container runs. :raises EngineRefused: the image does not know the name.
         """
-        with self._asking("say as whom the container runs") as client:
+        with self._clients.calling("say as whom the container runs") as client:
             return users.user_id(client, container)
 
     def start(self, container: str) -> ContainerState:
@@ -204,33 +171,28 @@ class DockerEngine:
         """
         try:
             # not named by its id, which differs when the container was created again
-            with self._asking("start the container") as client:
+            with self._clients.calling("start the container") as client:
                 client.start(container)
         except EngineUnavailable as error:
             if answers.LEFT_TASK.search(str(error)):
-                self._left.setdefault(container, self._clock())
-                if self._is_lost(container):
+                self._left.found(container)
+                if self._left.is_lost(container):
                     raise EngineFailed(str(error)) from None
             raise
-        self._left.pop(container, None)
+        self._left.forget(container)
         state = self.inspect(container)
         if state is None:
             raise ContainerAbsent(f"container {container[:12]} was removed while it was started")
         return state
 
-    def _is_lost(self, container: str) -> bool:
-        """Return whether containerd has held on to the container for so long that it will not let it go."""
-        since = self._left.get(container)
-        return since is not None and self._clock() - since >= LEFT_SECONDS
-
     def signal(self, container: str, signal: str) -> None:
         """Send a signal to its main process; a no-op when it does not run or is gone."""
-        with suppress(ContainerAbsent), self._asking(f"signal container {container[:12]}") as client:
+        with suppress(ContainerAbsent), self._clients.calling(f"signal container {container[:12]}") as client:
             _signal(client, container, signal)
 
     def ask_to_stop(self, container: str) -> None:
         """Send the stop signal of its image or definition; a no-op when it does not run or is gone."""
-        with suppress(ContainerAbsent), self._asking(f"signal container {container[:12]}") as client:
+        with suppress(ContainerAbsent), self._clients.calling(f"signal container {container[:12]}") as client:
             state = client.inspect_container(container)
             if state["State"]["Running"]:
                 _signal(client, container, state["Config"].get("StopSignal") or "SIGTERM")
@@ -238,7 +200,7 @@ class DockerEngine:
     def stop(self, container: str, grace: int) -> None:
         """Ask it to stop, kill it after ``grace`` seconds; a no-op when it does not run or is gone."""
         try:
-            with self._asking(f"stop container {container[:12]}") as client:
+            with self._clients.calling(f"stop container {container[:12]}") as client:
                 client.stop(container, timeout=grace)
         except ContainerAbsent:
             return
@@ -252,7 +214,7 @@ class DockerEngine:
     def remove(self, container: str) -> None:
         """Remove it with its anonymous volumes, killing it if it runs; a no-op when it is gone."""
         try:
-            with self._asking(f"remove container {container[:12]}") as client:
+            with self._clients.calling(f"remove container {container[:12]}") as client:
                 client.remove_container(container, v=True, force=True)
         except ContainerAbsent:
             return
@@ -266,7 +228,7 @@ class DockerEngine:
 
         :raises EngineRefused: the container does not run. See Note [An overdue command is killed by us].
         """
-        with self._asking(f"run a command in container {container[:12]}") as client:
+        with self._clients.calling(f"run a command in container {container[:12]}") as client:
             return execution.execute(client, container, command, timeout, self._clock)
 
     def log_tail(self, state: ContainerState) -> bytes:
@@ -275,7 +237,7 @@ class DockerEngine:
 
         :raises EngineRefused, EngineFailed: among others, when its logging driver cannot be read.
         """
-        with self._asking(f"give the log of container {state.id[:12]}") as client:
+        with self._clients.calling(f"give the log of container {state.id[:12]}") as client:
             return logs.tail(client, state)
 
     def events(self) -> DockerEvents:
@@ -283,27 +245,18 @@ class DockerEngine:
         self._clients.lost()
         client = self._clients.fresh()
         try:
-            stream = DockerEvents(client, self._names, self._inspected.forget)
+            stream = DockerEvents(client, self._visible.names, self._visible.forget)
         except EngineError:
             client.close()
             raise
         # Clear the cache only after subscribing: earlier changes were never reported to us.
-        self._inspected.forget_all()
+        self._visible.forget_all()
         return stream
 
     def close(self) -> None:
         """Close all connections; later calls raise EngineUnavailable."""
         self._clients.close()
         self._questions.close()
-
-    @contextmanager
-    def _asking(self, doing: str) -> Iterator[APIClient]:
-        try:
-            with asking(doing), self._clients.borrowed() as client:
-                yield client
-        except EngineUnavailable:
-            self._clients.lost()
-            raise
 
 
 def _signal(client: APIClient, container: str, signal: str) -> None:

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.engine.test_docker_engine,tests.functional.test_engine_contract -*-
+# -*- test-case-name: tests.unit.engine.test_docker_engine -*-
 """
 A cache of inspected containers, valid for as long as a list shows that they have not changed.
 

@@ -13,8 +13,9 @@ from twisted.logger import globalLogPublisher
 
 from daprdockr.engine.answers import container_state
 from daprdockr.engine.clients import EngineClients
-from daprdockr.engine.docker_engine import LEFT_SECONDS, DockerEngine
 from daprdockr.engine.inspected import BROKEN_SECONDS, InspectedContainers
+from daprdockr.engine.left import LEFT_SECONDS, LeftTasks
+from daprdockr.engine.visible import VisibleContainers
 from daprdockr.model.errors import (
     ContainerAbsent,
     EngineFailed,
@@ -28,8 +29,8 @@ from tests.build.adapter import AdapterCase
 from tests.fakes.scripted_engine import event, inspected, summary
 
 
-class LockingEngine(DockerEngine):
-    """Does not answer inspections of ``locked`` containers, for each of which ``wait`` is called."""
+class LockingContainers(VisibleContainers):
+    """The Engine does not answer inspections of ``locked`` containers, for each of which ``wait`` is called."""
 
     locked: Collection[str] = ()
     wait: Callable[[], None]
@@ -114,51 +115,52 @@ class ListTests(AdapterCase):
         self.hold("a", "b")
         self.assertEqual([state.id for state in self.engine.containers()], ["a", "b"])
 
-    def locking(self, *states: str) -> LockingEngine:
-        """An Engine with containers ``a``, ``b`` and so on in these states; each silence takes a minute."""
-        engine = LockingEngine(f"unix://{self.directory}/s", "n1", clock=self.clock)
-        self.addCleanup(engine.close)
-        engine.wait = self.minute
+    def locking(self, *states: str) -> LockingContainers:
+        """The containers ``a``, ``b`` and so on in these states; each silence takes a minute."""
+        clients = EngineClients(f"unix://{self.directory}/s", 20)
+        self.addCleanup(clients.close)
+        containers = LockingContainers(clients, "n1", left=LeftTasks(self.clock), clock=self.clock)
+        containers.wait = self.minute
         names = "abcdef"[: len(states)]
         self.hold(*names)
         found = [{**summary(name), "State": state} for name, state in zip(names, states, strict=True)]
         self.server.answers["/containers/json"] = (200, found)
-        return engine
+        return containers
 
     def minute(self) -> None:
         self.now += 60.0
 
-    def ids(self, engine: DockerEngine) -> list[str]:
-        return [state.id for state in engine.containers()]
+    def ids(self, containers: VisibleContainers) -> list[str]:
+        return [state.id for state in containers.list()]
 
     def test_locked(self) -> None:
         """A container that a start without an end keeps from being inspected does not hide the others."""
-        engine = self.locking("created", "running")
-        engine.locked = {"a"}
-        self.assertEqual(self.ids(engine), ["b"])
-        engine.locked = ()
-        self.assertEqual(self.ids(engine), ["a", "b"])
+        containers = self.locking("created", "running")
+        containers.locked = {"a"}
+        self.assertEqual(self.ids(containers), ["b"])
+        containers.locked = ()
+        self.assertEqual(self.ids(containers), ["a", "b"])
 
     def test_locked_while_it_runs(self) -> None:
         """One that runs is as it was before; if that is not known, the list fails."""
-        engine = self.locking("running", "running")
-        engine.locked = {"a"}
-        self.assertRaises(EngineSilent, engine.containers)
-        engine.locked = ()
-        before = engine.containers()
-        engine._inspected.forget("a")
-        engine.locked = {"a"}
-        self.assertEqual(engine.containers(), before)
+        containers = self.locking("running", "running")
+        containers.locked = {"a"}
+        self.assertRaises(EngineSilent, containers.list)
+        containers.locked = ()
+        before = containers.list()
+        containers.forget("a")
+        containers.locked = {"a"}
+        self.assertEqual(containers.list(), before)
 
     def test_locked_together(self) -> None:
         """Of several a list waits for one that it does not know yet, and for one more."""
-        engine = self.locking("created", "created", "created", "running")
-        engine.locked = {"a", "b", "c"}
+        containers = self.locking("created", "created", "created", "running")
+        containers.locked = {"a", "b", "c"}
         for minutes, found in ((2, None), (4, None), (5, ["d"]), (6, ["d"])):
             if found is None:
-                self.assertRaises(EngineSilent, engine.containers)
+                self.assertRaises(EngineSilent, containers.list)
             else:
-                self.assertEqual(self.ids(engine), found)
+                self.assertEqual(self.ids(containers), found)
             self.assertEqual(self.now, 60.0 * minutes)
 
     def test_unreadable_told_once(self) -> None:
