@@ -36,9 +36,8 @@ from twisted.logger import Logger
 
 from daprdockr.agent.holder import Holder
 from daprdockr.agent.replaceable import replaceable, ways
-from daprdockr.guard.disk import LONGEST
+from daprdockr.guard.disk import LONGEST, ORDERS
 from daprdockr.guard.orders import Orders
-from daprdockr.guard.regular import NotUsable, read_regular
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
 from daprdockr.model.reading import integer, parse_json
@@ -52,13 +51,13 @@ from daprdockr.process.kept import SUFFIX, read_kept, set_mode, tidy, tidy_file
 _LEASE = integer(0, 2**63 - 1)
 _ROOM = 4096
 _SMALL = 64 * 1024
-_LISTING, _GUARD, _DOUBT = "cluster.json", "guard.json", "doubt.json"
+_LISTING, _DOUBT = "cluster.json", "doubt.json"
 CERTIFICATES = "certificates.json"
 """The file of the sealed certificates: ``certifying.sealed_pairs``."""
 PEER = "peer.json"
 """The file of the certificate that this node shows to its peers: ``peer.own``."""
 _LEASE_FILES = ("lease.json", "lease-copy.json")
-FILES = (_LISTING, _GUARD, _DOUBT, CERTIFICATES, PEER, *_LEASE_FILES)
+FILES = (_LISTING, ORDERS, _DOUBT, CERTIFICATES, PEER, *_LEASE_FILES)
 _ELSE = "choose a directory that root, or the agent's user, alone may change"
 DIRECTORIES = ("cluster", "etcd", "guard", "nginx", "relay")
 _BEFORE_US = ("cluster.key", "lost+found")
@@ -222,19 +221,12 @@ class StateDir:
 
     def former_orders(self, boot: str) -> Orders | None:
         """Return the orders of an earlier agent; None: there are none that can be read."""
-        return read_kept(self.path / _GUARD, LONGEST, lambda content: Orders.decode(content, boot))
+        return read_kept(self.path / ORDERS, LONGEST, lambda content: Orders.decode(content, boot))
 
     @property
     def had_guard(self) -> bool:
         """Return whether a guard was ever given orders here, whatever became of them."""
-        return any(os.path.lexists(self.path / name) for name in ("guard", _GUARD, _GUARD + SUFFIX))
-
-    def read_guard(self) -> bytes | None:
-        """Return the orders as the guard reads them, in whatever state they are; None: none."""
-        try:
-            return read_regular(self.path / _GUARD, LONGEST).rstrip(b" ")
-        except (OSError, NotUsable):
-            return None
+        return any(os.path.lexists(self.path / name) for name in ("guard", ORDERS, ORDERS + SUFFIX))
 
     def write_guard(self, orders: bytes) -> None:
         """
@@ -243,7 +235,7 @@ class StateDir:
 
         :raises OSError: they are not written. See Note [Orders without room].
         """
-        path, padded = self.path / _GUARD, orders.ljust(_ROOM * (len(orders) // _ROOM + 1))
+        path, padded = self.path / ORDERS, orders.ljust(_ROOM * (len(orders) // _ROOM + 1))
         try:
             replace_file(path, padded, synced=False)
         except OSError as error:

@@ -14,14 +14,12 @@ import time
 from pathlib import Path
 
 from daprdockr.guard.clock import boot_id, boottime
-from daprdockr.guard.disk import Disk
+from daprdockr.guard.disk import ORDERS, Disk
 from daprdockr.guard.memory import SharedMemory
 from daprdockr.guard.presence import announce
 from daprdockr.guard.priority import come_first
 from daprdockr.guard.processes import Processes
 from daprdockr.guard.watch import POLL, Guard
-
-ORDERS = "guard.json"
 
 
 def main(state_dir: Path) -> None:

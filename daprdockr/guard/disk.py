@@ -17,6 +17,9 @@ from threading import Event, Thread
 
 from daprdockr.guard.regular import NotUsable, read_regular
 
+ORDERS = "guard.json"
+"""The file in the state directory by which an agent gives its guard the orders."""
+
 TIMEOUT = 0.05
 """Seconds that a pass waits for the disk; part of the margin before a deadline."""
 

@@ -68,7 +68,7 @@ from daprdockr.wiring.outside import (
 from tests.build.settings import settings
 from tests.build.values import KEYS
 from tests.fakes.engine import MemoryEngine
-from tests.fakes.guard import HostMemory, MemoryProcesses, StandingProcess, memory_guard
+from tests.fakes.guard import HostMemory, MemoryProcesses, StandingProcess, memory_guard, orders_on_disk
 from tests.fakes.run import LoopClock, run_at_once
 from tests.fakes.steps import SteppedFollower, SteppedListener
 from tests.fakes.store import MemoryStore
@@ -304,7 +304,7 @@ class HostGuard:
         self.memory = HostMemory()
         self.reports: list[str] = []
         self._guard = Guard(
-            read=state.read_guard,
+            read=partial(orders_on_disk, state),
             memory=self.memory.read,
             processes=self.processes,
             clock=lambda: engine.now,

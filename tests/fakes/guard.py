@@ -14,10 +14,20 @@ from twisted.internet.defer import Deferred, succeed
 from daprdockr.agent.guarding.guard_memory import GuardMemory
 from daprdockr.agent.guarding.guard_process import GuardProcess
 from daprdockr.agent.statedir import StateDir
+from daprdockr.guard.disk import LONGEST, ORDERS
 from daprdockr.guard.processes import Processes
+from daprdockr.guard.regular import NotUsable, read_regular
 from daprdockr.runtime.pool import Run
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import run_at_once
+
+
+def orders_on_disk(state: StateDir) -> bytes | None:
+    """Return the orders as the guard reads them, in whatever state they are; None: none."""
+    try:
+        return read_regular(state.path / ORDERS, LONGEST).rstrip(b" ")
+    except (OSError, NotUsable):
+        return None
 
 
 @define

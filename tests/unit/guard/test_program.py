@@ -11,9 +11,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.guard.__main__ import ORDERS, poll
+from daprdockr.guard.__main__ import poll
 from daprdockr.guard.clock import boot_id, boottime
-from daprdockr.guard.disk import Disk
+from daprdockr.guard.disk import ORDERS, Disk
 from daprdockr.guard.orders import Order, Orders
 from daprdockr.guard.presence import is_on_guard
 from daprdockr.guard.processes import Processes

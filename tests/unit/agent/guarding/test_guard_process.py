@@ -16,7 +16,7 @@ from daprdockr.agent.guarding.guard_process import TIMEOUT, UNSEEN, UNSUPPORTED,
 from daprdockr.agent.statedir import StateDir
 from daprdockr.guard.orders import Order, Orders
 from tests.fakes.engine import MemoryEngine
-from tests.fakes.guard import HostMemory, MemoryProcesses, StandingProcess, memory_guard
+from tests.fakes.guard import HostMemory, MemoryProcesses, StandingProcess, memory_guard, orders_on_disk
 from tests.fakes.process import ProcessReactor
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
 from tests.marked import marked
@@ -55,9 +55,9 @@ class WritingTests(GuardCase):
             self.guard.give(orders)
         self.assertEqual(len(self.disk.waiting), 1)
         self.disk.end("write_guard")
-        self.assertEqual((self.state.read_guard(), len(self.disk.waiting)), (b"1", 1))
+        self.assertEqual((orders_on_disk(self.state), len(self.disk.waiting)), (b"1", 1))
         self.disk.end("write_guard")
-        self.assertEqual((self.state.read_guard(), self.disk.waiting), (b"3", []))
+        self.assertEqual((orders_on_disk(self.state), self.disk.waiting), (b"3", []))
 
     def test_given(self) -> None:
         """A caller that waits for orders learns when these or later ones are written, not when earlier ones are."""
@@ -69,7 +69,7 @@ class WritingTests(GuardCase):
         self.disk.end("write_guard")
         for done in waiting:
             self.successResultOf(done)
-        self.assertEqual(self.state.read_guard(), b"3")
+        self.assertEqual(orders_on_disk(self.state), b"3")
 
     def test_failure(self) -> None:
         """A write that fails is reported, also to the caller that waits for it; the next orders are the next try."""
@@ -82,7 +82,7 @@ class WritingTests(GuardCase):
         self.state.path.with_name("away").rename(self.state.path)
         self.guard.give(b"2")
         self.disk.end("write_guard")
-        self.assertEqual((self.state.read_guard(), self.guard.unwritten), (b"2", ""))
+        self.assertEqual((orders_on_disk(self.state), self.guard.unwritten), (b"2", ""))
 
     def test_failure_of_an_earlier_one(self) -> None:
         """A write that fails while newer orders wait keeps those from nothing."""
@@ -126,7 +126,7 @@ class SharedTests(GuardCase):
             self.assertEqual(self.memory.read(), orders)
         self.disk.end("write_guard")
         self.disk.end("write_guard")
-        self.assertEqual((self.state.read_guard(), self.disk.waiting), (b"3", []))
+        self.assertEqual((orders_on_disk(self.state), self.disk.waiting), (b"3", []))
 
     def test_disk_fails(self) -> None:
         """A disk that takes no orders is logged once; it is a condition only if the memory does not reach the guard."""
@@ -143,7 +143,7 @@ class SharedTests(GuardCase):
         self.state.path.with_name("away").rename(self.state.path)
         self.guard.give(b"4")
         self.disk.end("write_guard")
-        self.assertEqual((self.guard.condition, self.state.read_guard()), (None, b"4"))
+        self.assertEqual((self.guard.condition, orders_on_disk(self.state)), (None, b"4"))
 
     def test_next_agent(self) -> None:
         """The next agent resumes the newer orders, be they in memory or on the disk."""

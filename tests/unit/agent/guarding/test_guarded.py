@@ -20,7 +20,7 @@ from daprdockr.planning.container_steps import StartContainer
 from tests.build.carry_out import FIRST, TTL, CarryOutCase
 from tests.build.values import WEB, definition
 from tests.fakes.agents import MemoryCluster
-from tests.fakes.guard import memory_guard
+from tests.fakes.guard import memory_guard, orders_on_disk
 from tests.fakes.run import HeldRun
 
 LEASE, NEXT_LEASE = 70, 71
@@ -55,7 +55,7 @@ class GuardedCase(CarryOutCase):
 
     @property
     def orders(self) -> dict[str, Order]:
-        content = self.state.read_guard()
+        content = orders_on_disk(self.state)
         return {} if content is None else dict(Orders.decode(content, "boot").containers)
 
     def created(self, **members: Any) -> ContainerState:
@@ -220,7 +220,7 @@ class StartTests(GuardedCase):
         """A container with ``OnPartition: keep`` is started without any of this."""
         container = self.create()
         self.successResultOf(self.start(container))
-        self.assertEqual((self.guard.starts, self.state.read_guard()), (0, None))
+        self.assertEqual((self.guard.starts, orders_on_disk(self.state)), (0, None))
 
     def test_stopping(self) -> None:
         """An agent that is stopping starts none."""
@@ -274,7 +274,7 @@ class BeatTests(GuardedCase):
     def test_nothing_to_guard(self) -> None:
         """A node that never had such a container writes nothing and runs no guard."""
         self.beat()
-        self.assertEqual((self.state.read_guard(), self.guard.starts, self.guarded.trouble), (None, 0, ""))
+        self.assertEqual((orders_on_disk(self.state), self.guard.starts, self.guarded.trouble), (None, 0, ""))
 
 
 class AdoptionTests(GuardedCase):
