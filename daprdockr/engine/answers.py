@@ -190,11 +190,10 @@ def _families(network: Mapping[str, Any]) -> Iterator[int]:
 def image(answer: Mapping[str, Any], reference: str = "") -> Image:
     """Read an answer to ``ImageInspect`` of a reference."""
     config: Mapping[str, Any] = answer.get("Config") or {}
-    check = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
     ports = {port for key in config.get("ExposedPorts") or {} for port in _exposed(key)}
     known = (name.rpartition("@") for name in answer.get("RepoDigests") or ())
     digest = next((digest for name, _, digest in known if _repository(name) == _repository(reference)), "")
-    return Image(answer["Id"], tuple(sorted(ports)), has_healthcheck=check[0] != "NONE", digest=digest)
+    return Image(answer["Id"], tuple(sorted(ports)), digest=digest)
 
 
 def _repository(reference: str) -> str:

@@ -160,13 +160,12 @@ class Inventory:
 @frozen
 class Image:
     """
-    An image on this host: its id, the ports it exposes, whether it brings a HEALTHCHECK, and the digest under which the
-    registry of its reference knows it ("": none does).
+    An image on this host: its id, the ports it exposes, and the digest under which the registry of its reference knows
+    it ("": none does).
     """
 
     id: str
     exposed: tuple[Port, ...] = ()
-    has_healthcheck: bool = False
     digest: str = ""
 
 

@@ -21,7 +21,6 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import AGENT_NAME, MEMBER_NAME
 from daprdockr.model.stored.certificate import CertificatePair
 
-MAX_REQUEST = 8 * 1024
 _LIFE = datetime.timedelta(days=3650)
 _PEM = serialization.Encoding.PEM
 _CURVE = ec.SECP256R1

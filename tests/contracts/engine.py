@@ -304,7 +304,6 @@ class EngineContract(_Case):
         image = self.engine.image(self.image)
         assert image is not None
         self.assertEqual(image.exposed, (Port(container=8080),))
-        self.assertFalse(image.has_healthcheck)
 
     def test_inventory(self) -> None:
         """The inventory of the host has its memory, its processors, and its images by the names they were given."""

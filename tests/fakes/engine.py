@@ -177,6 +177,8 @@ class MemoryEngine:
     cpus: int = 4
     _lock: RLock = field(factory=RLock)
     _containers: dict[str, MemoryContainer] = field(factory=dict)
+    _checked: set[str] = field(factory=set)
+    """The references of images that bring a HEALTHCHECK."""
     _streams: list[MemoryEvents] = field(factory=list)
     _numbers: Iterator[int] = field(factory=lambda: count(1))
     _gone: list[bool] = field(factory=lambda: [False])
@@ -192,7 +194,9 @@ class MemoryEngine:
     ) -> None:
         """An image on this host, or with ``local`` False one that a pull brings here; ``exposed`` are TCP ports."""
         ports = tuple(Port(container=number) for number in sorted(exposed))
-        image = Image(id=f"sha256:{reference}", exposed=ports, has_healthcheck=healthcheck)
+        image = Image(id=f"sha256:{reference}", exposed=ports)
+        if healthcheck:
+            self._checked.add(reference)
         if local:
             self.images[reference] = image
         else:
@@ -396,7 +400,7 @@ class MemoryEngine:
             error="",
             oom_killed=False,
             started=self._tick(),
-            health="starting" if self.images[held.image].has_healthcheck else "",
+            health="starting" if held.image in self._checked else "",
             address=f"172.17.{next(self._numbers) % 65536 // 256}.{next(self._numbers) % 256}",
         )
         self._tell("start", container)
