@@ -47,7 +47,7 @@ from daprdockr.picture.services import service_table
 from daprdockr.picture.table import Table
 from daprdockr.picture.why import why
 from daprdockr.picture.why_text import why_lines
-from daprdockr.wiring.measuring import Measured
+from daprdockr.wiring.parts import Parts
 from daprdockr.wiring.showing import known_room, stopped_rollouts
 
 T = TypeVar("T")
@@ -60,18 +60,18 @@ PATIENCE = 1.0
 class Answers:
     """The answers of one agent. See Note [As etcd would answer]."""
 
-    measured: Measured
+    parts: Parts
 
     async def ps(self, fields: Mapping[str, str]) -> object:
         self._check(fields)
-        cluster, service = self.measured.base.cluster, _service(fields)
+        cluster, service = self.parts.base.cluster, _service(fields)
         if service is not None and not cluster.claims(service):
             raise NotFound("nothing of it runs")
         return {**self._seen(), **_written(instance_table(cluster, service), fields)}
 
     async def services(self, fields: Mapping[str, str]) -> object:
         self._check(fields)
-        cluster, service = self.measured.base.cluster, _service(fields)
+        cluster, service = self.parts.base.cluster, _service(fields)
         if service is not None and service not in cluster.services:
             raise NotFound("more is to be said of it")
         table = service_table(cluster, stopped_rollouts(cluster), service)
@@ -80,20 +80,20 @@ class Answers:
     async def nodes(self, fields: Mapping[str, str]) -> object:
         self._check(fields)
         refused, doubted = await self._reports()
-        followed = self.measured.found.member.own_member
+        followed = self.parts.found.member.own_member
         members = followed.members if followed is not None else ()
-        table = node_table(self.measured.base.cluster, refused, doubted, members)
+        table = node_table(self.parts.base.cluster, refused, doubted, members)
         return {**self._seen(), "Doubts": doubted, **_written(table, fields)}
 
     async def status(self, fields: Mapping[str, str]) -> object:
         self._check(fields)
-        cluster, service = self.measured.base.cluster, _service(fields)
+        cluster, service = self.parts.base.cluster, _service(fields)
         stopped = stopped_rollouts(cluster)
         if service is not None and (service not in cluster.services or service in stopped):
             raise NotFound("more is to be said of it")
         refused, doubted = await self._reports()
-        room = known_room(self.measured.found)
-        certificates = certificate_table(cluster, self.measured.base.outside.clocks.wall()).rows
+        room = known_room(self.parts.found)
+        certificates = certificate_table(cluster, self.parts.base.outside.clocks.wall()).rows
         whole = overview(cluster, refused, doubted, stopped, service, room, certificates)
         table = {"Header": whole.services.header, "Cells": whole.services.cells}
         table["Etcd"] = room_line(room) if room is not None else ""
@@ -101,7 +101,7 @@ class Answers:
 
     async def why(self, fields: Mapping[str, str]) -> object:
         self._check(fields)
-        cluster, service = self.measured.base.cluster, _service(fields)
+        cluster, service = self.parts.base.cluster, _service(fields)
         if service is None or service not in cluster.services:
             raise NotFound("more is to be said of it")
         number, wanted = _number(fields), cluster.services[service].definition
@@ -112,13 +112,13 @@ class Answers:
         entries, refused = await self._asked(lambda etcd: (etcd.list(keys).entries, self._refused(etcd)), nothing)
         rollout = stopped_rollouts(cluster).get(service)
         known = read_evidence(cluster, service, entries, rollout, refused)
-        found = why(cluster, service, known, number or None, now=self.measured.base.outside.clocks.wall())
+        found = why(cluster, service, known, number or None, now=self.parts.base.outside.clocks.wall())
         form = {"Document": found.write()} if _is_json(fields) else {"Lines": list(why_lines(cluster, found))}
         return {**self._seen(), **form}
 
     async def events(self, fields: Mapping[str, str]) -> object:
         self._check(fields)
-        cluster, now = self.measured.base.cluster, self.measured.base.outside.clocks.wall()
+        cluster, now = self.parts.base.cluster, self.parts.base.outside.clocks.wall()
         revisions = {name: one.revision for name, one in cluster.services.items()}
         wanted = places(cluster.keys, revisions, _service(fields))
         entries = await self._asked(lambda etcd: etcd.list(wanted).entries)
@@ -127,7 +127,7 @@ class Answers:
 
     async def history(self, fields: Mapping[str, str]) -> object:
         self._check(fields)
-        keys, service = self.measured.base.cluster.keys, _service(fields)
+        keys, service = self.parts.base.cluster.keys, _service(fields)
         if service is None:
             raise NotFound("no service is meant")
         place, former = keys.service(service), keys.history(service)
@@ -139,30 +139,30 @@ class Answers:
 
     async def names(self, fields: Mapping[str, str]) -> object:
         self._check(fields)
-        return {**self._seen(), **known_names(self.measured.base.cluster)}
+        return {**self._seen(), **known_names(self.parts.base.cluster)}
 
     async def containers(self, fields: Mapping[str, str]) -> object:
         """Return the containers of this agent that run; None until the Engine has listed them."""
-        host = self.measured.found.local.host
+        host = self.parts.found.local.host
         names = sorted(str(one.instance) for one in host.containers if one.running)
-        return {"Node": self.measured.base.settings.node, "InTouch": True, "Containers": names if host.listed else None}
+        return {"Node": self.parts.base.settings.node, "InTouch": True, "Containers": names if host.listed else None}
 
     def _check(self, fields: Mapping[str, str]) -> None:
         """:raises NotFound: etcd is to be asked."""
-        settings, mirror = self.measured.base.settings, self.measured.found.known.mirror
+        settings, mirror = self.parts.base.settings, self.parts.found.known.mirror
         own = {str(endpoint) for endpoint in settings.etcd.endpoints}
         if fields.get("prefix") != settings.prefix or own.isdisjoint(fields.get("etcd", "").split(",")):
             raise NotFound("this agent follows another etcd")
-        if mirror.doubt is not None or not self.measured.base.cluster.revision:
+        if mirror.doubt is not None or not self.parts.base.cluster.revision:
             raise NotFound("this agent knows nothing that counts")
 
     def _seen(self) -> dict[str, object]:
-        base, mirror = self.measured.base, self.measured.found.known.mirror
+        base, mirror = self.parts.base, self.parts.found.known.mirror
         return {"Node": base.settings.node, "InTouch": mirror.in_touch, "Revision": base.cluster.revision}
 
     async def _reports(self) -> tuple[str, dict[str, str]]:
         """Return the write that etcd refuses all nodes, and why nodes are frozen; nothing of both while it is away."""
-        keys = self.measured.base.cluster.keys
+        keys = self.parts.base.cluster.keys
 
         def ask(etcd: Store) -> tuple[str, dict[str, str]]:
             doubted = read_doubts(etcd.list(keys.doubts).entries, keys.doubts)
@@ -171,7 +171,7 @@ class Answers:
         return await self._asked(ask, ("", {}))
 
     def _refused(self, etcd: Store) -> str:
-        return refused_to_all(etcd, self.measured.base.cluster.keys)
+        return refused_to_all(etcd, self.parts.base.cluster.keys)
 
     async def _asked(self, ask: Callable[[Store], T], while_away: T | None = None) -> T:
         """
@@ -179,7 +179,7 @@ class Answers:
 
         :raises NotFound: it does not answer in time, or nothing can be said without it.
         """
-        base, found = self.measured.base, self.measured.found
+        base, found = self.parts.base, self.parts.found
         if not found.known.mirror.in_touch:
             if while_away is None:
                 raise NotFound("etcd is away")
@@ -233,9 +233,9 @@ class ReadSocket(Service):
 
     log = Logger()
 
-    def __init__(self, measured: Measured) -> None:
-        self._base = measured.base
-        self._site = BoundedSite(answering(measured), reactor=measured.base.outside.reactor)
+    def __init__(self, parts: Parts) -> None:
+        self._base = parts.base
+        self._site = BoundedSite(answering(parts), reactor=parts.base.outside.reactor)
         self._port: IListeningPort | None = None
 
     def startService(self) -> None:
@@ -254,9 +254,9 @@ class ReadSocket(Service):
         return stopped if isinstance(stopped, Deferred) else succeed(None)
 
 
-def answering(measured: Measured) -> Resource:
+def answering(parts: Parts) -> Resource:
     """Return the tree of resources."""
-    answers, root, tables = Answers(measured), Folder(), Folder()
+    answers, root, tables = Answers(parts), Folder(), Folder()
     of_all = (answers.status, answers.services, answers.ps, answers.nodes, answers.events, answers.names)
     for answer in (*of_all, answers.why, answers.history, answers.containers):
         tables.putChild(answer.__name__.encode(), TableDocument(answer))

@@ -24,8 +24,8 @@ from daprdockr.wiring.deciding import Deciding, deciding
 from daprdockr.wiring.edges import Edges, edges
 from daprdockr.wiring.finding import Found, finding
 from daprdockr.wiring.foundation import Foundation, foundation, surroundings
-from daprdockr.wiring.measuring import Measured
 from daprdockr.wiring.outside import Outside
+from daprdockr.wiring.parts import Parts
 from daprdockr.wiring.peer_listening import peer_listener
 from daprdockr.wiring.renewing import renewer
 from daprdockr.wiring.reporting import Reporting, reporting
@@ -35,17 +35,11 @@ from daprdockr.wiring.upkeep import upkeep
 
 
 @frozen
-class Composition:
-    """The parts of one agent; ``services`` are those that start and stop, in the order in which they start."""
+class Composition(Parts):
+    """All parts of one agent; ``services`` are those that start and stop, in the order in which they start."""
 
-    base: Foundation
-    outward: Edges
-    found: Found
-    acting: Deciding
     reports: Reporting
     services: tuple[Service, ...]
-    judged: tuple[HasCondition, ...]
-    """The parts by which the agent's health is judged."""
 
 
 def compose(settings: Settings, state: StateDir, outside: Outside) -> Composition:
@@ -64,9 +58,10 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
     judged = tuple(_judged(base, outward, found))
     offices = renewer(base, found, reports.followers), upkeep(base, found)
     services = (*_services(base, outward, found, acting, reports), *offices)
-    measured = Measured(base, outward, found, acting, judged)
-    ends = (_profile(settings), *services, peer, listener(measured), ReadSocket(measured))
-    return Composition(base, outward, found, acting, reports, tuple(part for part in ends if part is not None), judged)
+    parts = Parts(base, outward, found, acting, judged)
+    ends = (_profile(settings), *services, peer, listener(parts), ReadSocket(parts))
+    started = tuple(part for part in ends if part is not None)
+    return Composition(base, outward, found, acting, judged, reports, started)
 
 
 def _services(

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from attrs import frozen
-
 from daprdockr import __version__
+from daprdockr.agent.reconcile.counted_steps import CountedSteps
 from daprdockr.agent.reporting.conditions import HasCondition
 from daprdockr.api import metric
 from daprdockr.api.metric import Sample
@@ -28,10 +27,7 @@ from daprdockr.picture.services import service_table
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.runtime.kinds import kind_of
 from daprdockr.runtime.workers import Workers
-from daprdockr.wiring.deciding import Deciding
-from daprdockr.wiring.edges import Edges
-from daprdockr.wiring.finding import Found
-from daprdockr.wiring.foundation import Foundation
+from daprdockr.wiring.parts import Parts
 from daprdockr.wiring.showing import known_room
 
 _OF_REQUESTS = {
@@ -43,56 +39,48 @@ _OF_REQUESTS = {
 """By nginx's names of its counts."""
 
 
-@frozen
-class Measured:
-    """The parts that are measured, by ``daprdockr.wiring.composition``."""
+async def measured(parts: Parts) -> list[Sample]:
+    """Return all values as they are now; nginx is asked for its own, and left out if it does not answer."""
+    base, nginx = parts.base, parts.outward.nginx
+    counts = {} if nginx is None else await nginx.counts()
+    found = [*_agent(parts), *_pools(base.outside.pools.all), *_steps(parts.acting.steps)]
+    found += _own_instances(base.cluster, base.settings.node)
+    found += _shared(parts)
+    found += _certificates(base.cluster, base.outside.clocks.wall())
+    if parts.outward.dns is not None:
+        found += _dns(parts.outward.dns)
+    if nginx is not None:
+        found += _http(nginx, counts)
+    return found
 
-    base: Foundation
-    outward: Edges
-    found: Found
-    acting: Deciding
-    judged: tuple[HasCondition, ...]
 
-    async def __call__(self) -> list[Sample]:
-        """Return all values as they are now; nginx is asked for its own, and left out if it does not answer."""
-        nginx = self.outward.nginx
-        counts = {} if nginx is None else await nginx.counts()
-        found = [*self._agent(), *_pools(self.base.outside.pools.all), *self._steps()]
-        found += _own_instances(self.base.cluster, self.base.settings.node)
-        found += self._shared()
-        found += _certificates(self.base.cluster, self.base.outside.clocks.wall())
-        if self.outward.dns is not None:
-            found += _dns(self.outward.dns)
-        if nginx is not None:
-            found += _http(nginx, counts)
-        return found
+def _agent(parts: Parts) -> Iterator[Sample]:
+    settings, member, known = parts.base.settings, parts.found.member, parts.found.known
+    yield Sample(metric.BUILD, 1, (__version__, settings.node))
+    for part in parts.judged:
+        yield Sample(metric.HEALTHY, part.condition is None, (loop_of(part),))
+    yield Sample(metric.IN_TOUCH, known.mirror.in_touch)
+    yield Sample(metric.REVISION, parts.base.cluster.revision)
+    yield Sample(metric.LEASE_LEFT, member.heartbeat.seconds_left)
+    yield Sample(metric.LEASE_TTL, settings.lease_ttl)
 
-    def _agent(self) -> Iterator[Sample]:
-        settings, member, known = self.base.settings, self.found.member, self.found.known
-        yield Sample(metric.BUILD, 1, (__version__, settings.node))
-        for part in self.judged:
-            yield Sample(metric.HEALTHY, part.condition is None, (loop_of(part),))
-        yield Sample(metric.IN_TOUCH, known.mirror.in_touch)
-        yield Sample(metric.REVISION, self.base.cluster.revision)
-        yield Sample(metric.LEASE_LEFT, member.heartbeat.seconds_left)
-        yield Sample(metric.LEASE_TTL, settings.lease_ttl)
 
-    def _shared(self) -> Iterator[Sample]:
-        """
-        Yield what all agents see alike; nothing while out of touch, because the maximum over all of them would be what
-        this one saw last.
-        """
-        room = known_room(self.found)
-        if self.found.known.mirror.in_touch:
-            yield from _cluster(self.base.cluster)
-            yield from () if room is None else _room(room)
+def _shared(parts: Parts) -> Iterator[Sample]:
+    """
+    Yield what all agents see alike; nothing while out of touch, because the maximum over all of them would be what this
+    one saw last.
+    """
+    room = known_room(parts.found)
+    if parts.found.known.mirror.in_touch:
+        yield from _cluster(parts.base.cluster)
+        yield from () if room is None else _room(room)
 
-    def _steps(self) -> Iterator[Sample]:
-        steps = self.acting.steps
-        for labels, count in sorted(steps.outcomes.items()):
-            yield Sample(metric.STEPS, count, labels)
-        for kind, durations in sorted(steps.durations.items()):
-            yield Sample(metric.STEP_DURATION, durations.read(), (kind,))
+
+def _steps(steps: CountedSteps) -> Iterator[Sample]:
+    for labels, count in sorted(steps.outcomes.items()):
+        yield Sample(metric.STEPS, count, labels)
+    for kind, durations in sorted(steps.durations.items()):
+        yield Sample(metric.STEP_DURATION, durations.read(), (kind,))
 
 
 def _room(known: KnownRoom) -> Iterator[Sample]:

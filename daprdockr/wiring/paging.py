@@ -26,7 +26,7 @@ from daprdockr.picture.nodes import node_table
 from daprdockr.picture.overview import overview
 from daprdockr.picture.services import service_table
 from daprdockr.picture.why import Evidence, why
-from daprdockr.wiring.measuring import Measured
+from daprdockr.wiring.parts import Parts
 from daprdockr.wiring.showing import known_doubts, known_room, stopped_rollouts
 
 REST = 30.0
@@ -54,20 +54,20 @@ class Examined:
 class Paging:
     """The page of an agent, with the parts that it is made from."""
 
-    measured: Measured
+    parts: Parts
     recent: Recent
     examined: Examined
 
     def seen(self) -> Seen:
         """Return all that the agent knows now."""
-        base, found = self.measured.base, self.measured.found
+        base, found = self.parts.base, self.parts.found
         cluster, now = base.cluster, base.outside.clocks.wall()
         doubted = known_doubts(base, found)
         return Seen(
             node=base.settings.node,
             time=now,
             in_touch=found.known.mirror.in_touch,
-            troubles=lines(self.measured.judged),
+            troubles=lines(self.parts.judged),
             overview=overview(cluster, doubted=doubted, stopped=stopped_rollouts(cluster), etcd=known_room(found)),
             nodes=node_table(cluster, doubted=doubted).rows,
             gone=tuple(Gone(name, at, name in cluster.cordoned) for name, at in found.known.lost_nodes),
@@ -80,11 +80,11 @@ class Paging:
     @cached_property
     def shown(self) -> ShownPage:
         """The page as its readers have it; made when somebody asks for it first."""
-        return ShownPage(f"{self.measured.base.outside.clocks.wall() * 1000:.0f}", self.seen())
+        return ShownPage(f"{self.parts.base.outside.clocks.wall() * 1000:.0f}", self.seen())
 
     @cached_property
     def readers(self) -> Readers:
-        return Readers(self.measured.base.outside.reactor, self)
+        return Readers(self.parts.base.outside.reactor, self)
 
     # The page, as readers follow it.
 
@@ -101,8 +101,8 @@ class Paging:
 
     def _sources(self) -> tuple[object, ...]:
         """Return what differs if anything that is shown does, but for what time alone changes."""
-        mirror, cluster = self.measured.found.known.mirror, self.measured.base.cluster
-        troubles, recent = tuple(lines(self.measured.judged)), self.recent
+        mirror, cluster = self.parts.found.known.mirror, self.parts.base.cluster
+        troubles, recent = tuple(lines(self.parts.judged)), self.recent
         known = cluster.generation, mirror.in_touch, mirror.doubt, troubles
         return *known, recent.happened, recent.unread, recent.renewals
 
@@ -110,7 +110,7 @@ class Paging:
         return self.shown.whole().encode()
 
     def beat(self) -> bytes:
-        return beat(self.measured.base.outside.clocks.wall())
+        return beat(self.parts.base.outside.clocks.wall())
 
     async def write(self) -> str:
         """Return the page."""
@@ -120,7 +120,7 @@ class Paging:
 
     async def write_service(self, service: ServiceName) -> str | None:
         """Return the page of a service, None if it has no definition that can be used."""
-        base, found = self.measured.base, self.measured.found
+        base, found = self.parts.base, self.parts.found
         cluster, doubted = base.cluster, known_doubts(base, found)
         if service not in cluster.services:
             return None
@@ -147,21 +147,21 @@ class Paging:
         )
 
 
-def paging(measured: Measured) -> Paging:
-    base = measured.base
+def paging(parts: Parts) -> Paging:
+    base = parts.base
     outside = base.outside
     recent = Recent(
         reactor=outside.reactor, run=outside.pools.etcd.calls, store=outside.etcd.store, cluster=base.cluster
     )
-    return Paging(measured, recent, Examined(outside.reactor.seconds))
+    return Paging(parts, recent, Examined(outside.reactor.seconds))
 
 
-def put_page(root: Resource, parts: Paging) -> None:
+def put_page(root: Resource, page: Paging) -> None:
     """Add the page to the tree of resources."""
     files = Folder()
-    files.putChild(b"stream", Stream(parts.readers))
-    files.putChild(b"service", ServicePages(parts.write_service, POLICY))
+    files.putChild(b"stream", Stream(page.readers))
+    files.putChild(b"service", ServicePages(page.write_service, POLICY))
     for asset in ASSETS.values():
         files.putChild(asset.path.rpartition("/")[2].encode(), UnchangingFile(asset.type, asset.digest, asset.content))
-    root.putChild(b"", PageDocument(parts.write, POLICY))
+    root.putChild(b"", PageDocument(page.write, POLICY))
     root.putChild(b"page", files)

@@ -17,34 +17,35 @@ from daprdockr.api.folder import Folder
 from daprdockr.api.healthz import Healthz
 from daprdockr.api.metrics import Metrics
 from daprdockr.api.openapi import description
-from daprdockr.wiring.measuring import Measured
+from daprdockr.wiring.measuring import measured
 from daprdockr.wiring.paging import paging, put_page
+from daprdockr.wiring.parts import Parts
 from daprdockr.wiring.showing import documents
 
 
-def listener(measured: Measured) -> TCPServer | None:
+def listener(parts: Parts) -> TCPServer | None:
     """Return the HTTP listener; None where that is off."""
-    base = measured.base
+    base = parts.base
     if base.settings.api is None:
         return None
     address, port = base.settings.api
     reactor = base.outside.reactor
-    site = BoundedSite(served(measured), reactor=reactor)
+    site = BoundedSite(served(parts), reactor=reactor)
     return TCPServer(port, site, interface=address, reactor=reactor)
 
 
-def served(measured: Measured) -> Resource:
+def served(parts: Parts) -> Resource:
     """Return the tree of resources."""
-    token = measured.found.around.api_token
+    token = parts.found.around.api_token
     root = GuardedRoot(lambda: None if token is None else token.value)
-    root.putChild(b"healthz", Healthz(partial(lines, measured.judged)))
-    root.putChild(b"metrics", Metrics(measured))
+    root.putChild(b"healthz", Healthz(partial(lines, parts.judged)))
+    root.putChild(b"metrics", Metrics(partial(measured, parts)))
     tables = Folder()
-    for name, make in documents(measured.base, measured.found).items():
+    for name, make in documents(parts.base, parts.found).items():
         tables.putChild(name.encode(), JsonDocument(make))
-    parts = paging(measured)
-    tables.putChild(b"events", EventsDocument(parts.recent, parts.measured.base.outside.clocks.wall))
+    page = paging(parts)
+    tables.putChild(b"events", EventsDocument(page.recent, parts.base.outside.clocks.wall))
     tables.putChild(b"openapi.json", JsonDocument(description))
     root.putChild(b"api", tables)
-    put_page(root, parts)
+    put_page(root, page)
     return root

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from daprdockr.api.exposition import exposition
-from daprdockr.wiring.measuring import Measured
+from daprdockr.wiring.measuring import measured
 from tests.build.values import definition
 from tests.build.whole import WholeCase
 from tests.unit.house.sources import CHECKOUT
@@ -33,9 +33,7 @@ class PromtoolTests(WholeCase):
         """promtool finds nothing wrong with names, types and help of what an agent answers."""
         self.cluster.define(definition(instances=2))
         self.cluster.advance(3)
-        parts = self.agent.parts
-        measured = Measured(parts.base, parts.outward, parts.found, parts.acting, parts.judged)
-        self.promtool("check", "metrics", given=exposition(self.successResultOf(measured())))
+        self.promtool("check", "metrics", given=exposition(self.successResultOf(measured(self.agent.parts))))
 
     def test_rules(self) -> None:
         """Each alert fires when it is to, and none of them in a healthy cluster."""

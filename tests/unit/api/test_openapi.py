@@ -19,7 +19,6 @@ from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.wiring.measuring import Measured
 from daprdockr.wiring.serving import served
 from tests.build.values import HTTP, KEYS, definition, named
 from tests.build.whole import WholeCase
@@ -76,8 +75,7 @@ class AnswerTests(WholeCase):
 
     def setUp(self) -> None:
         super().setUp()
-        parts = self.agent.parts
-        self.root = served(Measured(parts.base, parts.outward, parts.found, parts.acting, parts.judged))
+        self.root = served(self.agent.parts)
 
     def answer(self, path: str) -> Any:
         request = Asked([part.encode() for part in path.strip("/").split("/")])

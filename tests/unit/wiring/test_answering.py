@@ -16,7 +16,6 @@ from daprdockr.model.stored.certificate import CertificateFacts, CertificateReco
 from daprdockr.model.stored.doubts import DoubtRecord
 from daprdockr.model.stored.events import Event
 from daprdockr.wiring.answering import Answers, ReadSocket
-from daprdockr.wiring.measuring import Measured
 from tests.build.values import KEYS, definition
 from tests.build.whole import WholeCase
 from tests.fakes.command_line import command_line
@@ -28,13 +27,8 @@ class AnswersTests(WholeCase):
         super().setUp()
         self.cluster.define(definition(instances=2))
         self.cluster.advance(3)
-        self.answers = Answers(self.measured)
+        self.answers = Answers(self.agent.parts)
         self.cluster.store.close = lambda: None  # type: ignore[method-assign]  # command lines are lent it
-
-    @property
-    def measured(self) -> Measured:
-        parts = self.agent.parts
-        return Measured(parts.base, parts.outward, parts.found, parts.acting, parts.judged)
 
     def fields(self, **changed: str) -> Mapping[str, str]:
         settings = self.agent.settings
@@ -176,7 +170,7 @@ class SocketTests(WholeCase):
     def socket(self, reactor: Any, **changed: Any) -> ReadSocket:
         parts = self.agent.parts
         base = evolve(parts.base, outside=evolve(parts.base.outside, reactor=reactor))
-        return ReadSocket(Measured(base, parts.outward, parts.found, parts.acting, parts.judged))
+        return ReadSocket(evolve(parts, base=base))
 
     def test_listens(self) -> None:
         """It lies in the state directory, closed to other users, in the place of one that a killed agent left."""

@@ -17,7 +17,7 @@ from daprdockr.model.stored.node import NodeRecord
 from daprdockr.proxy.nginx import ProxyStatus
 from daprdockr.runtime.durations import Distribution
 from daprdockr.wiring.edges import Edges
-from daprdockr.wiring.measuring import Measured
+from daprdockr.wiring.measuring import measured
 from tests.build.values import KEYS, definition
 from tests.build.whole import WholeCase
 from tests.fakes.etcd_upkeep import MIB, looked, status
@@ -51,8 +51,7 @@ class MeasuredCase(WholeCase):
 
     def measured(self) -> list[Sample]:
         parts = self.agent.parts
-        outward = self.outward or parts.outward
-        return self.successResultOf(Measured(parts.base, outward, parts.found, parts.acting, parts.judged)())
+        return self.successResultOf(measured(evolve(parts, outward=self.outward or parts.outward)))
 
     def values(self, of: Metric) -> dict[tuple[str, ...], float | Distribution]:
         return {sample.labels: sample.value for sample in self.measured() if sample.metric is of}
@@ -62,11 +61,9 @@ class MeasuredTests(MeasuredCase):
     def with_room(self) -> list[Sample]:
         """Return the values of an agent that has seen the room in etcd."""
         look = evolve(looked(status(1), status(2), full={2}), quota=20 * MIB, compacted=7)
-        found = self.agent.parts.found
-        room = SimpleNamespace(known=KnownRoom(look, 1.0))
-        parts = self.agent.parts
-        seen = evolve(found, member=evolve(found.member, room=cast(Any, room)))
-        return self.successResultOf(Measured(parts.base, parts.outward, seen, parts.acting, parts.judged)())
+        parts, room = self.agent.parts, SimpleNamespace(known=KnownRoom(look, 1.0))
+        found = evolve(parts.found, member=evolve(parts.found.member, room=cast(Any, room)))
+        return self.successResultOf(measured(evolve(parts, found=found)))
 
     def test_instances(self) -> None:
         """Services, instances and steps are counted as they come to run; a start is one duration."""

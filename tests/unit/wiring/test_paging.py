@@ -17,7 +17,6 @@ from daprdockr.model.stored.history import RevisionRecord
 from daprdockr.model.stored.renewal import RenewalRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.page.assets import ASSETS
-from daprdockr.wiring.measuring import Measured
 from daprdockr.wiring.paging import REST, Examined, Paging, paging
 from daprdockr.wiring.serving import served
 from tests.build.values import API, HTTP, KEYS, WEB, definition
@@ -54,8 +53,7 @@ class ExaminedTests(SynchronousTestCase):
 class PagingTests(WholeCase):
     def setUp(self) -> None:
         super().setUp()
-        parts = self.agent.parts
-        self.measured = Measured(parts.base, parts.outward, parts.found, parts.acting, parts.judged)
+        self.parts = self.agent.parts
 
     def written(self, parts: Paging) -> str:
         return self.successResultOf(Deferred.fromCoroutine(parts.write()))
@@ -64,7 +62,7 @@ class PagingTests(WholeCase):
         """Services, instances and nodes are there as they are in etcd now."""
         self.cluster.define(definition(instances=2))
         self.cluster.advance(3)
-        text = self.written(paging(self.measured))
+        text = self.written(paging(self.parts))
         for words in ('id="node-a"', 'id="service-web.myapp"', "2 of 2 healthy", "All is well"):
             self.assertIn(words, text)
 
@@ -72,7 +70,7 @@ class PagingTests(WholeCase):
         """The page of a service has its instances; one that is not defined has none."""
         self.cluster.define(definition(instances=2))
         self.cluster.advance(3)
-        parts = paging(self.measured)
+        parts = paging(self.parts)
         text = self.successResultOf(Deferred.fromCoroutine(parts.write_service(WEB)))
         self.assertIn("2 of 2 instances healthy", str(text))
         self.assertIsNone(self.successResultOf(Deferred.fromCoroutine(parts.write_service(API))))
@@ -86,14 +84,14 @@ class PagingTests(WholeCase):
         self.cluster.store.put(KEYS.rollout(WEB), record.encode())
         self.cluster.store.put(KEYS.revision(WEB, 1), RevisionRecord(definition("web:1"), 1.0, "anna", True).encode())
         self.cluster.advance(1)
-        text = self.successResultOf(Deferred.fromCoroutine(paging(self.measured).write_service(WEB)))
+        text = self.successResultOf(Deferred.fromCoroutine(paging(self.parts).write_service(WEB)))
         self.assertIn("or go back: daprdockrcmd rollback web.myapp", str(text))
 
     def test_deleted_meanwhile(self) -> None:
         """A service that is deleted while its history is read has no page any more."""
         self.cluster.define(definition())
         self.cluster.advance(3)
-        parts, reading = paging(self.measured), Deferred[None]()
+        parts, reading = paging(self.parts), Deferred[None]()
         parts.recent.refresh = lambda: reading  # type: ignore[method-assign]
         writing = Deferred.fromCoroutine(parts.write_service(WEB))
         self.cluster.delete(WEB)
@@ -108,7 +106,7 @@ class PagingTests(WholeCase):
         record = RenewalRecord(error="the server refused it")
         for name in (HTTP["HostName"], "old.test"):
             self.cluster.store.put(f"{KEYS.renewals}{name}", record.encode())
-        text = self.written(paging(self.measured))
+        text = self.written(paging(self.parts))
         self.assertIn("One thing needs attention", text)
         self.assertIn("none yet: the server refused it", text)
 
@@ -118,7 +116,7 @@ class PagingTests(WholeCase):
         self.cluster.advance(3)
         self.cluster.store.unavailable = True
         self.cluster.advance(8)
-        text = self.written(paging(self.measured))
+        text = self.written(paging(self.parts))
         self.assertIn("does not follow etcd now", text)
         self.assertIn("1 of 1 healthy", text)
         self.assertIn("not of now", text)
@@ -127,7 +125,7 @@ class PagingTests(WholeCase):
         """A node that is lost stays on the page, until it is back."""
         other = self.cluster.add("b")
         self.cluster.advance(2)
-        parts = paging(self.measured)
+        parts = paging(self.parts)
         self.assertNotIn("its lease ended", self.written(parts))
         self.cluster.crash(other)
         self.cluster.advance(10)
@@ -139,7 +137,7 @@ class PagingTests(WholeCase):
 
     def test_followed(self) -> None:
         """Those who follow the page get what changes of it, at most twice a second."""
-        root = served(self.measured)
+        root = served(self.parts)
         request = Streamed([b"page", b"stream"])
         request.render(getChildForRequest(root, request))
         self.assertIn(b"event: update", request.written[0])
@@ -152,7 +150,7 @@ class PagingTests(WholeCase):
 
     def test_served(self) -> None:
         """The listener has the page at its root, and the files of the page below it."""
-        root = served(self.measured)
+        root = served(self.parts)
         request = LocalRequest([b""])
         request.render(getChildForRequest(root, request))
         self.assertIn(b"<!DOCTYPE html>", b"".join(request.written))

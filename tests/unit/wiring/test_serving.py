@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.membership.progress import Serving
-from daprdockr.wiring.measuring import Measured
+from daprdockr.wiring.parts import Parts
 from daprdockr.wiring.reporting import serving
 from daprdockr.wiring.serving import listener, served
 from tests.fakes.agents import MemoryCluster
@@ -59,18 +59,16 @@ class ServingTests(SynchronousTestCase):
 class ListenerTests(SynchronousTestCase):
     """The HTTP listener of an agent."""
 
-    def measured(self, **changed: Any) -> Measured:
-        cluster = MemoryCluster(self)
-        parts = cluster.make("a", **changed).parts
-        return Measured(parts.base, parts.outward, parts.found, parts.acting, parts.judged)
+    def parts(self, **changed: Any) -> Parts:
+        return MemoryCluster(self).make("a", **changed).parts
 
     def test_off(self) -> None:
         """Where the API is off nothing listens."""
-        self.assertIsNone(listener(self.measured()))
+        self.assertIsNone(listener(self.parts()))
 
     def test_served(self) -> None:
         """It has the state of the agent, the metrics, and each document below ``api``."""
-        tree = served(self.measured())
+        tree = served(self.parts())
         self.assertLessEqual({b"healthz", b"metrics", b"api"}, set(tree.children))
         self.assertLessEqual(
             {b"status", b"nodes", b"services", b"instances", b"events"}, set(tree.children[b"api"].children)
@@ -78,6 +76,6 @@ class ListenerTests(SynchronousTestCase):
 
     def test_listens(self) -> None:
         """It listens at the address of the settings and at no other one."""
-        found = listener(self.measured(api=("127.0.0.1", 5080)))
+        found = listener(self.parts(api=("127.0.0.1", 5080)))
         assert found is not None
         self.assertEqual((found.args[0], found.kwargs["interface"]), (5080, "127.0.0.1"))
