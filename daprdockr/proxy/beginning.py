@@ -81,7 +81,7 @@ class Beginning:
             return
         with contextlib.suppress(DeferredTimeout, OSError):  # then it has to do without
             await published.addTimeout(FIRST_ROUTES, self._reactor)
-            await self._run(self._files.keep_routes, routes())
+            await self._run(self._files.keep_state, routes())
 
     def _prepare_files(self) -> bool:
         """Prepare the directories; in a thread. :raises OSError: there is no room."""

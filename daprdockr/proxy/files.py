@@ -89,7 +89,7 @@ class ProxyFiles:
         if read_kept(self.last_good, MAX_BYTES, bytes) != text:
             replace_file(self.last_good, text, synced=True)
 
-    def keep_routes(self, message: bytes) -> None:
+    def keep_state(self, message: bytes) -> None:
         """Store the routes for the next nginx."""
         replace_file(self.routes, message, synced=True)
 

@@ -39,7 +39,7 @@ from daprdockr.proxy.message import DoorState, changed_state, difference, whole
 from daprdockr.proxy.program import NginxProgram, arguments
 from daprdockr.proxy.publisher import Publisher
 from daprdockr.proxy.routes import Route, check_endpoint
-from daprdockr.proxy.table import Messages, RouteTable
+from daprdockr.proxy.table import DoorTable, Messages
 from daprdockr.proxy.taking_up import TakingUp
 from daprdockr.proxy.tls_files import TlsFiles
 from daprdockr.runtime.pool import Run
@@ -101,7 +101,7 @@ class Nginx(Service):
         self._socket = DoorSocket(path=settings.socket, reactor=reactor)
         self._taking_up = TakingUp(program=program, files=self._files, socket=self._socket, reactor=reactor, run=run)
         self._configuring: Publisher[NginxSettings] = Publisher(apply=self._apply, clock=reactor)
-        self._routes = RouteTable(
+        self._routes = DoorTable(
             socket=self._socket,
             files=self._files,
             messages=Messages(whole, difference),
@@ -118,9 +118,9 @@ class Nginx(Service):
         self._generation = ""
         self._found: NginxUnusable | NginxDown | None = None
 
-    def _certificate_table(self, files: TlsFiles) -> RouteTable[CertificateState]:
+    def _certificate_table(self, files: TlsFiles) -> DoorTable[CertificateState]:
         """Return the table of certificates: sure at once, as what this node has of them is all that it serves."""
-        return RouteTable(
+        return DoorTable(
             socket=evolve(self._socket, what="certificates"),
             files=files,
             messages=Messages(certificates.whole, certificates.difference, "certificates"),
@@ -131,7 +131,7 @@ class Nginx(Service):
         )
 
     @property
-    def _tables(self) -> tuple[RouteTable[Any], ...]:
+    def _tables(self) -> tuple[DoorTable[Any], ...]:
         return (self._routes,) if self._certificates is None else (self._routes, self._certificates)
 
     @property

@@ -33,7 +33,7 @@ from daprdockr.process.supervised import Hooks, SupervisedProcess
 from daprdockr.proxy.door import OK, DoorSocket
 from daprdockr.proxy.ports import PortRouting
 from daprdockr.proxy.relay_files import RelayFiles
-from daprdockr.proxy.table import Messages, RouteTable
+from daprdockr.proxy.table import DoorTable, Messages
 from daprdockr.relay.message import MOST_TROUBLES, PortKey, PortRoute, RelayState, encode_state
 from daprdockr.runtime.lasting import lasting
 from daprdockr.runtime.pool import Run
@@ -90,7 +90,7 @@ class Relay(Service):
         self._reactor = reactor
         self._run = run
         self._record_event = record_event
-        self._table: RouteTable[RelayState] = RouteTable(
+        self._table: DoorTable[RelayState] = DoorTable(
             socket=socket,
             files=files,
             messages=Messages(encode_state, lambda before, after, version: encode_state(after, version)),

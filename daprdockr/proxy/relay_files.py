@@ -44,6 +44,6 @@ class RelayFiles:
         known = read_kept(self.routes, MAX_BYTES, decode_state)
         return self.process.exists() or (known is not None and bool(known[1].routes))
 
-    def keep_routes(self, message: bytes) -> None:
+    def keep_state(self, message: bytes) -> None:
         """Store the routes for the next relay."""
         replace_file(self.routes, message, synced=True)

@@ -1,8 +1,9 @@
 """
-The table of routes in nginx, and in the relay: sends the wanted routes, knows which version is in force, and stores it
-for the next process.
+The state that a process was given through its door: the routes of nginx, its certificates, or the routes of the relay.
+Sends the wanted state, knows which version is in force, and stores it for the next process.
 
-Knows nothing of the process: its owner reports that it was restarted. See Note [Versions] in ``message``.
+Knows nothing of the process, which it calls nginx, nor of what the state consists of, which it calls routes: its owner
+reports that the process was restarted. See Note [Versions] in ``message``.
 
 Note [Reached]
     The routes of each moment come with the revision of the cluster that they show. Those of a revision are in force as
@@ -49,13 +50,13 @@ class Door(Protocol):
     async def send(self, message: bytes) -> bool: ...
 
 
-class KeptRoutes(Protocol):
-    """Where the routes are stored. Blocking."""
+class KeptState(Protocol):
+    """Where the state is stored. Blocking."""
 
     @property
     def directory(self) -> Path: ...
 
-    def keep_routes(self, message: bytes) -> None: ...
+    def keep_state(self, message: bytes) -> None: ...
 
 
 @frozen
@@ -70,7 +71,7 @@ class Messages(Generic[T]):
     what: str = "routes"
 
 
-class RouteTable(Generic[T]):
+class DoorTable(Generic[T]):
     """
     :param run: runs a blocking call in a thread, in which files are written.
     :param unanswered: called when nginx does not take the routes.
@@ -83,7 +84,7 @@ class RouteTable(Generic[T]):
         self,
         *,
         socket: Door,
-        files: KeptRoutes,
+        files: KeptState,
         messages: Messages[T],
         reactor: Any,
         run: Run,
@@ -197,6 +198,6 @@ class RouteTable(Generic[T]):
     async def _keep(self, held: T) -> None:
         """:raises DiskError: the routes could not be written."""
         try:
-            await self._run(lambda: self._files.keep_routes(self._messages.whole(held, 0)))
+            await self._run(lambda: self._files.keep_state(self._messages.whole(held, 0)))
         except OSError as error:
             raise DiskError(str(FilesUnwritable(str(self._files.directory), str(error.strerror)))) from None

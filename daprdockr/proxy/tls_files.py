@@ -45,6 +45,6 @@ class TlsFiles:
         """Remove the directory, as far as that is possible."""
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def keep_routes(self, message: bytes) -> None:
+    def keep_state(self, message: bytes) -> None:
         """Store the certificates for the next nginx."""
         replace_file(self.directory / "certificates.json", message, synced=False)

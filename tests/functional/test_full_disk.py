@@ -122,9 +122,9 @@ class FilesTests(SynchronousTestCase):
         files.propose(first)
         files.install()
         files.keep()
-        files.keep_routes(b"[]")
+        files.keep_state(b"[]")
         self.disk.fill()
-        for call, argument in ((files.propose, second), (files.keep_routes, b"[" + b" " * 100_000 + b"]")):
+        for call, argument in ((files.propose, second), (files.keep_state, b"[" + b" " * 100_000 + b"]")):
             self.assertEqual(self.assertRaises(OSError, call, argument).errno, errno.ENOSPC)
         self.assertTrue(files.prepare())
         self.assertEqual([files.configuration.read_text(), files.routes.read_bytes()], [first, b"[]"])

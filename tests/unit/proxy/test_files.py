@@ -84,7 +84,7 @@ class ProxyFilesTests(SynchronousTestCase):
         self.take_up(GOOD)
         self.files.keep()
         self.files.propose(BAD)
-        self.files.keep_routes(b"{}")
+        self.files.keep_state(b"{}")
         self.assertEqual({path.stat().st_mode & 0o777 for path in self.files.directory.iterdir()}, {0o600})
 
     def test_garbage(self) -> None:

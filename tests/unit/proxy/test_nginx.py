@@ -280,7 +280,7 @@ class NginxTests(SynchronousTestCase):
         """A full disk keeps no configuration back."""
 
         def run(call: Callable[..., T], *arguments: Any) -> Deferred[T]:
-            if call.__name__ == "keep_routes":
+            if call.__name__ == "keep_state":
                 return fail(OSError(errno.ENOSPC, "No space left on device"))
             return execute(call, *arguments)
 

@@ -137,14 +137,14 @@ class RelayTests(SynchronousTestCase):
     def test_last_known_routes(self) -> None:
         """An agent that finds routes of an earlier one starts the relay before it knows any itself."""
         self.files.directory.mkdir()
-        self.files.keep_routes(encode_state(RelayState(("10.0.0.1",), (DB,)), 0))
+        self.files.keep_state(encode_state(RelayState(("10.0.0.1",), (DB,)), 0))
         self.relay()
         self.assertEqual(len(self.reactor.processes), 1)
 
     def test_last_known_routes_stay(self) -> None:
         """Until the agent knows routes it sends none, sure or not: the relay would close the ports that it serves."""
         self.files.directory.mkdir()
-        self.files.keep_routes(encode_state(RelayState(("10.0.0.1",), (DB,)), 0))
+        self.files.keep_state(encode_state(RelayState(("10.0.0.1",), (DB,)), 0))
         for self.sure in (False, True):
             self.reactor.version, self.reactor.state = 0, RelayState(("10.0.0.1",), (DB,))
             relay = self.relay()

@@ -18,7 +18,7 @@ from daprdockr.model.names import ServiceName
 from daprdockr.proxy.files import ProxyFiles
 from daprdockr.proxy.message import DoorState, difference, door_state, whole
 from daprdockr.proxy.routes import Route
-from daprdockr.proxy.table import Messages, RouteTable
+from daprdockr.proxy.table import DoorTable, Messages
 
 WEB = ServiceName(group="shop", service="web")
 
@@ -53,8 +53,8 @@ class MemoryDoor:
             raise ProxyError("nginx did not take the routes: no answer")
 
 
-class RouteTableTests(SynchronousTestCase):
-    """``RouteTable`` in a directory of its own."""
+class DoorTableTests(SynchronousTestCase):
+    """``DoorTable`` in a directory of its own."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -64,7 +64,7 @@ class RouteTableTests(SynchronousTestCase):
         self.unanswered = 0
         self.sure = True
         self.full = False
-        self.table = RouteTable(
+        self.table = DoorTable(
             socket=self.nginx,
             files=self.files,
             messages=Messages(whole, difference),
@@ -113,7 +113,7 @@ class RouteTableTests(SynchronousTestCase):
             waiting.append(call)
             return succeed(None)
 
-        table = RouteTable(
+        table = DoorTable(
             socket=self.nginx,
             files=self.files,
             messages=Messages(recorded, difference),

@@ -16,7 +16,7 @@ class TlsFilesTests(SynchronousTestCase):
         directory = Path(self.mktemp()) / "x.tls"
         files = TlsFiles(directory, CertificatePair("chain", "key"))
         files.prepare()
-        files.keep_routes(b"message")
+        files.keep_state(b"message")
         files.prepare()
         found = {path.name: path.read_bytes() for path in directory.iterdir()}
         self.assertEqual(found, {"default.crt": b"chain", "default.key": b"key", "certificates.json": b"message"})
