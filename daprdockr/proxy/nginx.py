@@ -35,8 +35,9 @@ from daprdockr.proxy.certificates import CertificateState
 from daprdockr.proxy.configuration import NginxSettings
 from daprdockr.proxy.door import DoorSocket
 from daprdockr.proxy.files import ProxyFiles
-from daprdockr.proxy.message import DoorState, changed_state, difference, whole
+from daprdockr.proxy.message import difference, whole
 from daprdockr.proxy.program import NginxProgram, arguments
+from daprdockr.proxy.published import PublishedRoutes
 from daprdockr.proxy.publisher import Publisher
 from daprdockr.proxy.routes import Route, check_endpoint
 from daprdockr.proxy.table import DoorTable, Messages
@@ -88,11 +89,6 @@ class Nginx(Service):
     ) -> None:
         self._program = program
         self._settings = settings
-        self._led: tuple[Route, ...] = ()
-        self._state = DoorState({}, {})
-        self._thumbprint = ""
-        self._revision: int | None = None
-        self._published: Deferred[None] = Deferred()
         self._reactor = reactor
         self._run = run
         self._leave_running = leave_running
@@ -110,6 +106,7 @@ class Nginx(Service):
             unanswered=self._not_answered,
             is_sure=is_sure,
         )
+        self._published = PublishedRoutes(self._routes.want)
         self._tls = TlsFiles(Path(settings.tls), settings.default_pair) if settings.default_pair else None
         self._certificates = self._certificate_table(self._tls) if self._tls else None
         self._beginning = Beginning(program=program, files=self._files, tls=self._tls, reactor=reactor, run=run)
@@ -163,22 +160,14 @@ class Nginx(Service):
 
         :raises BadInput: as ``door_state``.
         """
-        led = tuple(routes)
-        self._state = changed_state(self._state, self._led, led)
-        self._led, self._revision = led, revision
-        self._routes.want(evolve(self._state, thumbprint=self._thumbprint), revision)
-        if not self._published.called:
-            self._published.callback(None)
+        self._published.publish(routes, revision)
 
     def answer_challenges(self, thumbprint: str) -> None:
         """
         Answer the challenges of ACME servers for the account with this thumbprint; "" for none. Before the first
         ``publish`` nothing is changed.
         """
-        if thumbprint != self._thumbprint:
-            self._thumbprint = thumbprint
-            if self._revision is not None:
-                self.publish(self._led, self._revision)
+        self._published.answer_challenges(thumbprint)
 
     def certify(self, state: CertificateState) -> None:
         """Show these certificates and no others; the last call wins. A no-op without TLS listeners."""
@@ -216,12 +205,12 @@ class Nginx(Service):
             found = frozenset[str]() if self.pid is None else await self._socket.busy()
         except ProxyError:
             return frozenset()
-        return found.difference(check_endpoint(one.address, one.port) for route in self._led for one in route.upstreams)
+        return found.difference(check_endpoint(one.address, one.port) for route in self.led for one in route.upstreams)
 
     @property
     def led(self) -> tuple[Route, ...]:
         """The routes that were published last."""
-        return self._led
+        return self._published.all
 
     async def counts(self) -> dict[str, int]:
         """Return what nginx counted since it started, by name; nothing while it does not answer."""
@@ -260,12 +249,9 @@ class Nginx(Service):
         self._process = self._supervised()
         if startable:
             self._process.startService()
-            await self._beginning.store_first_routes(self._published, self._first_routes)
+            await self._beginning.store_first_routes(self._published.first, self._published.stored)
         self._configuring.want(self._settings)
         self._configuring.start()
-
-    def _first_routes(self) -> bytes:
-        return whole(evolve(self._state, thumbprint=self._thumbprint), 0)
 
     def _begin_failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
