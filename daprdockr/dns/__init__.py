@@ -1,4 +1,4 @@
 """
-DNS: the zone ``container.`` made from healthy instances, the authority that answers from it, and the proxy for all
-other names.
+DNS: the zone ``container.`` made from healthy instances, the authority that answers from it, and the forwarder of
+all other names.
 """

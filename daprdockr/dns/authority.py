@@ -24,8 +24,8 @@ from daprdockr.dns.answering.finished import ABSENT, FORWARDED, MAX_EACH, Finish
 from daprdockr.dns.answering.reply import encode, rotations
 from daprdockr.dns.answering.whom import NOBODY
 from daprdockr.dns.clients import Clients, Network
-from daprdockr.dns.forwarding import relay
 from daprdockr.dns.forwarding.forward import Forwarder
+from daprdockr.dns.forwarding.forwarded import fit
 from daprdockr.dns.forwarding.shares import Client
 from daprdockr.dns.listening.limit import Limiter, Verdict, stranger_limit
 from daprdockr.dns.listening.protocols import Datagrams, Streams
@@ -224,7 +224,7 @@ class Authority(server.DNSServerFactory):
         assert self._forwarder is not None
         known = self._forwarder.cached(query)
         if known is not None:
-            reply = relay.fit(known, query, stream=way.stream)
+            reply = fit(known, query, stream=way.stream)
             if keep:
                 self._finished[True].put(packet[2:], [reply[2:]], FORWARDED)
             return reply
@@ -235,7 +235,7 @@ class Authority(server.DNSServerFactory):
 
     def _passed_on(self, packet: bytes | None, query: Query, way: Way, address: tuple[str, int]) -> None:
         if packet is not None:
-            reply = relay.fit(packet, query, stream=way.stream)
+            reply = fit(packet, query, stream=way.stream)
         elif way.stream:
             reply = encode(Answer(SERVFAIL), query, stream=True, recursion=True)
         else:

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.dns.listening.test_listen -*-
-"""The DNS of an agent, put together: listeners, authority, proxy. Nothing is decided here."""
+"""The DNS of an agent, put together: listeners, authority, forwarder. Nothing is decided here."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 
-from daprdockr.dns.forwarding.relay import Asked
+from daprdockr.dns.forwarding.forwarded import Asked
 from tests.build.dns_samples import question, read
 
 SOA = "example.com. 900 IN SOA ns.example.com. root.example.com. 1 2 3 4 60"

@@ -18,7 +18,7 @@ from collections import OrderedDict
 
 from attrs import define
 
-from daprdockr.dns.forwarding.relay import Asked, Reply
+from daprdockr.dns.forwarding.forwarded import Asked, Reply
 
 MAX_POSITIVE = 3600
 MAX_NEGATIVE = 300

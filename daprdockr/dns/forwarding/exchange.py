@@ -27,7 +27,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from daprdockr.dns.endpoint import Endpoint
-from daprdockr.dns.forwarding.relay import answers
+from daprdockr.dns.forwarding.forwarded import answers
 
 RESEND_SECONDS = (1.0, 2.0, 4.0)
 """Seconds until a question by UDP is sent again, and then again; see Note [Lost or late]."""

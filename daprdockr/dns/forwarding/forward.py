@@ -1,5 +1,5 @@
 """
-The proxy: questions for other names are sent to the upstreams, and their replies cached and passed on unchanged.
+The forwarder: questions for other names are sent to the upstreams, and their replies cached and passed on unchanged.
 
 Note [One question at a time]
     A question that is open already is not sent again; clients that ask meanwhile wait for the same reply. That keeps a
@@ -32,7 +32,7 @@ from twisted.python.failure import Failure
 from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.forwarding.cache import Cache
 from daprdockr.dns.forwarding.exchange import Exchange
-from daprdockr.dns.forwarding.relay import Asked, Reply
+from daprdockr.dns.forwarding.forwarded import Asked, Reply
 from daprdockr.dns.forwarding.shares import Client
 from daprdockr.dns.forwarding.upstreams import Upstreams
 from daprdockr.dns.forwarding.waiting import Open, OpenQuestions, Waiter
@@ -102,7 +102,7 @@ class Forwarder:
             self._give_up(former)
 
     def cached(self, query: Query) -> bytes | None:
-        """Return the packet of a cached reply, for ``relay.fit``."""
+        """Return the packet of a cached reply, for ``forwarded.fit``."""
         asked, now = Asked.of(query), self._clock.seconds()
         packet = self._cache.get(asked, now)
         if packet is not None:

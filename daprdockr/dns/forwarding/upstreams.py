@@ -27,7 +27,7 @@ from twisted.python.failure import Failure
 from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.exchange import Exchange, NoReply
-from daprdockr.dns.forwarding.relay import Asked, Reply, read_reply, was_cut
+from daprdockr.dns.forwarding.forwarded import Asked, Reply, read_reply, was_cut
 from daprdockr.dns.message.records import FORMERR, NOTIMP
 from daprdockr.dns.message.wire import Malformed
 

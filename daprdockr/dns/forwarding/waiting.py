@@ -26,7 +26,7 @@ from attrs import Factory, define
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
-from daprdockr.dns.forwarding.relay import Asked
+from daprdockr.dns.forwarding.forwarded import Asked
 from daprdockr.dns.forwarding.shares import Client, ClientShares
 
 MAX_OPEN = 200

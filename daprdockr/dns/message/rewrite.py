@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.dns.forwarding.test_relay -*-
+# -*- test-case-name: tests.unit.dns.forwarding.test_forwarded -*-
 """
 A message written again with some of its records only, since pointers may lead into those that are left out. Pure.
 

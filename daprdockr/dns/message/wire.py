@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.dns.message.test_query,tests.unit.dns.forwarding.test_relay -*-
+# -*- test-case-name: tests.unit.dns.message.test_query,tests.unit.dns.forwarding.test_forwarded -*-
 """
 The frame of a DNS message (RFC 1035 section 4): header, and where records start and end, without their content.
 

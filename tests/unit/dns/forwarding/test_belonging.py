@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.dns.forwarding.belonging import MAX_ALIASES
-from daprdockr.dns.forwarding.relay import Asked, read_reply
+from daprdockr.dns.forwarding.forwarded import Asked, read_reply
 from daprdockr.dns.message.names import Names
 from daprdockr.dns.message.wire import Malformed
 from tests.build.dns_samples import question, read

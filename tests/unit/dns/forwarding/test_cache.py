@@ -18,7 +18,7 @@ from daprdockr.dns.forwarding.cache import (
     STALE_TTL,
     Cache,
 )
-from daprdockr.dns.forwarding.relay import Reply, read_reply
+from daprdockr.dns.forwarding.forwarded import Reply, read_reply
 from tests.build.dns_responses import ADDRESS, SOA, asked, response
 
 TC = dns.flags.TC

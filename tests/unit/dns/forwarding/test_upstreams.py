@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.endpoint import Endpoint
-from daprdockr.dns.forwarding.relay import Asked, Reply
+from daprdockr.dns.forwarding.forwarded import Asked, Reply
 from daprdockr.dns.forwarding.upstreams import CROWDED_SECONDS, MAX_RACING, STAGGER_SECONDS, TOTAL_SECONDS, Upstreams
 from tests.build.dns_samples import question, read
 from tests.fakes.exchange import FakeExchange

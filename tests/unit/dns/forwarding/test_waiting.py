@@ -6,7 +6,7 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.dns.forwarding.relay import Asked
+from daprdockr.dns.forwarding.forwarded import Asked
 from daprdockr.dns.forwarding.shares import Client, Shares
 from daprdockr.dns.forwarding.waiting import MAX_OPEN, OpenQuestions
 

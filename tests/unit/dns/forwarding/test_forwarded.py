@@ -1,4 +1,4 @@
-"""``daprdockr.dns.forwarding.relay``: the proxy's messages."""
+"""``daprdockr.dns.forwarding.forwarded``: the forwarder's messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.dns.forwarding.cache import Cache
-from daprdockr.dns.forwarding.relay import answers, fit, read_reply
+from daprdockr.dns.forwarding.forwarded import answers, fit, read_reply
 from daprdockr.dns.message.wire import Malformed
 from tests.build.dns_responses import ADDRESS, SOA, asked, response
 from tests.build.dns_samples import question, read

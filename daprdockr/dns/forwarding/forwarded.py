@@ -1,5 +1,5 @@
 """
-The proxy's messages, as bytes in and bytes out: the question to an upstream, its reply, and the client's part of it.
+The forwarder's messages, bytes in and bytes out: the question to an upstream, its reply, and the client's part of it.
 
 A reply is checked, and records that do not belong to its question are left out (``belonging``), with the OPT record,
 which is between us and the upstream (RFC 6891 section 6.1.1). AD is passed on in neither direction: it would state that
