@@ -56,7 +56,7 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
         subscribe_peer(base, peer)
     found.member.herald.update(around.whereabouts.value)
     judged = tuple(_judged(base, outward, found))
-    offices = renewer(base, found, reports.followers), upkeep(base, found)
+    offices = renewer(base, found, reports.progress), upkeep(base, found)
     services = (*_services(base, outward, found, acting, reports), *offices)
     parts = Parts(base, outward, found, acting, judged)
     ends = (_profile(settings), *services, peer, listener(parts), ReadSocket(parts))
@@ -74,7 +74,7 @@ def _services(
     yield from (local.guarded, acting.ephemeral)
     yield from (base.journal, member.heartbeat, Settling(base.outside.pools.all))
     yield from (local.host, local.pulse, local.containerd)
-    yield from (known.mirror, outward.certifying, local.witnesses, local.health, reports.followers, acting.reconcile)
+    yield from (known.mirror, outward.certifying, local.witnesses, local.health, reports.progress, acting.reconcile)
     yield from (known.marking, reports.doubting, known.ownerless, member.write_check, local.orphans)
     yield from (local.pruning, member.embedded_key, member.own_member, member.room)
     yield from found.around.all

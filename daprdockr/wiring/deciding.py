@@ -68,7 +68,7 @@ def _withdrawals(base: Foundation, found: Found, reports: Reporting) -> Withdraw
         cluster=base.cluster,
         own_claims=found.known.own_claims,
         containers=found.local.host.containers,
-        followers=reports.followers,
+        progress=reports.progress,
     )
 
 

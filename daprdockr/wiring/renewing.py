@@ -9,7 +9,7 @@ from functools import partial
 from daprdockr.acme.keys import SigningKey
 from daprdockr.acme.orders import Clocking, Enrolment
 from daprdockr.agent.membership.awaited import Awaited
-from daprdockr.agent.membership.progress import Followers
+from daprdockr.agent.membership.progress import ClusterProgress
 from daprdockr.agent.office import Office
 from daprdockr.agent.renewing.obtaining import Chances, Servers
 from daprdockr.agent.renewing.reaching import Reach, ReachByEither, ReachByText
@@ -23,7 +23,7 @@ from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation
 
 
-def renewer(base: Foundation, found: Found, followers: Followers) -> Renewer | None:
+def renewer(base: Foundation, found: Found, progress: ClusterProgress) -> Renewer | None:
     """Return the renewer; None where ACME is off."""
     settings, outside, keys = base.settings, base.outside, base.cluster.keys
     if settings.acme is None:
@@ -39,14 +39,14 @@ def renewer(base: Foundation, found: Found, followers: Followers) -> Renewer | N
         reactor=outside.reactor,
         office=Office(etcd, run, key=keys.renewer, node=settings.node, lease=lease),
         vault=Vault(etcd, run, keys, lambda: found.around.cluster_keys.value),
-        connect=partial(_connect, base, found, followers, settings.acme),
+        connect=partial(_connect, base, found, progress, settings.acme),
         cluster=base.cluster,
         chances=Chances(outside.chance.fraction, outside.chance.secret, outside.clocks.wall),
         record_event=base.journal.record,
     )
 
 
-def _connect(base: Foundation, found: Found, followers: Followers, acme: Acme, key: SigningKey) -> Contacts:
+def _connect(base: Foundation, found: Found, progress: ClusterProgress, acme: Acme, key: SigningKey) -> Contacts:
     # The renewer alone loads these packages, which take time and memory.
     from daprdockr.acme.reached import ask_address
     from daprdockr.acme.server import AcmeServer
@@ -62,7 +62,7 @@ def _connect(base: Foundation, found: Found, followers: Followers, acme: Acme, k
     names = Lookup(partial(_upstreams, base, found), outside.reactor)
     reach = Reach(key.thumbprint, base.cluster, names, ask_address, run, outside.chance.secret)
     servers = Servers(server(acme.directory), staging, run, outside.reactor)
-    spread = Spread(acme.zone, Awaited(followers, outside.reactor))
+    spread = Spread(acme.zone, Awaited(progress, outside.reactor))
     return Contacts(servers, ReachByEither(reach, ReachByText(key.thumbprint, acme.zone, names)), spread)
 
 

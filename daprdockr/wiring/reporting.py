@@ -8,7 +8,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-from daprdockr.agent.membership.progress import Followers, Serving
+from daprdockr.agent.membership.progress import ClusterProgress, Serving
 from daprdockr.agent.reporting.doubting import Doubting
 from daprdockr.agent.reporting.publish import Publish
 from daprdockr.agent.reporting.publish_challenges import PublishChallenges
@@ -26,7 +26,7 @@ class Reporting:
     publish: Publish
     publish_ports: PublishPorts
     doubting: Doubting
-    followers: Followers
+    progress: ClusterProgress
     publish_challenges: PublishChallenges
 
 
@@ -60,12 +60,12 @@ def reporting(base: Foundation, outward: Edges, found: Found) -> Reporting:
         lease=lambda: heartbeat.lease,
     )
     challenges = PublishChallenges(base.cluster)
-    followers = _followers(base, found, serving((publish, publish_ports, challenges), outward))
-    return Reporting(publish, publish_ports, doubting, followers, challenges)
+    progress = _progress(base, found, serving((publish, publish_ports, challenges), outward))
+    return Reporting(publish, publish_ports, doubting, progress, challenges)
 
 
-def _followers(base: Foundation, found: Found, served: Serving) -> Followers:
-    return Followers(
+def _progress(base: Foundation, found: Found, served: Serving) -> ClusterProgress:
+    return ClusterProgress(
         reactor=base.outside.reactor,
         node=base.settings.node,
         cluster=base.cluster,

@@ -30,11 +30,11 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
     signals.cluster_changed.subscribe(acting.stopped.on_changes)
     signals.cluster_changed.subscribe(known.ownerless.on_changes)
     signals.cluster_changed.subscribe(known.lost_nodes.on_changes)
-    signals.cluster_changed.subscribe(reports.followers.on_changes)
+    signals.cluster_changed.subscribe(reports.progress.on_changes)
     signals.cluster_changed.subscribe(lambda changes: _plan_waiting(acting) if changes.progress else None)
-    reports.followers.advanced.subscribe(lambda: _plan_waiting(acting))
+    reports.progress.advanced.subscribe(lambda: _plan_waiting(acting))
     for published in (reports.publish.published, reports.publish_ports.published):
-        published.subscribe(reports.followers.check)
+        published.subscribe(reports.progress.check)
     signals.cluster_changed.subscribe(local.witnesses.on_changes)
     member.heartbeat.beats.subscribe(local.guarded.on_beat)
     member.heartbeat.regained.subscribe(known.mass_expiry.on_regained)
@@ -90,10 +90,10 @@ def _subscribe_edges(base: Foundation, outward: Edges, reports: Reporting) -> No
         reports.publish_challenges.zones.subscribe(dns.publish_challenges)
     ports = reports.publish_ports
     ports.routings.subscribe(lambda routing: outward.relay.publish(routing, ports.revision))
-    outward.relay.in_force.subscribe(reports.followers.check)
+    outward.relay.in_force.subscribe(reports.progress.check)
     base.signals.cluster_changed.subscribe(lambda changes: outward.relay.confirm())
     if nginx is not None:
         reports.publish.routings.subscribe(lambda routing: nginx.publish(routing.routes, reports.publish.revision))
         base.signals.cluster_changed.subscribe(lambda changes: nginx.confirm())
         base.signals.cluster_changed.subscribe(lambda changes: nginx.answer_challenges(base.cluster.thumbprint))
-        nginx.in_force.subscribe(reports.followers.check)
+        nginx.in_force.subscribe(reports.progress.check)

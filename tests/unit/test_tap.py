@@ -95,7 +95,7 @@ class OrderTests(TapCase):
         "fetching",
     ]
     LOOPS = ["Journal", "Heartbeat", "Settling", "Host", "Pulse", "ContainerdPulse", "Mirror", "Witnesses"]
-    LOOPS += ["HealthChecks", "Followers", "Reconcile"]
+    LOOPS += ["HealthChecks", "ClusterProgress", "Reconcile"]
     LOOPS += ["Marking", "Doubting", "Ownerless", "WriteCheck", "Orphans", "EtcdRoom", "Followed", "Followed"]
 
     def test_all(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import frozen
 from twisted.internet.task import deferLater
 
-from daprdockr.agent.membership.progress import POLLS, Followers
+from daprdockr.agent.membership.progress import POLLS, ClusterProgress
 
 LONGEST = 15.0
 """Seconds after which nodes are not waited for any more: a node whose lease ends is not waited for."""
@@ -15,16 +15,16 @@ LONGEST = 15.0
 
 @frozen
 class Awaited:
-    """:ivar followers: all nodes, as those that follow the changes of the cluster."""
+    """:ivar progress: how far each node has followed the changes of the cluster."""
 
-    followers: Followers
+    progress: ClusterProgress
     reactor: Any
 
     async def __call__(self, revision: int) -> tuple[str, ...]:
         """Return the nodes that have not reached the revision in ``LONGEST`` seconds."""
-        self.followers.wait_for(revision)
+        self.progress.wait_for(revision)
         deadline = self.reactor.seconds() + LONGEST
-        while behind := sorted(name for name, reached in self.followers.reached.items() if reached < revision):
+        while behind := sorted(name for name, reached in self.progress.reached.items() if reached < revision):
             if self.reactor.seconds() >= deadline:
                 return tuple(behind)
             await deferLater(self.reactor, POLLS.first, lambda: None)

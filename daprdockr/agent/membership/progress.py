@@ -44,7 +44,7 @@ MOST_BUSY = 256
 
 
 class OwnProgress:
-    """The progress in this node's record, which ``Followers`` changes."""
+    """The progress in this node's record, which ``ClusterProgress`` changes."""
 
     def __init__(self) -> None:
         self.value = Progress()
@@ -65,9 +65,10 @@ class Serving:
     busy: Callable[[], Awaitable[frozenset[str]]]
 
 
-class Followers(Service):
+class ClusterProgress(Service):
     """
-    All nodes, as those that follow the changes of the cluster. See Note [Acknowledged, then stopped].
+    The progress of all nodes: how far each has followed the changes of the cluster. See Note [Acknowledged, then
+    stopped].
 
     ``advanced`` is sent when this node's own progress has changed.
 

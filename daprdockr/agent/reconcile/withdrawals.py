@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from daprdockr.agent.host.containers import Containers
-from daprdockr.agent.membership.progress import Followers
+from daprdockr.agent.membership.progress import ClusterProgress
 from daprdockr.agent.mirror.own_claims import OwnClaims
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
@@ -27,13 +27,13 @@ class Withdrawals:
         cluster: ClusterView,
         own_claims: OwnClaims,
         containers: Containers,
-        followers: Followers,
+        progress: ClusterProgress,
     ) -> None:
         self._here = here
         self._cluster = cluster
         self._own_claims = own_claims
         self._containers = containers
-        self._followers = followers
+        self._progress = progress
         self._withdrawn: dict[ServiceName, dict[str, Withdrawn]] = {}
         self.waiting: set[ServiceName] = set()
         """The services of which a copy is withdrawn, and not stopped yet."""
@@ -51,7 +51,7 @@ class Withdrawals:
         """Take note of what the latest plan of a service waits for: that all nodes have reached a revision (0: not)."""
         if revision:
             self.waiting.add(service)
-            self._followers.wait_for(revision)
+            self._progress.wait_for(revision)
         else:
             self.waiting.discard(service)
 
@@ -60,8 +60,8 @@ class Withdrawals:
         withdrawn = self._withdrawn.get(service)
         if withdrawn is None:
             return Fronts()
-        followers = self._followers
-        return Fronts(withdrawn, followers.reached, frozenset(self._own_ports(followers.busy)))
+        progress = self._progress
+        return Fronts(withdrawn, progress.reached, frozenset(self._own_ports(progress.busy)))
 
     def _unled(self, name: ServiceName) -> Iterator[tuple[str, int]]:
         """Yield the running copies to which nothing leads, each with the latest revision that may say so."""

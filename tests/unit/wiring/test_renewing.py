@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.acme.keys import SigningKey
 from daprdockr.acme.server import AcmeServer
-from daprdockr.agent.membership.progress import Followers
+from daprdockr.agent.membership.progress import ClusterProgress
 from daprdockr.agent.office import Term
 from daprdockr.agent.renewing.reaching import ReachByEither
 from daprdockr.agent.renewing.renewer import Contacts
@@ -26,7 +26,7 @@ from tests.fakes.agents import MemoryAgent, MemoryCluster
 ACME = Acme("anna@example.com", staging=STAGING, zone="acme.test")
 
 
-class NoFollowers:
+class NoProgress:
     """In the place of the nodes' progress."""
 
 
@@ -45,20 +45,20 @@ class RenewingTests(SynchronousTestCase):
 
     def held(self, agent: MemoryAgent) -> Term | None:
         parts = agent.parts
-        made = renewer(parts.base, parts.found, cast(Followers, NoFollowers()))
+        made = renewer(parts.base, parts.found, cast(ClusterProgress, NoProgress()))
         assert made is not None
         return self.successResultOf(Deferred.fromCoroutine(made._office.hold()))
 
     def contacts(self, agent: MemoryAgent) -> Contacts:
         parts = agent.parts
-        made = renewer(parts.base, parts.found, cast(Followers, NoFollowers()))
+        made = renewer(parts.base, parts.found, cast(ClusterProgress, NoProgress()))
         assert made is not None
         return made._connect(SigningKey.generate())
 
     def test_off(self) -> None:
         """Without an address for the server there is no renewer."""
         parts = self.agent().parts
-        self.assertIsNone(renewer(parts.base, parts.found, cast(Followers, NoFollowers())))
+        self.assertIsNone(renewer(parts.base, parts.found, cast(ClusterProgress, NoProgress())))
 
     def test_office(self) -> None:
         """A node holds the office under its lease, once it is in touch and has a key to open what it writes."""

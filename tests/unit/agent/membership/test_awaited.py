@@ -14,7 +14,7 @@ from daprdockr.agent.membership.awaited import LONGEST, Awaited
 
 @define
 class Told:
-    """In the place of ``Followers``: how far the nodes are, and what they were asked for."""
+    """In the place of ``ClusterProgress``: how far the nodes are, and what they were asked for."""
 
     reached: dict[str, int] = field(factory=dict)
     awaits: int = 0

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.membership.progress import MOST_BUSY, SPACING, Followers, OwnProgress, Serving
+from daprdockr.agent.membership.progress import MOST_BUSY, SPACING, ClusterProgress, OwnProgress, Serving
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.entries import Batch
@@ -30,7 +30,7 @@ class FollowersCase(SynchronousTestCase):
         self.busy: frozenset[str] | Deferred[frozenset[str]] | Exception = frozenset()
         self.asked = self.advances = 0
         self.written: list[Progress] = []
-        self.followers = Followers(
+        self.progress = ClusterProgress(
             reactor=self.clock,
             node="a",
             cluster=self.cluster,
@@ -38,9 +38,9 @@ class FollowersCase(SynchronousTestCase):
             record=self.record,
             write=lambda: self.written.append(self.record.value),
         )
-        self.followers.advanced.subscribe(self.advance)
-        self.followers.startService()
-        self.addCleanup(self.followers.stopService)
+        self.progress.advanced.subscribe(self.advance)
+        self.progress.startService()
+        self.addCleanup(self.progress.stopService)
 
     def advance(self) -> None:
         self.advances += 1
@@ -54,13 +54,13 @@ class FollowersCase(SynchronousTestCase):
     def report(self, node: str, revision: int, progress: Progress) -> None:
         """Another node's record arrives."""
         value = NodeRecord(progress=progress).encode()
-        self.followers.on_changes(self.cluster.apply(batch(entry(KEYS.node(node), revision, value, created=1))))
+        self.progress.on_changes(self.cluster.apply(batch(entry(KEYS.node(node), revision, value, created=1))))
         self.clock.advance(0)
 
     def come_into_force(self, revision: int) -> None:
         self.cluster.apply(Batch(CLUSTER, revision, ()))
         self.reached = revision
-        self.followers.check()
+        self.progress.check()
         self.clock.advance(0)
 
 
@@ -99,10 +99,10 @@ class ReportTests(FollowersCase):
         """In an etcd that was restored no revision counts that was reached in the former history."""
         self.come_into_force(20)
         self.report("b", 21, Progress(awaits=9))
-        self.assertEqual((self.record.value, self.followers.reached["a"]), (Progress(20), 20))
+        self.assertEqual((self.record.value, self.progress.reached["a"]), (Progress(20), 20))
         self.cluster.begin_anew(listing(5, cluster=CLUSTER + 1))
         self.come_into_force(5)
-        self.assertEqual((self.record.value, self.followers.reached), (Progress(), {"a": 0}))
+        self.assertEqual((self.record.value, self.progress.reached), (Progress(), {"a": 0}))
 
 
 class WaitTests(FollowersCase):
@@ -111,29 +111,29 @@ class WaitTests(FollowersCase):
     def test_asks(self) -> None:
         """It asks the others, and knows of itself and of them how far they are."""
         self.report("b", 8, Progress())
-        self.followers.wait_for(7)
+        self.progress.wait_for(7)
         self.clock.advance(0)
-        self.assertEqual((self.written, self.followers.reached), ([Progress(awaits=7)], {"a": 0, "b": 0}))
+        self.assertEqual((self.written, self.progress.reached), ([Progress(awaits=7)], {"a": 0, "b": 0}))
         self.come_into_force(9)
         self.report("b", 10, Progress(reached=9))
-        self.assertEqual((self.followers.reached, self.advances), ({"a": 9, "b": 9}, 1))
+        self.assertEqual((self.progress.reached, self.advances), ({"a": 9, "b": 9}, 1))
         self.assertEqual(self.written, [Progress(awaits=7)])
 
     def test_passed_silently(self) -> None:
         """A revision that brings no change, such as that of an own write, is reached too."""
-        self.followers.wait_for(7)
+        self.progress.wait_for(7)
         self.cluster.apply(Batch(CLUSTER, 7, ()))
         self.reached = 7
         self.clock.advance(0.1)
-        self.assertEqual((self.followers.reached, self.advances), ({"a": 7}, 1))
+        self.assertEqual((self.progress.reached, self.advances), ({"a": 7}, 1))
 
     def test_known_already(self) -> None:
         """It asks nobody when all have said it, or nobody is there."""
         self.come_into_force(7)
-        self.followers.wait_for(6)
-        self.assertEqual(self.followers.reached, {"a": 7})
+        self.progress.wait_for(6)
+        self.assertEqual(self.progress.reached, {"a": 7})
         self.report("b", 8, Progress(reached=7))
-        self.followers.wait_for(7)
+        self.progress.wait_for(7)
         self.clock.advance(1)
         self.assertEqual(self.written, [])
 
@@ -179,12 +179,12 @@ class BusyTests(FollowersCase):
         self.come_into_force(12)
         self.report("b", 12, Progress(awaits=11))
         late.callback(frozenset())
-        self.assertEqual(self.followers.busy, {E1})
+        self.assertEqual(self.progress.busy, {E1})
 
     def test_of_others(self) -> None:
         """Those at other nodes count too."""
         self.report("b", 11, Progress(busy=("10.0.0.1:3",)))
-        self.assertEqual(self.followers.busy, {E1, E2, "10.0.0.1:3"})
+        self.assertEqual(self.progress.busy, {E1, E2, "10.0.0.1:3"})
 
     def test_bounded(self) -> None:
         """Very many are not all written."""
@@ -200,15 +200,15 @@ class BusyTests(FollowersCase):
         with capturedLogs() as logs:
             self.clock.advance(1)
         self.assertEqual((len(self.flushLoggedErrors(ValueError)), len(logs)), (1, 1))
-        self.assertEqual(self.followers.busy, set())
+        self.assertEqual(self.progress.busy, set())
 
 
 class IdleTests(FollowersCase):
     def test_stopped(self) -> None:
         """After its stop it does nothing more."""
-        self.followers.stopService()
-        self.followers.on_changes(Changes(nodes=True))
-        self.followers.wait_for(5)
+        self.progress.stopService()
+        self.progress.on_changes(Changes(nodes=True))
+        self.progress.wait_for(5)
         self.clock.advance(1)
         self.assertEqual((self.written, self.asked), ([], 0))
-        self.followers.startService()
+        self.progress.startService()
