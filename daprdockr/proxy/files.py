@@ -30,7 +30,7 @@ from daprdockr.proxy.configuration import checked
 MAX_BYTES = 64 * 1024 * 1024
 """The largest configuration that is read, in bytes: 10,000 sites take about 5 MB."""
 
-_MAX_WORDS = 64 * 1024
+_MOST_OUTPUT = 64 * 1024
 
 
 @frozen
@@ -110,7 +110,7 @@ class ProxyFiles:
             size = 0
         with contextlib.suppress(FileNotFoundError), self.output.open("rb") as file:
             file.seek(size)
-            return file.read(_MAX_WORDS).decode("utf-8", "replace")
+            return file.read(_MOST_OUTPUT).decode("utf-8", "replace")
         return ""
 
     def clear_socket(self) -> None:
