@@ -67,7 +67,7 @@ class HttpService:
         return tuple(_usable_routes(self, refusals)), frozenset(refusals)
 
 
-Change: TypeAlias = tuple[HttpService | None, HttpService | None]
+HttpChange: TypeAlias = tuple[HttpService | None, HttpService | None]
 """A service before and after a change of it; None: there is none with HTTP."""
 
 
@@ -101,7 +101,7 @@ def routing(services: Iterable[HttpService]) -> Routing:
     return Routing(tuple(routes[key] for key in sorted(routes)), tuple(sorted(refusals)))
 
 
-def changed_routing(known: Routing | None, changes: Iterable[Change], services: Iterable[HttpService]) -> Routing:
+def changed_routing(known: Routing | None, changes: Iterable[HttpChange], services: Iterable[HttpService]) -> Routing:
     """Return the routing of ``services``: as ``routing`` does, but from ``known`` and what changed since, if it can."""
     for before, after in changes:
         known = moved(known, before, after) if known and before and after else None

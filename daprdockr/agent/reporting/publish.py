@@ -22,7 +22,7 @@ from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
-from daprdockr.proxy.routing import Change, HttpEntry, HttpService, Routing, changed_routing
+from daprdockr.proxy.routing import HttpChange, HttpEntry, HttpService, Routing, changed_routing
 from daprdockr.runtime.signal import Signal
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class Publish:
         self._zone = Zone.of((), serial=1, addresses=addresses)
         self._named: dict[ServiceName, tuple[Running, ...]] = {}
         self._http: dict[ServiceName, HttpService] = {}
-        self._http_changes: list[Change] = []
+        self._http_changes: list[HttpChange] = []
         self._zone_is_news = True
         self._routing: Routing | None = None
         self._refusals = RefusalEvents(record_event)
