@@ -147,8 +147,9 @@ class TidyTests(KeptCase):
         self.assertEqual((self.victim.read_bytes(), self.victim.stat().st_mode & 0o777), (b"precious", 0o644))
 
     def test_absent(self) -> None:
-        """No directory is none."""
+        """No directory is none, and none is made."""
         tidy(self.directory / "none")
+        self.assertEqual(self.names, [])
 
     def test_planted_directory(self) -> None:
         """A link, or anything else, in the place of a directory is set aside, and a new one made."""

@@ -376,7 +376,7 @@ class RenamedTests(AlikeCase):
         self.assertEqual(
             told, ["containers of node a, which has no agent, are left alone: remove them, or start its agent"]
         )
-        self.assertTrue(all(self.agent.docker.everything[container].running for container, _ in self.before))
+        self.assertEqual({self.agent.docker.everything[container].running for container, _ in self.before}, {True})
 
     def test_living_namesake(self) -> None:
         """As long as another host bears the former name, the containers are left alone."""
@@ -385,4 +385,4 @@ class RenamedTests(AlikeCase):
         agent = self.renamed()
         self.cluster.advance(TTL + 10)
         self.assertEqual(list(agent.host.containers), [])
-        self.assertTrue(all(agent.docker.everything[container].running for container, _ in self.before))
+        self.assertEqual({agent.docker.everything[container].running for container, _ in self.before}, {True})

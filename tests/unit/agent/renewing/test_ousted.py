@@ -255,7 +255,7 @@ class HeldTests(RenewerCase):
         node = Node(self, "a")
         self.pass_time(3)
         node.renewer.stopService()
-        self.assertTrue(all(waiting.called for _, waiting in held))
+        self.assertEqual([waiting.called for _, waiting in held], [True])
         self.pass_time(300)
         self.assertEqual((self.renewal(), self.events), (RenewalRecord(), []))
 

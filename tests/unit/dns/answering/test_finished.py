@@ -151,12 +151,12 @@ class SameTests(SynchronousTestCase):
         zone = Zone.of([running("1.web.myapp", "10.0.0.1")], serial=1, addresses=["10.0.0.1"])
         old = Nameserver(zone)
         asked = [packet for packet in QUESTIONS if b"\x01a\x02ns\x03dns" in packet]
-        for packet in asked:
-            old.send(packet)
+        before = [old.send(packet) for packet in asked]
         old.authority.publish(zone.moved(["10.0.0.9"]))
         new = Nameserver(zone.moved(["10.0.0.9"]))
-        for packet in asked:
-            self.assertEqual(old.send(packet), new.send(packet))
+        after = [old.send(packet) for packet in asked]
+        self.assertEqual(after, [new.send(packet) for packet in asked])
+        self.assertNotEqual(after, before)
 
     def test_large(self) -> None:
         """A set whose rotations would take too much is answered anew each time, in each order."""

@@ -93,8 +93,8 @@ class OverdueTests(SynchronousTestCase):
 
     def test_owner(self) -> None:
         """The owner says so when its time is over, and not before."""
-        self.assertFalse(any(step.record.overdue for step in self.owner(coming_up={1: LATER - TIME + 1})))
-        self.assertTrue(all(step.record.overdue for step in self.owner(**LATE)))
+        self.assertEqual(self.owner(coming_up={1: LATER - TIME + 1}), [])
+        self.assertEqual([step.record.overdue for step in self.owner(**LATE)], [True])
 
     def test_plans_again(self) -> None:
         """The owner is planned again when its time is over, and not for that once it is."""
