@@ -28,7 +28,7 @@ from twisted.logger import (
 )
 
 from benchmarks.dns_zone import INSTANCES_OF_SERVICE, bench_zone, running
-from daprdockr.dns.answering.whom import NOBODY, Whom
+from daprdockr.dns.answering.name_servers import NO_SERVERS, NameServers
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
 
@@ -72,7 +72,7 @@ def serve(reactor: Any, options: argparse.Namespace) -> None:
         reactor,
         listen=[Endpoint(LOOPBACK, options.port)],
         allow=[CLIENTS],
-        whom=Whom((Endpoint(LOOPBACK, options.upstream),)) if options.upstream else NOBODY,
+        servers=NameServers((Endpoint(LOOPBACK, options.upstream),)) if options.upstream else NO_SERVERS,
         host_addresses=frozenset,
     )
     changing = Changing(server, options.instances)

@@ -21,8 +21,8 @@ from daprdockr.dns.answering.absent import AbsentNames
 from daprdockr.dns.answering.answer import Answer
 from daprdockr.dns.answering.decide import decide, owner_of
 from daprdockr.dns.answering.finished import ABSENT, FORWARDED, MAX_EACH, Finished, changed, may_be_kept
+from daprdockr.dns.answering.name_servers import NO_SERVERS
 from daprdockr.dns.answering.reply import encode, rotations
-from daprdockr.dns.answering.whom import NOBODY
 from daprdockr.dns.clients import Clients, Network
 from daprdockr.dns.forwarding.forward import Forwarder
 from daprdockr.dns.forwarding.forwarded import fit
@@ -206,8 +206,8 @@ class Authority(server.DNSServerFactory):
         self.counts.queries += 1
         recursion = self._recursion(address)
         keep = not way.stream and query.limit > 0 and may_be_kept(packet, query)
-        whom = self._forwarder.whom if self._forwarder is not None else NOBODY
-        result = decide(query, self._zone, recursion, whom, self.challenges)
+        servers = self._forwarder.servers if self._forwarder is not None else NO_SERVERS
+        result = decide(query, self._zone, recursion, servers, self.challenges)
         if result is None:
             return self._forwarded(packet, query, way, address, keep)
         self.counts.refused += result.rcode == REFUSED

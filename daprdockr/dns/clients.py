@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.dns.answering.test_whom,tests.unit.dns.listening.test_limit -*-
+# -*- test-case-name: tests.unit.dns.answering.test_name_servers,tests.unit.dns.listening.test_limit -*-
 """
 The clients that may have other names forwarded, and get any number of answers: those of the networks that
 ``--dns-allow`` names. All others are strangers.

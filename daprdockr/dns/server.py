@@ -11,7 +11,7 @@ from attrs import asdict
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 
-from daprdockr.dns.answering.whom import NOBODY, Whom
+from daprdockr.dns.answering.name_servers import NO_SERVERS, NameServers
 from daprdockr.dns.authority import Authority
 from daprdockr.dns.clients import Network
 from daprdockr.dns.endpoint import Endpoint
@@ -38,24 +38,24 @@ class DnsServer(MultiService):
         *,
         listen: Sequence[Endpoint],
         allow: Sequence[Network],
-        whom: Whom,
+        servers: NameServers,
         host_addresses: Callable[[], frozenset[str]],
         taken: set[Endpoint] | None = None,
     ) -> None:
         """
         :param taken: see ``DnsListeners``.
         :param allow: the networks whose clients may have other names forwarded.
-        :param whom: the upstreams for other names, none of them this agent.
+        :param servers: the upstreams for other names, none of them this agent.
         :param host_addresses: returns all addresses of the host now, as ``addresses.host_addresses`` does.
         """
         super().__init__()
         system, chance = SystemRandom(), Random()
         self._forwarder = Forwarder(
-            reactor, whom, SocketExchange(reactor), cache=Cache(), draw_id=lambda: system.getrandbits(16)
+            reactor, servers, SocketExchange(reactor), cache=Cache(), draw_id=lambda: system.getrandbits(16)
         )
         self._authority = Authority(
             reactor,
-            forwarder=self._forwarder if whom != NOBODY else None,
+            forwarder=self._forwarder if servers != NO_SERVERS else None,
             allow=allow,
             rotation=lambda: chance.getrandbits(32),
         )
@@ -79,15 +79,15 @@ class DnsServer(MultiService):
         return self._authority.outcomes
 
     @property
-    def whom(self) -> Whom:
+    def servers(self) -> NameServers:
         """The upstreams for other names."""
-        return self._forwarder.whom
+        return self._forwarder.servers
 
-    def forward(self, whom: Whom) -> None:
+    def forward(self, servers: NameServers) -> None:
         """
         Ask these upstreams for other names from now on; a server that was made to forward nothing still refuses them.
         """
-        self._forwarder.whom = whom
+        self._forwarder.servers = servers
 
     def publish(self, zone: Zone) -> None:
         """Answer from this zone from the next query on."""

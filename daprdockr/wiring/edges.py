@@ -10,7 +10,7 @@ from attrs import frozen
 
 from daprdockr.agent.certifying.certifying import Certifying
 from daprdockr.agent.host.ports import bound_to
-from daprdockr.dns.answering.whom import Whom
+from daprdockr.dns.answering.name_servers import NameServers
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
 from daprdockr.etcd.embedded import EmbeddedEtcd
@@ -71,16 +71,16 @@ def _dns(base: Foundation, around: Surroundings) -> DnsServer:
         base.outside.reactor,
         listen=[Endpoint(address, port) for address, port in settings.dns],
         allow=settings.dns_allow,
-        whom=forwarding(base, named if followed is None else followed.value),
+        servers=forwarding(base, named if followed is None else followed.value),
         host_addresses=base.outside.machine.addresses.recent,
         taken=base.dns_taken,
     )
 
 
-def forwarding(base: Foundation, upstreams: tuple[Endpoint, ...] | None) -> Whom:
+def forwarding(base: Foundation, upstreams: tuple[Endpoint, ...] | None) -> NameServers:
     """Return the upstreams for names that are not ours."""
     zones = base.settings.dns_forward.items()
-    return Whom(upstreams, {zone: tuple(Endpoint(*address) for address in servers) for zone, servers in zones})
+    return NameServers(upstreams, {zone: tuple(Endpoint(*address) for address in servers) for zone, servers in zones})
 
 
 def _access_log(base: Foundation, path: Path) -> AccessLog:

@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
-from daprdockr.dns.answering.whom import Whom
+from daprdockr.dns.answering.name_servers import NameServers
 from daprdockr.dns.authority import Authority
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.shares import Client
@@ -30,7 +30,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 
 CLIENT = ("192.0.2.77", 40000)
 STRANGER = ("203.0.113.5", 40000)
-PUBLIC = Whom((Endpoint("192.0.2.53"),))
+PUBLIC = NameServers((Endpoint("192.0.2.53"),))
 ALLOWED = [ipaddress.ip_network("192.0.2.0/24"), ipaddress.ip_network("fd00::/8")]
 
 
@@ -95,7 +95,7 @@ class Asking:
 
     def __init__(self) -> None:
         self.known: bytes | None = None
-        self.whom = PUBLIC
+        self.servers = PUBLIC
         self.cached_asked = 0
         self.asked: list[tuple[Query, Deferred[bytes | None]]] = []
         self.clients: list[Client] = []

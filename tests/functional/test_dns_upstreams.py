@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import TestCase
 
-from daprdockr.dns.answering.whom import Whom
+from daprdockr.dns.answering.name_servers import NameServers
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.cache import STALE_TTL, Cache
 from daprdockr.dns.forwarding.exchange import SocketExchange
@@ -42,7 +42,7 @@ class UpstreamsTests(TestCase):
     def forward_to(self, *endpoints: Endpoint) -> Forwarder:
         ids = iter(range(1, 1000))
         forwarder = Forwarder(
-            self.clock, Whom(endpoints), SocketExchange(reactor), cache=Cache(), draw_id=lambda: next(ids)
+            self.clock, NameServers(endpoints), SocketExchange(reactor), cache=Cache(), draw_id=lambda: next(ids)
         )
         self.addCleanup(forwarder.stop)
         return forwarder

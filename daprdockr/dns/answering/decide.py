@@ -11,9 +11,9 @@ from __future__ import annotations
 from daprdockr.dns.answering.answer import Answer, answer, in_zone, refused
 from daprdockr.dns.answering.challenge import answer_challenge
 from daprdockr.dns.answering.finished import ABSENT, THE_ZONE, Owner
+from daprdockr.dns.answering.name_servers import NameServers
 from daprdockr.dns.answering.reverse import answer_reverse
 from daprdockr.dns.answering.special import answer_special
-from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.message.query import Query
 from daprdockr.dns.message.records import BADVERS, NOERROR, NXDOMAIN, REFUSED, SERVFAIL
 from daprdockr.dns.zone.challenge_zone import ChallengeZone
@@ -24,14 +24,14 @@ _OWN_NAMES = tuple(tuple(name.encode().split(b".")) for name in (ZONE, NAMESERVE
 
 
 def decide(
-    query: Query, zone: Zone | None, recursion: bool, whom: Whom, challenges: ChallengeZone | None = None
+    query: Query, zone: Zone | None, recursion: bool, servers: NameServers, challenges: ChallengeZone | None = None
 ) -> Answer | None:
     """
     Return the answer to a query, or None when it has to be forwarded.
 
     :param zone: None before the first is published.
     :param recursion: whether this client may have other names forwarded.
-    :param whom: the upstreams for other names.
+    :param servers: the upstreams for other names.
     :param challenges: None where there is none.
     """
     if query.edns is not None and query.edns.version > 0:
@@ -50,7 +50,7 @@ def decide(
         return pointer
     if not recursion:
         return Answer(REFUSED)
-    if whom.of(question.lowered, question.type) is not None:
+    if servers.of(question.lowered, question.type) is not None:
         return None
     return answer_special(question) or Answer(REFUSED)
 

@@ -5,8 +5,8 @@ RFC 6761 (localhost, test, invalid), RFC 6762 (local), RFC 7686 (onion), RFC 947
 zones of addresses that mean something else, or nothing, elsewhere), RFC 8375 (home.arpa), and ``internal``, which is
 reserved for private use. A host name of a single label is among them: it could only be a name of this site.
 
-Some of them are names of the house: the name servers of a home or an office may have them, and ``whom`` knows such
-servers.
+Some of them are names of the house: the name servers of a home or an office may have them, and
+``name_servers`` knows such servers.
 
 Note [Reverse zones have holes]
     Some names of these reverse zones exist: those that ``reverse`` answers, which come and go. So the denial of such an

@@ -29,7 +29,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from daprdockr.dns.answering.whom import Whom
+from daprdockr.dns.answering.name_servers import NameServers
 from daprdockr.dns.forwarding.cache import Cache
 from daprdockr.dns.forwarding.exchange import Exchange
 from daprdockr.dns.forwarding.forwarded import Asked, Reply
@@ -70,7 +70,7 @@ class Forwarder:
     def __init__(
         self,
         clock: IReactorTime,
-        whom: Whom,
+        servers: NameServers,
         exchange: Exchange,
         *,
         cache: Cache,
@@ -78,23 +78,23 @@ class Forwarder:
     ) -> None:
         """:param draw_id: gives unpredictable numbers of 16 bits."""
         self._clock = clock
-        self._upstreams = Upstreams(clock, whom, exchange, draw_id)
+        self._upstreams = Upstreams(clock, servers, exchange, draw_id)
         self._cache = cache
         self._waiting = OpenQuestions()
         self._leaving: set[Deferred[None]] = set()
         self.counts = ForwardCounts()
 
     @property
-    def whom(self) -> Whom:
+    def servers(self) -> NameServers:
         """
         The upstreams. Others may know other names, so when they change cached replies count as old, and open questions
         are sent to the new ones: the former ones may be out of reach, and their replies would count as new.
         """
-        return self._upstreams.whom
+        return self._upstreams.servers
 
-    @whom.setter
-    def whom(self, whom: Whom) -> None:
-        self._upstreams.whom = whom
+    @servers.setter
+    def servers(self, servers: NameServers) -> None:
+        self._upstreams.servers = servers
         self._cache.outdate(self._clock.seconds())
         for opened in self.open:
             former = opened.task

@@ -24,7 +24,7 @@ from twisted.internet.defer import Deferred, DeferredList, DeferredQueue, Timeou
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from daprdockr.dns.answering.whom import Whom
+from daprdockr.dns.answering.name_servers import NameServers
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.exchange import Exchange, NoReply
 from daprdockr.dns.forwarding.forwarded import Asked, Reply, read_reply, was_cut
@@ -46,22 +46,24 @@ _Ended = DeferredQueue[tuple[Endpoint, Reply | Failure | None]]
 class Upstreams:
     """Asks upstreams over an exchange, beginning with the one that had the last good reply."""
 
-    def __init__(self, clock: IReactorTime, whom: Whom, exchange: Exchange, draw_id: Callable[[], int]) -> None:
+    def __init__(
+        self, clock: IReactorTime, servers: NameServers, exchange: Exchange, draw_id: Callable[[], int]
+    ) -> None:
         """:param draw_id: gives unpredictable numbers of 16 bits."""
         self._clock = clock
         self._exchange = exchange
         self._draw_id = draw_id
         self._preferred: dict[tuple[Endpoint, ...], Endpoint] = {}
-        self._whom = whom
+        self._servers = servers
 
     @property
-    def whom(self) -> Whom:
+    def servers(self) -> NameServers:
         """The upstreams for new questions. A question that was sent stays with those it was sent to."""
-        return self._whom
+        return self._servers
 
-    @whom.setter
-    def whom(self, whom: Whom) -> None:
-        self._whom = whom
+    @servers.setter
+    def servers(self, servers: NameServers) -> None:
+        self._servers = servers
         self._preferred.clear()
 
     async def ask(self, asked: Asked) -> Reply | None:
@@ -81,7 +83,7 @@ class Upstreams:
 
     async def _race(self, asked: Asked, attempts: list[Deferred[None]], ended: _Ended) -> Reply | None:
         deadline = self._clock.seconds() + TOTAL_SECONDS
-        servers = self._whom.of(*asked.name) or ()
+        servers = self._servers.of(*asked.name) or ()
         waiting = deque(self._ordered(servers))
         failure, through = None, 0
         while waiting or through < len(attempts):

@@ -29,7 +29,7 @@ from twisted.logger import (
 )
 from twisted.python.failure import Failure
 
-from daprdockr.dns.answering.whom import NOBODY
+from daprdockr.dns.answering.name_servers import NO_SERVERS
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.listening.addresses import host_addresses
 from daprdockr.dns.server import DnsServer
@@ -103,7 +103,7 @@ def _listening(reactor: Any) -> DnsServer:
     """A server on ports that are free for UDP and TCP alike."""
     here = [Endpoint(address, 0) for address in LOOPBACK if address in host_addresses()]
     for _ in range(ATTEMPTS):
-        server = DnsServer(reactor, listen=here, allow=ALLOWED, whom=NOBODY, host_addresses=host_addresses)
+        server = DnsServer(reactor, listen=here, allow=ALLOWED, servers=NO_SERVERS, host_addresses=host_addresses)
         try:
             server.privilegedStartService()
         except BadInput:

@@ -24,7 +24,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import globalLogBeginner, textFileLogObserver
 from twisted.python.failure import Failure
 
-from daprdockr.dns.answering.whom import NOBODY
+from daprdockr.dns.answering.name_servers import NO_SERVERS
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
 from daprdockr.dns.zone.zone import Zone
@@ -97,7 +97,7 @@ def main() -> None:
         reactor,
         listen=[Endpoint("127.0.0.1", given.port)],
         allow=[ipaddress.ip_network("127.0.0.0/8")],
-        whom=NOBODY,
+        servers=NO_SERVERS,
         host_addresses=frozenset,
     )
     server.publish(zone())

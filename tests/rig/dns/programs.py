@@ -17,7 +17,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import SkipTest, TestCase
 
-from daprdockr.dns.answering.whom import Whom
+from daprdockr.dns.answering.name_servers import NameServers
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
 from tests.build.dns_samples import sample_zone
@@ -66,7 +66,7 @@ class DnsTestCase(TestCase):
                 self.reactor,
                 listen=[Endpoint("0.0.0.0", free_port("0.0.0.0"))],
                 allow=ALLOWED,
-                whom=Whom((self.upstream.endpoint,)),
+                servers=NameServers((self.upstream.endpoint,)),
                 host_addresses=lambda: frozenset({"127.0.0.1", "127.0.0.2"}),
             )
             server.privilegedStartService()

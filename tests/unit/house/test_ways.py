@@ -18,7 +18,7 @@ from docutils import nodes
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.dns.answering.whom import Whom
+from daprdockr.dns.answering.name_servers import NameServers
 from daprdockr.dns.authority import Authority
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.cache import Cache
@@ -162,7 +162,7 @@ class QueryTests(SynchronousTestCase):
     def test_runs(self) -> None:
         """All hops in the table run for one query or another."""
         reactor, exchange = Clock(), FakeExchange()
-        upstreams = Whom((Endpoint("192.0.2.1"),))
+        upstreams = NameServers((Endpoint("192.0.2.1"),))
         forwarder = Forwarder(reactor, upstreams, exchange, cache=Cache(), draw_id=partial(int, 1))
         with recorded() as calls:
             authority = Authority(reactor, forwarder=forwarder, allow=ALLOWED, rotation=partial(int, 0))

@@ -13,7 +13,7 @@ from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.reconcile import Reconcile
 from daprdockr.agent.statedir import StateDir
-from daprdockr.dns.answering.whom import Whom
+from daprdockr.dns.answering.name_servers import NameServers
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
 from daprdockr.dns.zone.challenge_zone import ChallengeZone
@@ -113,16 +113,16 @@ class PartsTests(SynchronousTestCase):
 
     def test_upstreams(self) -> None:
         """Upstreams that were named are those, none means none, and zones have theirs."""
-        self.assertEqual(self.whom(dns_upstream=(("192.0.2.1", 53),)), Whom((Endpoint("192.0.2.1"),)))
-        self.assertEqual(self.whom(dns_upstream=()), Whom(None))
+        self.assertEqual(self.servers(dns_upstream=(("192.0.2.1", 53),)), NameServers((Endpoint("192.0.2.1"),)))
+        self.assertEqual(self.servers(dns_upstream=()), NameServers(None))
         zones: dict[tuple[bytes, ...], tuple[Endpoint, ...]] = {(b"corp", b"local"): (Endpoint("10.0.0.1", 54),)}
         forward = {(b"corp", b"local"): (("10.0.0.1", 54),)}
-        self.assertEqual(self.whom(dns_upstream=(), dns_forward=forward), Whom(None, zones))
+        self.assertEqual(self.servers(dns_upstream=(), dns_forward=forward), NameServers(None, zones))
 
-    def whom(self, **changed: Any) -> Whom:
+    def servers(self, **changed: Any) -> NameServers:
         made = self.make(dns=(("127.0.0.1", 5353),), **changed).outward
         assert made.dns is not None
-        return made.dns.whom
+        return made.dns.servers
 
     def follow(self, resolv_conf: Path, listened: str) -> tuple[Composition, DnsServer, Followed[tuple[Endpoint, ...]]]:
         """An agent that follows this file, which named nobody at first, with its DNS at port 53 of an address."""
@@ -130,7 +130,7 @@ class PartsTests(SynchronousTestCase):
         parts = self.make(pools, resolv_conf, dns=((listened, 53),), dns_upstream=None)
         dns, followed = parts.outward.dns, parts.found.around.upstreams
         assert dns is not None and followed is not None
-        self.assertEqual(dns.whom, Whom(()))
+        self.assertEqual(dns.servers, NameServers(()))
         pools.files.startService()
         followed.startService()
         self.addCleanup(followed.stopService)
@@ -143,7 +143,7 @@ class PartsTests(SynchronousTestCase):
         for text, server in (("192.0.2.1", "192.0.2.1"), ("192.0.2.2", "192.0.2.2"), ("127.0.0.1", "192.0.2.2")):
             resolv_conf.write_text(f"nameserver {text}\n")
             self.successResultOf(followed.poll())
-            self.assertEqual(dns.whom, Whom((Endpoint(server),)))
+            self.assertEqual(dns.servers, NameServers((Endpoint(server),)))
         self.assertIn("no server but this agent", followed.trouble)
 
     def test_upstream_on_this_host(self) -> None:
@@ -154,10 +154,10 @@ class PartsTests(SynchronousTestCase):
         parts.base.dns_taken.add(Endpoint("127.0.0.1"))
         for _ in range(2):
             self.successResultOf(followed.poll())
-            self.assertEqual((dns.whom, followed.trouble), (Whom((Endpoint("127.0.0.1"),)), ""))
+            self.assertEqual((dns.servers, followed.trouble), (NameServers((Endpoint("127.0.0.1"),)), ""))
         parts.base.dns_taken.clear()
         self.successResultOf(followed.poll())
-        self.assertEqual(dns.whom, Whom(()))
+        self.assertEqual(dns.servers, NameServers(()))
         self.successResultOf(followed.poll())
         self.assertIn("no server but this agent", followed.trouble)
 

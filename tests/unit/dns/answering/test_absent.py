@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.dns.answering.absent import AbsentNames
 from daprdockr.dns.answering.decide import decide
+from daprdockr.dns.answering.name_servers import NO_SERVERS
 from daprdockr.dns.answering.reply import encode
-from daprdockr.dns.answering.whom import NOBODY
 from daprdockr.dns.message.query import read_header, read_query
 from daprdockr.dns.message.records import NXDOMAIN
 from daprdockr.dns.message.wire import Malformed
@@ -30,7 +30,7 @@ def the_long_way(packet: bytes, recursion: bool) -> bytes | None:
         query = read_query(packet, header) if header and not header.opcode else None
     except Malformed:
         return None
-    result = decide(query, ZONE, recursion, NOBODY) if query else None
+    result = decide(query, ZONE, recursion, NO_SERVERS) if query else None
     if query is None or result is None or result.rcode != NXDOMAIN:
         return None
     return encode(result, query, stream=False, recursion=recursion)

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.dns.answering.whom import Whom
+from daprdockr.dns.answering.name_servers import NameServers
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.cache import FAILURE_SECONDS, STALE_TTL, Cache
 from daprdockr.dns.forwarding.forward import (
@@ -47,7 +47,7 @@ class ForwarderTestCase(SynchronousTestCase):
         self.exchange = FakeExchange()
         ids = iter(range(1, 100_000))
         self.forwarder = Forwarder(
-            self.clock, Whom((FIRST, SECOND)), self.exchange, cache=Cache(), draw_id=lambda: next(ids) % 65536
+            self.clock, NameServers((FIRST, SECOND)), self.exchange, cache=Cache(), draw_id=lambda: next(ids) % 65536
         )
         self.addCleanup(lambda: self.successResultOf(self.forwarder.stop()))
 
@@ -134,7 +134,7 @@ class AskingTests(ForwarderTestCase):
         """A question that is open when the upstreams change is sent to the new ones, whose reply alone counts."""
         reply, third = self.ask(), Endpoint("192.0.2.3")
         self.clock.advance(1)
-        self.forwarder.whom = Whom((third,))
+        self.forwarder.servers = NameServers((third,))
         self.assertEqual([third], self.exchange.open()[-1:])
         self.assertIn(0, self.exchange.cancelled)
         joined = self.ask(client=GREEDY)
@@ -147,19 +147,19 @@ class AskingTests(ForwarderTestCase):
         """A client waits no longer because the upstreams change, and gets its answer if they change late."""
         reply = self.ask()
         self.clock.advance(ANSWER_SECONDS - 1)
-        self.forwarder.whom = Whom((SECOND,))
+        self.forwarder.servers = NameServers((SECOND,))
         self.clock.advance(1)
         self.assertEqual(dns.rcode.SERVFAIL, self.rcode(reply))
         self.clock.advance(2)
         again = self.ask()
-        self.forwarder.whom = Whom((FIRST,))
+        self.forwarder.servers = NameServers((FIRST,))
         self.clock.advance(ANSWER_SECONDS)
         self.assertEqual(dns.rcode.SERVFAIL, self.rcode(again))
 
     def test_no_upstreams_any_more(self) -> None:
         """An open question for which nobody is left to ask ends at once."""
         reply = self.ask()
-        self.forwarder.whom = Whom(())
+        self.forwarder.servers = NameServers(())
         self.assertEqual(dns.rcode.SERVFAIL, self.rcode(reply))
         self.assertEqual([0], self.exchange.cancelled)
         self.assertEqual([], self.clock.getDelayedCalls())

@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.dns.answering.whom import Whom
+from daprdockr.dns.answering.name_servers import NameServers
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.forwarded import Asked, Reply
 from daprdockr.dns.forwarding.upstreams import CROWDED_SECONDS, MAX_RACING, STAGGER_SECONDS, TOTAL_SECONDS, Upstreams
@@ -30,7 +30,7 @@ class UpstreamsTestCase(SynchronousTestCase):
 
     def build(self, *endpoints: Endpoint) -> None:
         ids = iter(range(1, 100_000))
-        self.upstreams = Upstreams(self.clock, Whom(endpoints), self.exchange, lambda: next(ids))
+        self.upstreams = Upstreams(self.clock, NameServers(endpoints), self.exchange, lambda: next(ids))
 
     def ask(self, name: str = "example.com") -> Deferred[Reply | None]:
         asking = Deferred.fromCoroutine(self.upstreams.ask(Asked.of(read(question(name).to_wire()))))

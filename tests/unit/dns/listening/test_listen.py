@@ -13,7 +13,7 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.dns.answering.whom import NOBODY
+from daprdockr.dns.answering.name_servers import NO_SERVERS
 from daprdockr.dns.authority import Authority
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.listening.batched import listen_datagrams
@@ -202,7 +202,7 @@ class ServerTests(SynchronousTestCase):
 
     def build(self, sockets: Sockets) -> DnsServer:
         listen = [Endpoint("192.0.2.2")]
-        return DnsServer(sockets, listen=listen, allow=[], whom=NOBODY, host_addresses=frozenset)
+        return DnsServer(sockets, listen=listen, allow=[], servers=NO_SERVERS, host_addresses=frozenset)
 
     def test_life(self) -> None:
         """It binds while it has its privileges, counts from zero, and closes all at the end."""

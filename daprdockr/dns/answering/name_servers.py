@@ -29,7 +29,7 @@ def is_private(address: str) -> bool:
 
 
 @frozen
-class Whom:
+class NameServers:
     """
     The servers to ask.
 
@@ -70,4 +70,4 @@ class Whom:
         return next((servers for servers in zones if servers is not None), None)
 
 
-NOBODY = Whom(None)
+NO_SERVERS = NameServers(None)
