@@ -28,6 +28,8 @@ class FormerNginxTests(SynchronousTestCase):
 
     def test_ended(self) -> None:
         """It is asked to end as nginx is, so that it finishes its requests, and the log says why."""
+        # A shell without job control has its background jobs, and all that they start, ignore it.
+        self.addCleanup(signal.signal, signal.SIGQUIT, signal.signal(signal.SIGQUIT, signal.SIG_DFL))
         process = subprocess.Popen(["sleep", "1000"], start_new_session=True)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
