@@ -27,6 +27,9 @@ from daprdockr.proxy.routing import (
 WEB = ServiceName(group="shop", service="web")
 API = ServiceName(group="shop", service="api")
 
+ADDRESSES = st.ip_addresses().map(str)
+PORTS = st.integers(1, 65535)
+
 
 def place(number: int, service: ServiceName = WEB, address: str = "10.0.0.1", port: int = 8000) -> Upstream:
     return Upstream(InstanceName(service, number), address, port + number)
@@ -249,7 +252,7 @@ class RefusalTests(SynchronousTestCase):
         found = routing([service(WEB, "example.com", places=(twice, place(1)))])
         self.assertEqual(found.routes[0].upstreams, (place(1),))
 
-    @given(st.lists(st.text(), max_size=5), st.text(), st.text(), st.integers())
+    @given(st.lists(st.text(), max_size=5), st.text(), st.text() | ADDRESSES, st.integers() | PORTS)
     def test_anything(self, hosts: list[str], path: str, address: str, port: int) -> None:
         """Any values in the fields raise nothing, and the routes pass the checks."""
         upstream = Upstream(InstanceName(WEB, 1), address, port)

@@ -35,6 +35,10 @@ PARTS = st.one_of(
     LABELS,
     st.text(max_size=5),
 )
+NAMED = st.one_of(
+    SERVICE_NAMES.map(KEYS.service), INSTANCE_NAMES.map(KEYS.claim), LABELS.map(KEYS.node), LABELS.map(KEYS.cordon)
+)
+"""Keys that name something."""
 
 
 class KeysTests(SynchronousTestCase):
@@ -108,10 +112,11 @@ class KeysTests(SynchronousTestCase):
         for key in (*broken, *pauses, *certificates, "instances/A/web/1", "instances/myapp/web/10001"):
             self.assertRaises(BadInput, KEYS.read, KEYS.root + key)
 
-    @given(st.lists(PARTS, max_size=6).map("/".join))
-    def test_any_key(self, key: str) -> None:
+    @given(NAMED, st.integers(0, 4), st.lists(PARTS, max_size=2))
+    def test_any_key(self, named: str, place: int, others: list[str]) -> None:
         """A key names the thing that has that very key, or nothing, or is bad input, reported in one line."""
-        key = KEYS.root + key
+        parts = named.removeprefix(KEYS.root).split("/")
+        key = KEYS.root + "/".join([*parts[:place], *others, *parts[place + 1 :]])
         try:
             match KEYS.read(key):
                 case ServiceName() as service:
