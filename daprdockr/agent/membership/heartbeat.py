@@ -171,14 +171,7 @@ class Heartbeat(Service):
             return
         self._beating, self._due = True, False
         try:
-            if not await self._renew():
-                await self._begin()
-            self._kept.keep(self._lease)
-            self._count += 1
-            if self._lease:  # it was not revoked meanwhile
-                await self._registration.keep(self._lease, self._count)
-            if self._registration.yields == self._lease != 0:
-                await self._leave()
+            await self._keep_lease()
             self._etcd.outage.worked()
             self._report(self._registration.condition)
         except EtcdUnavailable as error:  # The ``Outage`` reports that etcd does not answer.
@@ -198,6 +191,17 @@ class Heartbeat(Service):
             await self._refresh()
         else:
             await self._beat_if_due()
+
+    async def _keep_lease(self) -> None:
+        """Renew the lease, or begin one, and keep the record under it. :raises EtcdError: as the store does."""
+        if not await self._renew():
+            await self._begin()
+        self._kept.keep(self._lease)
+        self._count += 1
+        if self._lease:  # it was not revoked meanwhile
+            await self._registration.keep(self._lease, self._count)
+        if self._registration.yields == self._lease != 0:
+            await self._leave()
 
     async def _beat_if_due(self) -> None:
         if self._due and self.running:
