@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from attrs import frozen
+
 from daprdockr.agent.guarding.guard_process import guard_process
 from daprdockr.agent.holder import machine_id
 from daprdockr.agent.host.real_probe import RealProbe
@@ -153,29 +155,37 @@ def _etcd(settings: Settings) -> Etcd:
 
     maintenance = EtcdMaintenance(settings.etcd, CALL_TIMEOUT)
     members = EtcdMembers(settings.etcd, CALL_TIMEOUT, failover) if settings.founded else None
-    kept_open = (store, beats) if members is None else (store, beats, members)
-
-    def renew() -> None:
-        for one in kept_open:  # the others open their connections for each call
-            one.reopen()
-
-    def use_password(password: str) -> None:
-        for one in (*kept_open, maintenance):
-            one.use_password(password)
-
-    def move(endpoints: tuple[EtcdEndpoint, ...]) -> None:
-        for one in (*kept_open, maintenance):
-            one.move(endpoints)
-
+    connections = _EtcdConnections((store, beats) if members is None else (store, beats, members), maintenance)
     return Etcd(
         store=store,
         beats=beats,
         follow=follow,
-        renew=renew,
-        use_password=use_password,
+        renew=connections.renew,
+        use_password=connections.use_password,
         administration=Administration(members, maintenance),
-        move=move,
+        move=connections.move,
     )
+
+
+@frozen
+class _EtcdConnections:
+    """All that connects this agent with etcd; ``maintenance`` opens a connection for each call."""
+
+    kept_open: tuple[EtcdStore | EtcdMembers, ...]
+    maintenance: EtcdMaintenance
+
+    def renew(self) -> None:
+        """Take up new certificates."""
+        for one in self.kept_open:
+            one.reopen()
+
+    def use_password(self, password: str) -> None:
+        for one in (*self.kept_open, self.maintenance):
+            one.use_password(password)
+
+    def move(self, endpoints: tuple[EtcdEndpoint, ...]) -> None:
+        for one in (*self.kept_open, self.maintenance):
+            one.move(endpoints)
 
 
 def _docker(settings: Settings, reactor: Any, checks: Workers, former: tuple[str, ...]) -> Docker:
