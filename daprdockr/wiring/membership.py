@@ -79,9 +79,7 @@ def membership(
         heartbeat=heartbeat,
         standing=Standing(node, now.where, known.mirror, local.host, heartbeat, known.contested, around.key_ids),
         progress=progress,
-        embedded_key=_embedded_key(base)
-        if (settings.embedded_etcd or settings.founded) and settings.cluster_key is None
-        else None,
+        embedded_key=_embedded_key(base),
         own_member=followed,
         room=_room(base),
     )
@@ -112,14 +110,17 @@ def _of_this_moment(around: Surroundings, outward: Edges, followed: OwnMember | 
     )
 
 
-def _embedded_key(base: Foundation) -> EmbeddedKey:
-    outside = base.outside
+def _embedded_key(base: Foundation) -> EmbeddedKey | None:
+    """Return what makes the cluster key of our own etcd; None where etcd is not ours, or a file of the key is named."""
+    outside, settings = base.outside, base.settings
+    if not (settings.embedded_etcd or settings.founded) or settings.cluster_key is not None:
+        return None
     return EmbeddedKey(
         reactor=outside.reactor,
         run=outside.pools.etcd.calls,
         store=outside.etcd.store,
         place=base.cluster.keys.public_key,
-        path=ClusterFiles(base.settings.state_dir).cluster_key,
+        path=ClusterFiles(settings.state_dir).cluster_key,
     )
 
 
