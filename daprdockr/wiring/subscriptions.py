@@ -58,7 +58,7 @@ def _subscribe_certifying(base: Foundation, outward: Edges, found: Found) -> Non
     if certifying is None:
         return
     base.signals.cluster_changed.subscribe(certifying.on_changes)
-    certifying.told.subscribe(base.journal.record)
+    certifying.unusable.subscribe(base.journal.record)
     around.cluster_keys.subscribe(lambda keys: certifying.wake())
     if around.given_pairs is not None:
         around.given_pairs.subscribe(lambda pairs: certifying.wake())

@@ -71,7 +71,7 @@ class Certifying(Periodic):
         seconds. They are known before the start, because a record of this node without them would have the renewer
         order what they cover.
         """
-        self.told: Signal[[str, str]] = Signal()
+        self.unusable: Signal[[str, str]] = Signal()
         """Sent for each certificate that begins to be of no use: its name, and one sentence."""
 
     def on_changes(self, changes: Changes) -> None:
@@ -105,21 +105,21 @@ class Certifying(Periodic):
         self._serve(state)
         self.files = _ends(given)
         unusable = _invalid((*given.certificates, *found), now) | given.troubles | self._sealed.troubles
-        self._tell(dict.fromkeys(state.left_out, NO_ROOM) | unusable)
-        self._tell_left_out(state.left_out)
+        self._report(dict.fromkeys(state.left_out, NO_ROOM) | unusable)
+        self._report_left_out(state.left_out)
 
-    def _tell(self, troubles: dict[str, str]) -> None:
+    def _report(self, troubles: dict[str, str]) -> None:
         """Report what is new among the troubles."""
         before, self.troubles = self.troubles, dict(sorted(troubles.items())[:MOST_REPORTED])
         for name, reason in self.troubles.items():
             if reason not in (before.get(name), NO_ROOM):
-                self.told(f"certificate {name}", f"it is not usable: {reason}")
+                self.unusable(f"certificate {name}", f"it is not usable: {reason}")
 
-    def _tell_left_out(self, names: tuple[str, ...]) -> None:
+    def _report_left_out(self, names: tuple[str, ...]) -> None:
         """Report in one line which certificates nginx has no room for, if these are others than before."""
         if names and names != self._left_out:
             more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-            self.told("certificates", f"{NO_ROOM}, so these are not shown: {', '.join(names[:_MOST_NAMED])}{more}")
+            self.unusable("certificates", f"{NO_ROOM}, so these are not shown: {', '.join(names[:_MOST_NAMED])}{more}")
         self._left_out = names
 
 

@@ -21,7 +21,7 @@ _LOCAL = re.compile(r"\|-- (\S+)\n\s+/32 host LOCAL")
 _UNUSABLE = 0x40 | 0x08
 """IFA_F_TENTATIVE and IFA_F_DADFAILED of ``linux/if_addr.h``: such an address cannot be bound."""
 SHARED = 2.5
-"""Seconds for which a reading is shared: shorter than the interval at which those look who listen at the addresses."""
+"""Seconds for which a reading is shared: fewer than between two polls of the listeners."""
 _PART = 64 * 1024
 
 

@@ -29,7 +29,8 @@ from daprdockr.dns.listening.protocols import Datagrams
 from daprdockr.model.errors import BadInput
 from daprdockr.runtime.logged_once import LoggedOnce
 
-LOOK_SECONDS = 3.0
+POLL_SECONDS = 3.0
+"""Between two readings of the addresses of this host, under a wildcard."""
 _ANY4 = "0.0.0.0"
 _ANY6 = "::"
 
@@ -113,7 +114,7 @@ class DnsListeners(Service):
     def startService(self) -> None:
         super().startService()
         if self._wildcards:
-            self._polling.start(LOOK_SECONDS)
+            self._polling.start(POLL_SECONDS)
 
     def stopService(self) -> Deferred[Any]:
         super().stopService()

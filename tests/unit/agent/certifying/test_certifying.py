@@ -51,7 +51,7 @@ class CertifyingTests(SynchronousTestCase):
             serve=self.served.append,
             clock=lambda: NOW + self.reactor.seconds(),
         )
-        self.certifying.told.subscribe(lambda *event: self.events.append(event))
+        self.certifying.unusable.subscribe(lambda *event: self.events.append(event))
         self.addCleanup(self.certifying.stopService)
 
     def file(self, name: str, begin: float = NOW - DAY, days: float = 2) -> Certificate:

@@ -17,7 +17,7 @@ from daprdockr.dns.answering.name_servers import NO_SERVERS
 from daprdockr.dns.authority import Authority
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.listening.batched import listen_datagrams
-from daprdockr.dns.listening.listen import LOOK_SECONDS, DnsListeners
+from daprdockr.dns.listening.listen import POLL_SECONDS, DnsListeners
 from daprdockr.dns.server import DnsServer
 from daprdockr.model.errors import BadInput
 from tests.build.dns_samples import Connection, sample_zone
@@ -134,7 +134,7 @@ class ListenerTests(SynchronousTestCase):
         """Addresses that come get sockets, those of addresses that go are closed, all others stay."""
         listeners = self.start("0.0.0.0", "192.0.2.66")
         self.addresses = frozenset({"127.0.0.1", "172.17.0.1"})
-        self.sockets.advance(LOOK_SECONDS)
+        self.sockets.advance(POLL_SECONDS)
         self.assertEqual(both("127.0.0.1", "172.17.0.1", "192.0.2.66"), sorted(self.sockets.open))
         self.assertEqual(3, len(listeners.bound))
         self.assertIn("address 192.0.2.2:53 is gone, no longer listening there", self.lines())
@@ -145,13 +145,13 @@ class ListenerTests(SynchronousTestCase):
         self.start("0.0.0.0")
         for _ in range(3):
             self.assertEqual(both("127.0.0.1"), sorted(self.sockets.open))
-            self.sockets.advance(LOOK_SECONDS)
+            self.sockets.advance(POLL_SECONDS)
         warnings = [line for line in self.lines() if line.startswith("not listening at 192.0.2.2:53")]
         self.assertEqual(1, len(warnings))
         self.assertIn("Address already in use", warnings[0])
         self.assertEqual({Endpoint("192.0.2.2")}, self.taken)
         self.sockets.taken.clear()
-        self.sockets.advance(LOOK_SECONDS)
+        self.sockets.advance(POLL_SECONDS)
         self.assertEqual(both("127.0.0.1", "192.0.2.2"), sorted(self.sockets.open))
         self.assertEqual(set(), self.taken)
 
@@ -161,7 +161,7 @@ class ListenerTests(SynchronousTestCase):
         everything = self.addresses
         self.start("0.0.0.0")
         for self.addresses in (frozenset({"127.0.0.1"}), everything):
-            self.sockets.advance(LOOK_SECONDS)
+            self.sockets.advance(POLL_SECONDS)
         self.assertEqual(2, sum(line.startswith("not listening at") for line in self.lines()))
 
     def test_unreadable(self) -> None:
@@ -169,7 +169,7 @@ class ListenerTests(SynchronousTestCase):
         self.start("0.0.0.0")
         known = self.addresses
         for self.addresses in (OSError("no proc"), OSError("no proc"), OSError("no rights"), known, OSError("no proc")):
-            self.sockets.advance(LOOK_SECONDS)
+            self.sockets.advance(POLL_SECONDS)
             self.assertEqual(both("127.0.0.1", "192.0.2.2"), sorted(self.sockets.open))
         told = [line.rpartition(": ")[2] for line in self.lines() if "cannot be read" in line]
         self.assertEqual(["no proc", "no rights", "no proc"], told)
@@ -178,10 +178,10 @@ class ListenerTests(SynchronousTestCase):
         """A defect while looking is logged, and the next look is taken."""
         self.start("0.0.0.0")
         self.addresses = 5  # type: ignore[assignment]  # the defect
-        self.sockets.advance(LOOK_SECONDS)
+        self.sockets.advance(POLL_SECONDS)
         self.assertEqual(1, len(self.flushLoggedErrors(TypeError)))
         self.addresses = frozenset({"172.17.0.1"})
-        self.sockets.advance(LOOK_SECONDS)
+        self.sockets.advance(POLL_SECONDS)
         self.assertEqual(both("172.17.0.1"), sorted(self.sockets.open))
 
     def test_stop(self) -> None:
