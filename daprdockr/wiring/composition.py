@@ -20,6 +20,7 @@ from daprdockr.arguments.settings import Settings
 from daprdockr.runtime.profile import Profile
 from daprdockr.runtime.settling import Settling
 from daprdockr.wiring.answering import ReadSocket
+from daprdockr.wiring.api_listening import api_listener
 from daprdockr.wiring.deciding import Deciding, deciding
 from daprdockr.wiring.edges import Edges, edges
 from daprdockr.wiring.finding import Found, finding
@@ -29,7 +30,6 @@ from daprdockr.wiring.parts import Parts
 from daprdockr.wiring.peer_listening import peer_listener
 from daprdockr.wiring.renewing import renewer
 from daprdockr.wiring.reporting import Reporting, reporting
-from daprdockr.wiring.serving import listener
 from daprdockr.wiring.subscriptions import subscribe, subscribe_peer
 from daprdockr.wiring.upkeep import upkeep
 
@@ -59,7 +59,7 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
     offices = renewer(base, found, reports.progress), upkeep(base, found)
     services = (*_services(base, outward, found, acting, reports), *offices)
     parts = Parts(base, outward, found, acting, judged)
-    ends = (_profile(settings), *services, peer, listener(parts), ReadSocket(parts))
+    ends = (_profile(settings), *services, peer, api_listener(parts), ReadSocket(parts))
     started = tuple(part for part in ends if part is not None)
     return Composition(base, outward, found, acting, judged, reports, started)
 

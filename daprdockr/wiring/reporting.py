@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.wiring.test_composition,tests.unit.wiring.test_serving -*-
+# -*- test-case-name: tests.unit.wiring.test_composition,tests.unit.wiring.test_reporting -*-
 """The loops that report: to DNS, nginx and the relay, to etcd, and to the other nodes."""
 
 from __future__ import annotations

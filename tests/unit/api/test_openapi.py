@@ -19,7 +19,7 @@ from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.wiring.serving import served
+from daprdockr.wiring.api_listening import served
 from tests.build.values import HTTP, KEYS, definition, named
 from tests.build.whole import WholeCase
 

@@ -17,8 +17,8 @@ from daprdockr.model.stored.history import RevisionRecord
 from daprdockr.model.stored.renewal import RenewalRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.page.assets import ASSETS
+from daprdockr.wiring.api_listening import served
 from daprdockr.wiring.paging import REST, Examined, Paging, paging
-from daprdockr.wiring.serving import served
 from tests.build.values import API, HTTP, KEYS, WEB, definition
 from tests.build.whole import WholeCase
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.wiring.test_composition,tests.functional.test_api_door -*-
+# -*- test-case-name: tests.unit.wiring.test_api_listening,tests.functional.test_api_door -*-
 """The HTTP listener of an agent, with what it serves."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from daprdockr.wiring.parts import Parts
 from daprdockr.wiring.showing import documents
 
 
-def listener(parts: Parts) -> TCPServer | None:
+def api_listener(parts: Parts) -> TCPServer | None:
     """Return the HTTP listener; None where that is off."""
     base = parts.base
     if base.settings.api is None:

@@ -1,4 +1,4 @@
-"""Which revision a node has reached, from what its parts say; and the HTTP listener with what it serves."""
+"""Which revision a node has reached, from what its parts say."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.membership.progress import Serving
-from daprdockr.wiring.parts import Parts
 from daprdockr.wiring.reporting import serving
-from daprdockr.wiring.serving import listener, served
 from tests.fakes.agents import MemoryCluster
 
 
@@ -54,28 +52,3 @@ class ServingTests(SynchronousTestCase):
         for nginx, found in ((Front(), {"10.0.0.1:1"}), (None, set())):
             asked = Deferred.fromCoroutine(cast(Any, self.served(nginx, Front()).busy()))
             self.assertEqual(self.successResultOf(asked), found)
-
-
-class ListenerTests(SynchronousTestCase):
-    """The HTTP listener of an agent."""
-
-    def parts(self, **changed: Any) -> Parts:
-        return MemoryCluster(self).make("a", **changed).parts
-
-    def test_off(self) -> None:
-        """Where the API is off nothing listens."""
-        self.assertIsNone(listener(self.parts()))
-
-    def test_served(self) -> None:
-        """It has the state of the agent, the metrics, and each document below ``api``."""
-        tree = served(self.parts())
-        self.assertLessEqual({b"healthz", b"metrics", b"api"}, set(tree.children))
-        self.assertLessEqual(
-            {b"status", b"nodes", b"services", b"instances", b"events"}, set(tree.children[b"api"].children)
-        )
-
-    def test_listens(self) -> None:
-        """It listens at the address of the settings and at no other one."""
-        found = listener(self.parts(api=("127.0.0.1", 5080)))
-        assert found is not None
-        self.assertEqual((found.args[0], found.kwargs["interface"]), (5080, "127.0.0.1"))
