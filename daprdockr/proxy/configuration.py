@@ -31,6 +31,9 @@ from daprdockr.proxy.routes import check_endpoint
 LUA = str(Path(__file__).with_name("lua"))
 """The directory of the package's Lua."""
 
+SOCKET = "generation.sock"
+"""The name of nginx's unix socket for the agent."""
+
 _SEALS = ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
 
 MEMORY = 32
@@ -156,7 +159,7 @@ class NginxSettings:
     @property
     def socket(self) -> str:
         """The path of the unix socket on which the agent sends routes and queries nginx."""
-        return f"{self.directory}/generation.sock"
+        return f"{self.directory}/{SOCKET}"
 
     @property
     def servers(self) -> list[tuple[HttpListener, ...]]:

@@ -25,7 +25,7 @@ from attrs import frozen
 from daprdockr.guard.regular import read_regular
 from daprdockr.process.atomic import replace_file
 from daprdockr.process.kept import private_directory, read_kept, set_aside
-from daprdockr.proxy.configuration import checked
+from daprdockr.proxy.configuration import SOCKET, checked
 
 MAX_BYTES = 64 * 1024 * 1024
 """The largest configuration that is read, in bytes: 10,000 sites take about 5 MB."""
@@ -58,7 +58,7 @@ class ProxyFiles:
 
     @property
     def socket(self) -> Path:
-        return self.directory / "generation.sock"
+        return self.directory / SOCKET
 
     @property
     def process(self) -> Path:

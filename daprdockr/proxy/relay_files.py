@@ -14,7 +14,7 @@ from attrs import frozen
 
 from daprdockr.process.atomic import replace_file
 from daprdockr.process.kept import read_kept
-from daprdockr.relay.message import decode_state
+from daprdockr.relay.message import ROUTES, SOCKET, decode_state
 
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -25,11 +25,11 @@ class RelayFiles:
 
     @property
     def routes(self) -> Path:
-        return self.directory / "routes.json"
+        return self.directory / ROUTES
 
     @property
     def socket(self) -> Path:
-        return self.directory / "relay.sock"
+        return self.directory / SOCKET
 
     @property
     def process(self) -> Path:

@@ -18,14 +18,13 @@ from typing import NamedTuple
 from daprdockr.relay.control import Control
 from daprdockr.relay.datagrams import IDLE, UdpSessions
 from daprdockr.relay.listeners import RETRY, Listeners
+from daprdockr.relay.message import ROUTES, SOCKET
 from daprdockr.relay.streams import ClientCount
 
 MOST_STREAMS, MOST_SESSIONS = 16_384, 4_096
 MOST_FILES = 65_536
 SPARE_FILES = 512
 """For ports, and for all that is no connection."""
-
-ROUTES, SOCKET = "routes.json", "relay.sock"
 
 NAME = "daprd-relay"
 """The name of the process in ``ps`` and ``top``, at most 15 bytes: ``comm`` in proc(5)."""

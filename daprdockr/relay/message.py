@@ -20,6 +20,9 @@ MOST_ADDRESSES, MOST_PORTS = 4096, 16_384
 MOST_TROUBLES = 30
 """So many fit into the answer that an agent reads."""
 
+ROUTES, SOCKET = "routes.json", "relay.sock"
+"""The files by which the two meet: the last message, which a relay begins with, and the socket for the next."""
+
 
 class Destination(NamedTuple):
     """Where an instance listens; ``local`` says that it runs on this node."""

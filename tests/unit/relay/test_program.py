@@ -14,8 +14,8 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from daprdockr.relay.__main__ import MOST_FILES, NAME, ROUTES, SOCKET, Upkeep, open_files, serve
-from daprdockr.relay.message import PortRoute, RelayState, encode_state
+from daprdockr.relay.__main__ import MOST_FILES, NAME, Upkeep, open_files, serve
+from daprdockr.relay.message import ROUTES, SOCKET, PortRoute, RelayState, encode_state
 from tests.build.ports import free_port
 from tests.build.relaying import HERE, Client, RelayCase, RelayScene
 
