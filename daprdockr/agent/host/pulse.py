@@ -19,18 +19,20 @@ INTERVAL = 1.5
 """Seconds between two pings."""
 
 
-class Patient(Protocol):
-    """The subscriber of the pulse: ``daprdockr.agent.host.host`` implements it."""
+class PulseSubscriber(Protocol):
+    """``daprdockr.agent.host.host`` implements it."""
 
-    def fell_silent(self, reason: str) -> None: ...
+    def fell_silent(self, reason: str) -> None:
+        """Take the Engine for lost; called again with each further miss."""
 
-    def answered(self) -> None: ...
+    def answered(self) -> None:
+        """Take the Engine for present again."""
 
 
 class Pulse(LivenessProbe):
     """See Note [A hung Engine]. :param run: runs a call to ``engine`` in a thread that nothing else uses."""
 
-    def __init__(self, *, reactor: Any, run: Run, engine: Engine, host: Patient) -> None:
+    def __init__(self, *, reactor: Any, run: Run, engine: Engine, host: PulseSubscriber) -> None:
         super().__init__(
             reactor=reactor,
             run=run,
