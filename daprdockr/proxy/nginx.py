@@ -96,11 +96,13 @@ class Nginx(Service):
         self._files = ProxyFiles(Path(settings.directory))
         self._socket = DoorSocket(path=settings.socket, reactor=reactor)
         self._taking_up = TakingUp(program=program, files=self._files, socket=self._socket, reactor=reactor, run=run)
-        self._configuring: Publisher[NginxSettings] = Publisher(apply=self._apply, clock=reactor)
+        self._configuring: Publisher[NginxSettings] = Publisher(
+            apply=self._apply, clock=reactor, what="the configuration of nginx"
+        )
         self._routes = DoorTable(
             socket=self._socket,
             files=self._files,
-            messages=Messages(whole, difference),
+            messages=Messages(whole, difference, "HTTP routes"),
             reactor=reactor,
             run=run,
             unanswered=self._not_answered,

@@ -41,18 +41,18 @@ class Publisher(Generic[T]):
     :ivar spacing: seconds from the beginning of one attempt to that of the next, at least.
     :ivar backoff: the growing delay between attempts that fail in a row.
     :ivar ended: called after each attempt.
-    :ivar what: what the values are, for people.
+    :ivar what: what a value is, for people: "the HTTP routes".
     """
 
     log = Logger()
 
     apply: Callable[[T], Awaitable[None]]
     clock: Any
+    what: str
     spacing: float = 1.0
     backoff: Backoff = RETRIES
     chance: Callable[[], float] = random.random
     ended: Callable[[], None] = lambda: None
-    what: str = "routes"
 
     applied: int = field(init=False, default=0)
     failed: int = field(init=False, default=0)
@@ -140,11 +140,10 @@ class Publisher(Generic[T]):
         delay = self.backoff.delay(self._failures, self.chance())
         self._earliest = self.clock.seconds() + (min(delay, DISK_RETRY) if isinstance(error, DiskError) else delay)
         if not isinstance(error, DaprdockrError):
-            self.log.failure("{what} could not be published", what=self.what)
+            self.log.failure("could not bring {what} into effect", what=self.what)
         elif str(error) != self.reason:
-            self.log.warn(
-                "{what} could not be published, the last good ones stay: {reason}", what=self.what, reason=error
-            )
+            reason = "could not bring {what} into effect, what was in effect before stays: {reason}"
+            self.log.warn(reason, what=self.what, reason=error)
         self.reason = str(error)
 
     def _finished(self, _: object) -> None:

@@ -93,7 +93,9 @@ class Relay(Service):
         self._table: DoorTable[RelayState] = DoorTable(
             socket=socket,
             files=files,
-            messages=Messages(encode_state, lambda before, after, version: encode_state(after, version)),
+            messages=Messages(
+                encode_state, lambda before, after, version: encode_state(after, version), "TCP and UDP routes"
+            ),
             reactor=reactor,
             run=run,
             unanswered=lambda: None,

@@ -68,7 +68,7 @@ class Messages(Generic[T]):
 
     whole: Callable[[T, int], bytes]
     difference: Callable[[T, T, int], bytes]
-    what: str = "routes"
+    what: str
 
 
 class DoorTable(Generic[T]):
@@ -100,10 +100,13 @@ class DoorTable(Generic[T]):
         self._sure = self._put_off = False
         self.in_force: Signal[[]] = Signal()
         """Sent when ``reached`` may have changed."""
+        what = f"the {messages.what}"
         self._giving: Publisher[T] = Publisher(
-            apply=self._give, clock=reactor, spacing=0.0, backoff=RETRIES, ended=self.in_force, what=messages.what
+            apply=self._give, clock=reactor, spacing=0.0, backoff=RETRIES, ended=self.in_force, what=what
         )
-        self._keeping: Publisher[T] = Publisher(apply=self._keep, clock=reactor, spacing=KEPT_EACH, what=messages.what)
+        self._keeping: Publisher[T] = Publisher(
+            apply=self._keep, clock=reactor, spacing=KEPT_EACH, what=f"{what} on the disk"
+        )
         self._held: T | None = None
         self._asked = self._reached = 0
         self._restarts = 0

@@ -16,7 +16,7 @@ from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.error import ConnectError, ConnectionDone, ProcessDone, ProcessTerminated
 from twisted.internet.testing import StringTransport
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
@@ -190,6 +190,7 @@ class NginxTests(SynchronousTestCase):
             self.pass_time(2 * DISK_RETRY)
         self.assertEqual((nginx.status.reason, nginx.pid), ("", self.master.pid))
         self.assertEqual([event for event in logged if "log_failure" in event], [])
+        self.assertIn("could not bring the configuration of nginx into effect", formatEvent(logged[0]))
 
     def test_condition(self) -> None:
         """The condition is a value, as long as there is something wrong."""

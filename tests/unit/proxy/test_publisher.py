@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.backoff import Backoff
@@ -22,6 +22,7 @@ class PublisherTests(SynchronousTestCase):
         self.publisher: Publisher[str] = Publisher(
             apply=self.apply,
             clock=self.clock,
+            what="the routes",
             spacing=1.0,
             backoff=Backoff(first=4.0, limit=60.0),
             chance=lambda: 0.0,
@@ -110,7 +111,8 @@ class PublisherTests(SynchronousTestCase):
                 self.assertEqual(len(self.begun), attempt + 1)
                 self.break_off(DiskError("no room"))
                 self.clock.advance(DISK_RETRY)
-        self.assertEqual([event["log_level"].name for event in logged], ["warn"])
+        expected = "could not bring the routes into effect, what was in effect before stays: no room"
+        self.assertEqual([(event["log_level"].name, formatEvent(event)) for event in logged], [("warn", expected)])
         self.succeed()
         self.assertEqual((self.publisher.applied, self.publisher.reason), (1, ""))
 
@@ -153,7 +155,7 @@ class PublisherTests(SynchronousTestCase):
 
     def test_before_start(self) -> None:
         """A value that is wanted before the start is applied at the start."""
-        publisher: Publisher[str] = Publisher(apply=self.apply, clock=self.clock)
+        publisher: Publisher[str] = Publisher(apply=self.apply, clock=self.clock, what="the routes")
         publisher.want("early")
         self.clock.advance(60)
         self.assertEqual(self.begun, [])

@@ -10,6 +10,7 @@ from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import execute
 from twisted.internet.error import ConnectError, ConnectionDone
 from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -106,7 +107,9 @@ class RelayTests(SynchronousTestCase):
     def test_changes(self) -> None:
         """Later routes, and other addresses of this node, reach the same relay and are kept on the disk."""
         relay = self.relay()
-        self.publish(relay, DB)
+        with capturedLogs() as logged:
+            self.publish(relay, DB)
+        self.assertIn("version 1 of the TCP and UDP routes is in force", [formatEvent(event) for event in logged])
         self.publish(relay, DB, LOG)
         relay.move(["10.0.0.2"])
         self.pass_time(2.0)

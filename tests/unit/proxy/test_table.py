@@ -67,7 +67,7 @@ class DoorTableTests(SynchronousTestCase):
         self.table = DoorTable(
             socket=self.nginx,
             files=self.files,
-            messages=Messages(whole, difference),
+            messages=Messages(whole, difference, "HTTP routes"),
             reactor=self.clock,
             run=self.run_now,
             unanswered=self.count,
@@ -116,7 +116,7 @@ class DoorTableTests(SynchronousTestCase):
         table = DoorTable(
             socket=self.nginx,
             files=self.files,
-            messages=Messages(recorded, difference),
+            messages=Messages(recorded, difference, "HTTP routes"),
             reactor=self.clock,
             run=run,
             unanswered=self.count,
