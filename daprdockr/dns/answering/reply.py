@@ -19,13 +19,14 @@ from twisted.names import dns
 
 from daprdockr.dns.answering.answer import Answer, Owned
 from daprdockr.dns.message.query import Query
-from daprdockr.dns.message.records import AAAA, IN, NS, PTR, TXT, A, Data, Soa, Srv
+from daprdockr.dns.message.records import AAAA, IN, NS, PTR, SOA, TXT, A, Data, Soa, Srv
 from daprdockr.dns.message.response import STREAM_LIMIT, flags, opt
 from daprdockr.dns.message.wire import FIXED, HEADER, HEADER_SIZE, POINTER
 
 _QUESTION = struct.pack("!H", POINTER | HEADER_SIZE)
 """A pointer to the question's name."""
 _RECORDS_KEPT = 32768
+_SOAS_KEPT = 16
 
 
 def encode(answer: Answer, query: Query, *, stream: bool, recursion: bool, rotation: int = 0) -> bytes:
@@ -85,7 +86,8 @@ class _Message:
             owner, rrset = self._name(owned.owner), owned.rrset
             start = rotation % len(rrset.data)
             data = rrset.data[start:] + rrset.data[:start] if start else rrset.data
-            records = [owner + record_octets(rrset.type, rrset.ttl, one) for one in data]
+            octets = _newest_octets if rrset.type == SOA else _kept_octets
+            records = [owner + octets(rrset.type, rrset.ttl, one) for one in data]
             size = sum(map(len, records))
             if size > self._room:
                 self._full = True
@@ -119,14 +121,17 @@ class _Message:
         return own + struct.pack("!H", POINTER | offset)
 
 
-# Cached, because a record occurs again and again, in several sets and orders, and encoding it takes longer than
-# everything else.
-@lru_cache(maxsize=_RECORDS_KEPT)
 def record_octets(kind: int, ttl: int, data: Data) -> bytes:
     """Return a record without its owner; names in it are not compressed (for SRV they must not be, RFC 2782)."""
     octets = BytesIO()
     _payload(kind, ttl, data).encode(octets, None)
     return FIXED.pack(kind, IN, ttl, octets.tell()) + octets.getvalue()
+
+
+# Cached, because a record occurs again and again, in several sets and orders, and encoding it takes longer than
+# everything else. Each change of the zone has an SOA of its own, which nobody asks for after the next one.
+_kept_octets = lru_cache(maxsize=_RECORDS_KEPT)(record_octets)
+_newest_octets = lru_cache(maxsize=_SOAS_KEPT)(record_octets)
 
 
 def _payload(kind: int, ttl: int, data: Data) -> Any:

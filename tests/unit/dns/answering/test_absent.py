@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import dns.flags
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -14,7 +17,8 @@ from daprdockr.dns.answering.reply import encode
 from daprdockr.dns.message.query import read_header, read_query
 from daprdockr.dns.message.records import NXDOMAIN
 from daprdockr.dns.message.wire import Malformed
-from tests.build.dns_samples import question, sample_zone
+from daprdockr.dns.zone.zone import Zone
+from tests.build.dns_samples import RUNNING, question, read, sample_zone
 
 ZONE = sample_zone()
 LABELS = st.sampled_from(["1", "2", "9", "web", "WEB", "db", "myapp", "nope", "idle", "quiet", "tcp", "8080", "x" * 30])
@@ -34,6 +38,26 @@ def the_long_way(packet: bytes, recursion: bool) -> bytes | None:
     if query is None or result is None or result.rcode != NXDOMAIN:
         return None
     return encode(result, query, stream=False, recursion=recursion)
+
+
+class ManyZonesTests(SynchronousTestCase):
+    """An agent that lives long has a zone after each change of the cluster."""
+
+    def test_former(self) -> None:
+        """The SOA records of former zones are not kept, whatever was asked about names that they had or had not."""
+        kept = [self.soa_of_answered_zone(serial) for serial in range(1, 101)]
+        gc.collect()
+        self.assertLessEqual(sum(soa() is not None for soa in kept), 20)
+
+    def soa_of_answered_zone(self, serial: int) -> weakref.ref[object]:
+        zone = Zone.of(RUNNING, serial=serial)
+        self.assertIsNotNone(AbsentNames(zone).reply(question("absent.container").to_wire(), False))
+        query = read(question("1.web.myapp.container", "TXT").to_wire())
+        answer = decide(query, zone, False, NOBODY)
+        assert answer is not None
+        self.assertEqual([owned.rrset for owned in answer.authority], [zone.soa])
+        encode(answer, query, stream=False, recursion=False)
+        return weakref.ref(zone.soa.data[0])
 
 
 class AbsentTests(SynchronousTestCase):
