@@ -68,7 +68,7 @@ class Candidate:
     leave of the host (infinite: unknown); ``ports`` counts for how many of them definitions fix a host port;
     ``images`` are marks of its images; ``allow`` are the privileges that definitions may use there (None: all);
     ``fails`` are services that do not come up there; on one that is ``dark`` nothing does; ``keys`` are those with
-    which it opens secrets.
+    which it opens secrets; one that ``keeps`` its instances gives none to even out the load.
     """
 
     name: str
@@ -82,6 +82,7 @@ class Candidate:
     fails: frozenset[str] = field(default=frozenset())
     dark: bool = False
     keys: frozenset[str] = frozenset()
+    keeps: bool = False
 
 
 def candidates(cluster: ClusterView) -> tuple[Candidate, ...]:
@@ -108,6 +109,7 @@ def candidate(cluster: ClusterView, name: str) -> Candidate | None:
         fails=frozenset(record.fails),
         dark=bool(record.trouble),
         keys=frozenset(record.keys),
+        keeps=record.keeps,
     )
 
 

@@ -59,7 +59,7 @@ def membership(
         record=keys.node(settings.node),
         keys=keys.trials,
     )
-    node = NodeIdentity(settings.node, settings.label, settings.allow, outside.machine.mark, base.state.holder.former)
+    node = _identity(base)
     followed = own_member(base, outward.embedded_etcd)
     now = _of_this_moment(around, outward, followed)
     presence = Presence(
@@ -82,6 +82,18 @@ def membership(
         embedded_key=_embedded_key(base),
         own_member=followed,
         room=_room(base),
+    )
+
+
+def _identity(base: Foundation) -> NodeIdentity:
+    settings = base.settings
+    return NodeIdentity(
+        name=settings.node,
+        labels=settings.label,
+        allow=settings.allow,
+        machine=base.outside.machine.mark,
+        former=base.state.holder.former,
+        keeps=settings.no_rebalance,
     )
 
 

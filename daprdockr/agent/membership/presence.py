@@ -25,8 +25,8 @@ from daprdockr.planning.placing.failing import MOST_FAILS, does_not_come_up
 class NodeIdentity:
     """
     The constants of an agent's life: the node's name, the labels that placement may require, the privileges that
-    definitions may use here, a mark of the machine, which differs on each running machine, and the names that the node
-    had before.
+    definitions may use here, a mark of the machine, which differs on each running machine, the names that the node
+    had before, and whether it ``keeps`` its instances instead of evening out the load.
     """
 
     name: str
@@ -34,6 +34,7 @@ class NodeIdentity:
     allow: frozenset[str]
     machine: str
     former: tuple[str, ...] = ()
+    keeps: bool = False
 
 
 @frozen
@@ -134,6 +135,7 @@ class Presence:
             peer=peer.address,
             fingerprint=peer.fingerprint,
             etcd=self.now.etcd(),
+            keeps=self.node.keeps,
         )
 
     def _unready(self, steady: bool) -> str:

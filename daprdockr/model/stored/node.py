@@ -57,6 +57,7 @@ class NodeRecord:
     which the node reaches etcd, by their roles: ``client`` and ``authority``. ``peer`` is where the agent takes
     sessions, as <address>:<port> ("": nowhere), and ``fingerprint`` the SHA-256 of the certificate that it shows
     there, in hex digits. ``etcd`` is what its member of etcd does, "votes" or "copies" ("": it has none of ours).
+    One that ``keeps`` its instances gives none to even out the load.
     Placement considers no ``progress``.
     """
 
@@ -85,6 +86,7 @@ class NodeRecord:
     peer: str = ""
     fingerprint: str = ""
     etcd: str = ""
+    keeps: bool = False
     progress: Progress = Progress()
 
     @classmethod
@@ -139,6 +141,7 @@ _OPTIONAL: Members = {
     "Peer": ("peer", reading.text),
     "Fingerprint": ("fingerprint", reading.text),
     "Etcd": ("etcd", reading.text),
+    "Keeps": ("keeps", reading.boolean),
     "Progress": ("progress", Progress.read),
 }
 _MEMBERS: Members = {**_ALWAYS, **_OPTIONAL}

@@ -5,8 +5,8 @@ has more than its share, when rebalancing is on.
 
 To even things out an instance goes only where there are fewer of its service, and that service gives one first of which
 the node has most: two instances of a service on one node would fail together. Of two nodes the one with more instances
-has more of some service, so there is such an instance, unless it is tied or unhealthy: then the node with the next most
-gives one, if it has two more than another.
+has more of some service, so there is such an instance, unless it is tied or unhealthy, or the node keeps what it has:
+then the node with the next most gives one, if it has two more than another.
 
 An instance that keeps data on its node's disk does not leave: elsewhere it would start with nothing. One that is not
 healthy does not leave to even things out: it is unknown whether it ever would be elsewhere, and others wait behind it.
@@ -115,9 +115,13 @@ def leaving(
 
 
 def _with_more(node: str, candidates: Sequence[Candidate]) -> list[str]:
-    """Return the nodes that even things out before ``node``: those with more instances, and of equal ones the first."""
-    order = sorted((-candidate.load, candidate.name) for candidate in candidates)
-    return list(takewhile(lambda name: name != node, (name for _, name in order)))
+    """
+    Return the nodes that even things out before ``node``: those with more instances, and of equal ones the first, but
+    for those that keep what they have.
+    """
+    order = sorted(candidates, key=lambda candidate: (-candidate.load, candidate.name))
+    before = takewhile(lambda candidate: candidate.name != node, order)
+    return [candidate.name for candidate in before if not candidate.keeps]
 
 
 def _evening_out(

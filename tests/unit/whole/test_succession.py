@@ -313,6 +313,16 @@ class RebalanceTests(HandOverCase):
         self.pass_time(20)
         self.assertEqual((self.cluster.store.revision, self.successors()), (revision, []))
 
+    def test_join_beside_keeping(self) -> None:
+        """It is given its share also while the node with the most instances was started with ``--no-rebalance``."""
+        self.agents["k"] = self.cluster.add("k", no_rebalance=True)
+        kept = named("db", 6, Http=HTTP, Placement={"Constraints": ["node != a", "node != b"]})
+        loose = definition(instances=6, Http=HTTP, Placement={"Constraints": ["node != k"]})
+        self.run_services(kept, loose)
+        self.join("c")
+        self.pass_time(60)
+        self.assertEqual(self.shares(), {"a": 2, "b": 2, "c": 2, "k": 6})
+
     def test_join_beside_tied(self) -> None:
         """It is given its share also while the node with the most instances can give none."""
         tied = named("db", 5, Http=HTTP, Placement={"Constraints": ["node == a"]})

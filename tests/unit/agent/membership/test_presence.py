@@ -65,6 +65,12 @@ class PresenceTests(SynchronousTestCase):
         self.keyless = "the cluster key /x cannot be read"
         self.assertEqual(NodeRecord.decode(self.presence(True).encode()).keyless, self.keyless)
 
+    def test_keeps(self) -> None:
+        """Its record says that it gives no instances to even out the load, and nothing where it does."""
+        self.assertNotIn(b"Keeps", self.presence(True).encode())
+        record = evolve(self.presence, node=evolve(self.presence.node, keeps=True))(True)
+        self.assertTrue(NodeRecord.decode(record.encode()).keeps)
+
     def test_etcd_certificates(self) -> None:
         """Its record says until when those are valid by which it reaches etcd, and nothing where it needs none."""
         self.assertNotIn(b"EtcdCertificates", self.presence(True).encode())

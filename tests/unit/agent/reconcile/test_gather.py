@@ -109,6 +109,7 @@ class SituationTests(GatherCase):
             "cpus": 4,
             "images": frozenset({mark("web:1")}),
             "allow": frozenset(),
+            "keeps": True,  # the agents of tests do
         }
         expected = (Candidate("a", {"zone": "x"}, 1, **host), Candidate("b", {}, 1, **host))
         self.assertEqual(self.situation().placing.candidates, expected)

@@ -24,8 +24,9 @@ LABELED = (Candidate("b", {"zone": "x"}, 0), Candidate("c", {"zone": "y"}, 0))
 class Placed:
     """Services by name, each as the nodes that hold its instances in order, and what becomes of that."""
 
-    def __init__(self, nodes: str = "abc", **services: str) -> None:
+    def __init__(self, nodes: str = "abc", keeping: str = "", **services: str) -> None:
         self.nodes = nodes
+        self.keeping = keeping
         self.services: dict[ServiceName, Service] = {}
         self.claims: dict[ServiceName, dict[int, Claim]] = {}
         self.successors: dict[ServiceName, dict[int, Claim]] = {}
@@ -68,14 +69,15 @@ class Placed:
         return Counter(claim.node for claim in self.claims[_name(service)].values())
 
     def candidates(self) -> tuple[Candidate, ...]:
-        return tuple(Candidate(node, {}, load) for node, load in self.loads().items())
+        return tuple(Candidate(node, {}, load, keeps=node in self.keeping) for node, load in self.loads().items())
 
     def drained(self, node: str = "a") -> list[str]:
         others = tuple(candidate for candidate in self.candidates() if candidate.name != node)
         return self._sorted(leaving(node, node, True, self.services, self.claims_of, self.successors, others))
 
     def evened_out(self, node: str = "a") -> list[str]:
-        found = leaving(node, "", True, self.services, self.claims_of, self.successors, self.candidates())
+        rebalance = node not in self.keeping
+        found = leaving(node, "", rebalance, self.services, self.claims_of, self.successors, self.candidates())
         return self._sorted(found)
 
     def _sorted(self, found: frozenset[InstanceName]) -> list[str]:
@@ -292,6 +294,11 @@ class EvenOutTests(SynchronousTestCase):
         self.assertEqual([placed.evened_out(node) for node in "abcd"], [[], [], ["2.web"], []])
         placed.move("web", 2, "d")
         self.assertEqual([placed.evened_out(node) for node in "abcd"], [[], [], [], []])
+
+    def test_keeping(self) -> None:
+        """So it does while those with more keep what they have: rebalancing is off there, and not elsewhere."""
+        placed = Placed(nodes="abc", keeping="a", api="aaaa", web="bbb")
+        self.assertEqual([placed.evened_out(node) for node in "abc"], [[], ["1.web"], []])
 
     def test_claims_of_others(self) -> None:
         """A node that can give none asks for the claims of no other, however long a difference lasts."""
