@@ -12,7 +12,8 @@ Note [Reported without the Engine]
     While the Engine is away nothing is known of containers but what their checks by TCP and HTTP find, and the others
     have no result. A container that has ended meanwhile, or hangs, would keep its name and its routes for as long. So
     the verdict on the container that is reported goes on to be reported, whatever other copies there are, and nothing
-    else; but its turn to be replaced is not kept, because nothing can be started, and instances elsewhere would wait.
+    else; but its turn to be replaced is not kept, and one that is coming up is ``Overdue`` at once, because nothing can
+    be started, and instances elsewhere would wait.
 """
 
 from __future__ import annotations
@@ -59,10 +60,12 @@ def report(situation: Situation, instance: InstanceName, definition: Definition,
 def report_without_engine(situation: Situation, claim: Claim, definition: Definition, now: float) -> ClaimRecord:
     """See Note [Reported without the Engine]."""
     before = claim.record
+    if not before.healthy and before.state is not State.UNHEALTHY:
+        return evolve(before, overdue=True)
     kept = evolve(before, due=before.due and claim.instance.number in situation.claims.successors)
     running = [c for c in situation.of(claim.instance) if c.running and c.id not in situation.host.stopping]
     reported = next((c for c in running if _is_reported(situation, c)), None)
-    if reported is None or before.state not in (State.RUNNING, State.UNHEALTHY):
+    if reported is None:
         return kept
     passed = verdict(situation, reported, definition, now)
     if passed is None:

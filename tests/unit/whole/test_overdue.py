@@ -129,6 +129,21 @@ class ReplacementTests(OverdueCase):
         self.assertFalse(replaced())
         self.until(replaced, 20)
 
+    def test_without_its_engine(self) -> None:
+        """Nor does one that was coming up when the Engine of its node went away, for as long as that is away."""
+        started_anew = self.hang_this_run(1)
+        self.hang(1, wrong=NO_RESULT)
+        self.until(started_anew, 20)
+        node = self.claim(1).node
+        self.agents[node].docker.unavailable = True
+        self.cluster.advance(5)
+        replaced = self.hang_this_run(next(number for number in (2, 3, 4) if self.claim(number).node != node))
+        self.until(replaced, 20)
+        self.assertTrue(self.claim(1).overdue)
+        self.agents[node].docker.unavailable = False
+        self.cluster.advance(15)
+        self.assertFalse(self.claim(1).overdue)
+
 
 class BalancingTests(OverdueCase):
     """A move to balance the load that does not end."""

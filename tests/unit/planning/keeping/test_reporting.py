@@ -79,16 +79,26 @@ class WithoutEngineTests(SynchronousTestCase):
             found = report_without_engine(seen, ours, CHECKED, NOW)
             self.assertEqual((found.overdue, found.due), turn)
 
+    def test_coming_up(self) -> None:
+        """Nobody waits for one that is coming up, whatever a check finds, as it cannot; that is written once."""
+        for state in (State.STARTING, State.PULLING, State.BACKING_OFF, State.WITHDRAWN):
+            before = running_record(RUNNING, state=state, healthy=False)
+            seen = situation(CHECKED, (claim(before),), (RUNNING,), here=self.away, verdicts={RUNNING.id: True})
+            (step,) = plan(seen, NOW).steps
+            assert isinstance(step, WriteClaim)
+            self.assertEqual(step.record, evolve(before, overdue=True))
+            seen = situation(CHECKED, (claim(step.record),), (RUNNING,), here=self.away, verdicts={RUNNING.id: True})
+            self.assertEqual(plan(seen, NOW).steps, ())
+
     def test_none(self) -> None:
-        """Nothing is written under another lease, out of touch, of another container, or of one that is starting."""
-        ours, starting = claim(running_record(RUNNING)), claim(starting_record())
+        """Nothing is written under another lease, out of touch, or of another container."""
+        ours = claim(running_record(RUNNING))
         for own, copies, here in (
             (ours, (RUNNING,), evolve(self.away, held=HERE.lease + 1)),
             (ours, (RUNNING,), evolve(self.away, held=0)),
             (ours, (RUNNING,), evolve(self.away, in_touch=False)),
             (ours, (NEW,), self.away),
             (ours, (), self.away),
-            (starting, (RUNNING,), self.away),
         ):
             seen = situation(CHECKED, (own,), copies, here=here, verdicts=self.bad)
             self.assertEqual(plan(seen, NOW).steps, ())
