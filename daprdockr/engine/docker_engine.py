@@ -94,6 +94,17 @@ class DockerEngine:
         except ImageAbsent:
             return None
 
+    def made_from(self, container: str, reference: str) -> Image | None:
+        """
+        Return the image that a container was made from by this reference, to which that may lead no more; None if it
+        was made by another one, or either is gone.
+        """
+        with suppress(ContainerAbsent, ImageAbsent), self._asking(f"inspect container {container[:12]}") as client:
+            made = client.inspect_container(container)
+            if made["Config"].get("Image") == reference:
+                return answers.image(client.inspect_image(made["Image"]), reference)
+        return None
+
     def volume(self, name: str) -> Volume | None:
         """Return the volume, or None when there is none of this name."""
         with self._clients.calling(f"inspect volume {shorten(name)}") as client, suppress(NotFound):

@@ -129,6 +129,9 @@ class Engine(Protocol):
 
     def image(self, reference: str) -> Image | None: ...
 
+    def made_from(self, container: str, reference: str) -> Image | None:
+        """Return the image that a container was made from by this reference, to which that may lead no more."""
+
     def volume(self, name: str) -> Volume | None: ...
 
     def ping(self) -> None:

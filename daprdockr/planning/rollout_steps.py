@@ -88,12 +88,12 @@ class MarkGood(OnRollout):
 @frozen
 class PinImage(OnRollout):
     """
-    Write down the ``digest`` to which a restart resolved the image, and for the way back that which it had ``before``
-    ("": it is not known): Note [One image for a restart].
+    Write down the ``digest`` to which a restart resolved the image, and for the way back that of the image from which
+    the ``former`` container was made ("": there is none here): Note [One image for a restart].
     """
 
     digest: str
-    before: str = ""
+    former: str = ""
 
     def __str__(self) -> str:
         return f"restart {self.service} with {self.digest}"

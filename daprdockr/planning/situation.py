@@ -117,8 +117,6 @@ class OnHost:
     """The restart of the definition, if that image was pulled for it; see ``PullImage``."""
     resolved: str = ""
     """The digest under which its registry gave that image for that restart ("": it gave none)."""
-    before: str = ""
-    """The digest under which it was here before that ("": none, or the same)."""
     pull: Attempts = NONE
     """How pulls of that image failed."""
     attempts: Mapping[Lane, Attempts] = field(factory=dict)

@@ -7,6 +7,7 @@ from functools import partial
 
 from attrs import evolve, frozen
 
+from daprdockr.agent.host.image_of import ImageOf
 from daprdockr.agent.host.last_words import ReadLastWords
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
@@ -70,6 +71,7 @@ def _around_rollouts(base: Foundation, found: Found, progress: InProgress) -> Ro
     return RolloutSurroundings(
         containers=found.local.host.containers,
         last_words=ReadLastWords(base.docker.engine, base.outside.pools.engine.checks),
+        image_of=ImageOf(base.docker.engine, base.outside.pools.engine.work, found.local.host.stock),
         clock=base.outside.clocks.wall,
         under_way=progress.under_way,
         stopped=progress.stopped,

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.guarding.guarded import Guarded
+from daprdockr.agent.host.image_of import ImageOf
 from daprdockr.agent.host.last_words import ReadLastWords
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.carry_out import CarryOut
@@ -123,6 +124,7 @@ class CarryOutCase(SynchronousTestCase):
         self.around = RolloutSurroundings(
             containers=self.host.containers,
             last_words=ReadLastWords(self.engine, OnePool(run_at_once)),
+            image_of=ImageOf(self.engine, OnePool(run_at_once), self.host.stock),
             clock=lambda: 1000.0,
             under_way=self.under_way,
             stopped=self.stopped,

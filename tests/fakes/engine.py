@@ -71,6 +71,7 @@ class MemoryContainer:
     state: ContainerState
     node: str
     image: str
+    made_from: Image
     devices: tuple[str, ...] = ()
     stop_signal: str = "SIGTERM"
     readable: bool = True
@@ -313,6 +314,11 @@ class MemoryEngine:
         return self.images.get(reference)
 
     @_call
+    def made_from(self, container: str, reference: str) -> Image | None:
+        held = self._containers.get(container)
+        return held.made_from if held is not None and held.image == reference else None
+
+    @_call
     def volume(self, name: str) -> Volume | None:
         return self.volumes.get(name)
 
@@ -493,6 +499,7 @@ class MemoryEngine:
             state=state,
             node=labels.get(LABEL_NODE, ""),
             image=body["Image"],
+            made_from=self.images[body["Image"]],
             devices=tuple(device["PathOnHost"] for device in body.get("HostConfig", {}).get("Devices", ())),
             stop_signal=body.get("StopSignal", "SIGTERM"),
             readable=readable,

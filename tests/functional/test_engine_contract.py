@@ -15,13 +15,14 @@ from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.model.seams import Engine
 from tests.build.ports import free_port
 from tests.contracts.absent_engine import AbsentEngineContract
+from tests.contracts.engine_images import EngineImagesContract
 from tests.contracts.engine_users import EngineUsersContract
 from tests.contracts.pulling import PullContract
 from tests.rig import docker_engine
 from tests.rig.empty_registry import empty_registry
 
 
-class DockerEngineTests(EngineUsersContract, PullContract, SynchronousTestCase):
+class DockerEngineTests(EngineUsersContract, EngineImagesContract, PullContract, SynchronousTestCase):
     """The contract, asked of the adapter."""
 
     def setUp(self) -> None:
@@ -66,6 +67,12 @@ class DockerEngineTests(EngineUsersContract, PullContract, SynchronousTestCase):
         image = client.commit(container)["Id"]
         self.addCleanup(client.remove_image, image)
         return str(image)
+
+    def tag(self, image: str, reference: str) -> None:
+        client, (name, tag) = self.client(), reference.split(":")
+        client.tag(image, name, tag)
+        self.addCleanup(client.remove_image, reference)
+        self.addCleanup(client.tag, self.image, name, tag)
 
     def detach(self, engine: Engine, container: str) -> None:
         self.client().disconnect_container_from_network(container, "bridge", force=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from daprdockr.model.host import Image, Inventory
 from daprdockr.model.images import as_listed
@@ -18,18 +18,6 @@ MOST = 1024
 """References of which something is kept; of more, those of which nothing came for longest are forgotten."""
 
 
-@frozen
-class Pulled:
-    """
-    A pull for a restart: it ``resolved`` the reference to this digest ("": no registry gave the image), and ``before``
-    the image was here under that one ("": none, or the same). Services that share an image have restarts of their own,
-    and the pull for one is none for the other, nor does it undo that.
-    """
-
-    resolved: str = ""
-    before: str = ""
-
-
 class Stock:
     """:param on_image: called with a reference when its image is known to be on this host."""
 
@@ -37,8 +25,12 @@ class Stock:
         self._on_image = on_image
         self.images: dict[str, Image] = {}
         """The images that were inspected, by reference."""
-        self.pulls: dict[tuple[str, str], Pulled] = {}
-        """By reference and restart: what its pull found. A new agent does not know of any, and pulls again."""
+        self.resolved: dict[tuple[str, str], str] = {}
+        """
+        By reference and restart, the digest to which a pull for that resolved the reference ("": no registry gave the
+        image). Services that share an image have restarts of their own, and the pull for one is none for the other,
+        nor does it undo that. A new agent does not know of any, and pulls again.
+        """
         self._handed: dict[str, tuple[str, str]] = {}
         self.inventory = Inventory()
 
@@ -47,13 +39,13 @@ class Stock:
         before, self.inventory = self.inventory, found
         return found.networks != before.networks
 
-    def pulled(self, reference: str, image: Image, restarted: str = "", resolved: str = "", before: str = "") -> None:
+    def pulled(self, reference: str, image: Image, restarted: str = "", resolved: str = "") -> None:
         """
-        Take note that an image is on this host, and of the restart for which it was pulled, if it was for one, the
-        digest to which that ``resolved`` the reference, and the digest that it had ``before``.
+        Take note that an image is on this host, and of the restart for which it was pulled, if it was for one, and the
+        digest to which that ``resolved`` the reference.
         """
         if restarted:
-            _keep(self.pulls, (reference, restarted), Pulled(resolved, before if before != resolved else ""))
+            _keep(self.resolved, (reference, restarted), resolved)
         self.holds(reference)
         _keep(self.images, reference, image)
         self._on_image(reference)

@@ -68,14 +68,13 @@ class GatherHost:
         failed = self.health.failed if self.host.condition is None else {}  # else nothing could be started anew
         verdicts, unreached, complaints = self.health.verdicts, self.health.unreached, self.health.complaints
         image, restart = (service.definition.image, service.definition.to_pull) if service is not None else ("", "")
-        pulled = self.host.stock.pulls.get((image, restart))
+        resolved = self.host.stock.resolved.get((image, restart))
         return OnHost(
             containers=containers,
             image=self.host.stock.images.get(image),
             lacks_image=bool(image) and self.host.stock.lacks(image),
-            pulled_for=restart if pulled is not None else "",
-            resolved=pulled.resolved if pulled is not None else "",
-            before=pulled.before if pulled is not None else "",
+            pulled_for=restart if resolved is not None else "",
+            resolved=resolved or "",
             pull=self.failures.of_image(image) if image else NONE,
             attempts=self.failures.of_copies(name),
             lacking=self.failures.lacking.get(name, ""),

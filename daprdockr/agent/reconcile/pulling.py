@@ -32,7 +32,7 @@ class Pulling:
         """Carry out the step. :raises EngineError: the image is not there afterwards."""
         run = self._threads.work.of(step.reference)
         image = await run(self._engine.image, step.reference)
-        before, resolves, others = self._stock.digest(step.reference, image), False, FromOthers()
+        resolves, others = False, FromOthers()
         if image is None or step.restarted:
             resolves, others = await self._pull(step, image)
             image = await run(self._engine.image, step.reference)
@@ -40,7 +40,7 @@ class Pulling:
             raise ImageAbsent(f"image {step.reference} is not there after it was pulled")
         if others.by:
             self._stock.handed(step.reference, image, others.digest)
-        self._stock.pulled(step.reference, image, step.restarted, image.digest if resolves else "", before)
+        self._stock.pulled(step.reference, image, step.restarted, image.digest if resolves else "")
 
     async def _pull(self, step: PullImage, image: Image | None) -> tuple[bool, FromOthers]:
         """

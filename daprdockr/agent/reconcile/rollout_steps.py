@@ -40,12 +40,14 @@ from daprdockr.runtime.pool import Run
 @frozen
 class RolloutSurroundings:
     """
-    The parts beside etcd: ``containers`` of this host, and their ``last_words``; the wall ``clock``; ``under_way``,
-    which learns that definitions are marked; ``stopped``, which learns of rollouts that are about to be stopped.
+    The parts beside etcd: ``containers`` of this host, their ``last_words``, and ``image_of``, which returns the digest
+    of the image that one was made from by a reference ("": not known); the wall ``clock``; ``under_way``, which learns
+    that definitions are marked; ``stopped``, which learns of rollouts that are about to be stopped.
     """
 
     containers: Containers
     last_words: Callable[[ContainerState], Awaitable[LastWords]]
+    image_of: Callable[[str, str], Awaitable[str]]
     clock: Callable[[], float]
     under_way: UnderWay
     stopped: RolloutEvents
@@ -153,7 +155,9 @@ class RolloutSteps:
         person who asked for the restart is its author.
         """
         keys, service = self.mirror.cluster.keys, self._service(step)
-        definition, conditions, operations = pinning(keys, await self._history(step), service, step)
+        former = await self.around.image_of(step.former, service.definition.container.image) if step.former else ""
+        before = former if former != step.digest else ""
+        definition, conditions, operations = pinning(keys, await self._history(step), service, step, before)
         try:
             revision = await self._commit(step, conditions, operations)
         except EtcdForbidden as error:

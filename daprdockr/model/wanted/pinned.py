@@ -8,9 +8,9 @@ Note [One image for a restart]
     changes ``Container.Image`` the digest does not count any more.
 
     The way back needs the image from before, to which the tag does not lead any more. So that node also writes down, in
-    the revision to which a failed restart is reverted, which digest the tag had on its host before it pulled: with the
-    word ``never`` in the place of the time, which asks for no new containers. Those that run were made from the tag
-    when it still was that image.
+    the revision to which a failed restart is reverted, from which digest its containers were made: with the word
+    ``never`` in the place of the time, which asks for no new containers. Those that run were made from the tag when it
+    still was that image. On the host it may not be any more, because another service was restarted with the tag.
 """
 
 from __future__ import annotations

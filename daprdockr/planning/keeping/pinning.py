@@ -23,18 +23,25 @@ def pin_first(situation: Situation) -> PinImage | None:
     service, host = situation.service, situation.host
     if service is None or not service.definition.to_pull or not host.resolved or situation.rollout.unpinned:
         return None
-    return PinImage(situation.name, service.revision, host.resolved, host.before)
+    digest = service.definition.digest
+    copies = (one for _, ones in sorted(host.containers.items()) for one in ones if one.definition != digest)
+    former = min(copies, key=lambda one: not one.running, default=None)
+    return PinImage(situation.name, service.revision, host.resolved, former.id if former is not None else "")
 
 
 def pinning(
-    keys: Keys, history: Revisions, service: Service, step: PinImage
+    keys: Keys, history: Revisions, service: Service, step: PinImage, before: str
 ) -> tuple[Definition, list[Condition], list[Operation]]:
-    """Return the definition with the image by digest, and the transaction that writes it, and the way back."""
+    """
+    Return the definition with the image by digest, and the transaction that writes it, and the way back.
+
+    :param before: the digest of the image that the containers from before were made from ("": it is not known).
+    """
     stated = service.definition.stated
     definition = evolve(stated, restarted=pin(stated.restarted, stated.container.image, step.digest))
     conditions: list[Condition] = [Unchanged(keys.service(step.service), step.revision)]
     operations: list[Operation] = [Put(keys.service(step.service), definition.encode())]
-    for revision, of in _rewritten(history, stated, definition, step.before):
+    for revision, of in _rewritten(history, stated, definition, before):
         key = keys.revision(step.service, revision.number)
         conditions.append(Unchanged(key, revision.modified))
         operations.append(Put(key, evolve(revision.record, definition=of).encode()))

@@ -12,13 +12,14 @@ from daprdockr.model.errors import EngineRefused, EngineUnavailable, PullFailed
 from daprdockr.model.host import EngineNetwork, Status, Volume
 from daprdockr.model.seams import Engine
 from tests.contracts.absent_engine import AbsentEngineContract
+from tests.contracts.engine_images import EngineImagesContract
 from tests.contracts.engine_users import EngineUsersContract
 from tests.contracts.pulling import PullContract
 from tests.fakes.engine import MemoryEngine
 from tests.marked import marked
 
 
-class MemoryEngineTests(EngineUsersContract, PullContract, SynchronousTestCase):
+class MemoryEngineTests(EngineUsersContract, EngineImagesContract, PullContract, SynchronousTestCase):
     """The contract, asked of the fake."""
 
     image = "sample:1"
@@ -60,6 +61,9 @@ class MemoryEngineTests(EngineUsersContract, PullContract, SynchronousTestCase):
     def commit(self, engine: Engine, container: str) -> str:
         self.host.commit(container, "copy:1")
         return "copy:1"
+
+    def tag(self, image: str, reference: str) -> None:
+        self.host.images[reference] = self.host.images[image]
 
     def detach(self, engine: Engine, container: str) -> None:
         self.host.detach(container)

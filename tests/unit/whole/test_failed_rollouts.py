@@ -66,11 +66,15 @@ class FailedRolloutCase(SynchronousTestCase):
         self.cluster = MemoryCluster(self)
         self.cluster.store = self.store = OvertakenStore()
         self.a, self.b = self.cluster.add("a"), self.cluster.add("b")
+        self.prepare()
         self.dies_after: float | None = None
         self.least_healthy = WANTED
         self.old_digest = wanted(OLD).digest
         self.change(wanted(OLD))
         self.cluster.advance(3)
+
+    def prepare(self) -> None:
+        """Change the hosts before anything runs."""
 
     def provide(self, *images: str) -> None:
         for agent in (self.a, self.b):
@@ -193,28 +197,6 @@ class RevertTests(FailedRolloutCase):
         self.advance(5)
         self.assert_reverted("exit status 3")
         self.assertGreaterEqual(self.least_healthy, WANTED - 1)
-
-    def test_restarted(self) -> None:
-        """A restart with a bad image goes back to the one that ran before, not to the tag, and touches no other one."""
-        first, second = Image(id="first"), Image(id="second")
-        for agent in (self.a, self.b):
-            agent.docker.publish(OLD, first)
-            agent.docker.pull(OLD)
-            agent.docker.publish(OLD, second)
-        good = f"web@{self.a.docker.images[OLD].digest}"
-        before = {one.id for agent in (self.a, self.b) for one in agent.running}
-        self.dies_after = 0.1
-        self.assertEqual(self.line("restart", "web.myapp").status, 0)
-        self.advance(5)
-        self.assert_runs(wanted(OLD))
-        self.assertEqual({one.id for agent in (self.a, self.b) for one in agent.running}, before)
-        self.assertIn("second", [agent.docker.images[OLD].id for agent in (self.a, self.b)])
-        for agent in (self.a, self.b):
-            agent.docker.remove(agent.running[0].id)
-        self.advance(3)
-        bodies = [agent.docker.body(one.id) for agent in (self.a, self.b) for one in agent.running]
-        self.assertEqual(Counter(body["Image"] for body in bodies), {OLD: 2, good: 2})
-        self.assert_runs(wanted(OLD))
 
     def test_last_one_dies(self) -> None:
         """So is one that dies when all the others had been replaced."""
@@ -345,6 +327,48 @@ class RevertTests(FailedRolloutCase):
         events = [Event.decode(one.value).text for one in self.store.list(KEYS.events).entries]
         self.assertEqual(len([text for text in events if "grant readwrite" in text]), 1)
         self.assertEqual(self.least_healthy, WANTED)
+
+
+class RestartedTests(FailedRolloutCase):
+    """A restart with a bad image goes back to the one that ran before, not to the tag, and touches no other one."""
+
+    def prepare(self) -> None:
+        self.publish("first")
+        for agent in (self.a, self.b):
+            agent.docker.pull(OLD)
+        self.good = f"web@{self.a.docker.images[OLD].digest}"
+
+    def publish(self, image: str) -> None:
+        """From now on the tag leads to this image in the registry."""
+        for agent in (self.a, self.b):
+            agent.docker.publish(OLD, Image(id=image))
+
+    def assert_goes_back(self) -> None:
+        before = {one.id for agent in (self.a, self.b) for one in agent.running}
+        self.dies_after = 0.1
+        self.assertEqual(self.line("restart", "web.myapp").status, 0)
+        self.advance(5)
+        self.assert_runs(wanted(OLD))
+        self.assertEqual({one.id for agent in (self.a, self.b) for one in agent.running}, before)
+        self.assertIn("second", [agent.docker.images[OLD].id for agent in (self.a, self.b)])
+        for agent in (self.a, self.b):
+            agent.docker.remove(agent.running[0].id)
+        self.advance(3)
+        bodies = [agent.docker.body(one.id) for agent in (self.a, self.b) for one in agent.running]
+        self.assertEqual(Counter(body["Image"] for body in bodies), {OLD: 2, self.good: 2})
+        self.assert_runs(wanted(OLD))
+
+    def test_alone(self) -> None:
+        """So does that of the only service with the tag."""
+        self.publish("second")
+        self.assert_goes_back()
+
+    def test_after_another(self) -> None:
+        """So does that of a service whose tag leads to the bad image on the hosts already, by another one's restart."""
+        self.publish("second")
+        for agent in (self.a, self.b):
+            agent.docker.pull(OLD)
+        self.assert_goes_back()
 
 
 class PauseTests(FailedRolloutCase):

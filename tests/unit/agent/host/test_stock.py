@@ -27,9 +27,9 @@ class BoundTests(SynchronousTestCase):
         stock = Stock(lambda reference: None)
         for number in range(MOST + 10):
             stock.handed(f"web:{number}", Image("sha256:1"), "d")
-            stock.pulled(f"web:{number}", Image("sha256:1"), "restart", "new", "old")
-            stock.pulled("db", Image("sha256:2"), "restart", "new", "old")
-        tables = stock.images.keys(), [reference for reference, _ in stock.pulls]
+            stock.pulled(f"web:{number}", Image("sha256:1"), "restart", "new")
+            stock.pulled("db", Image("sha256:2"), "restart", "new")
+        tables = stock.images.keys(), [reference for reference, _ in stock.resolved]
         self.assertEqual([len(one) for one in tables], [MOST] * len(tables))
         self.assertEqual([("web:9" in one, "web:12" in one, "db" in one) for one in tables], [(False, True, True)] * 2)
         self.assertEqual([stock.digest(f"web:{number}", Image("sha256:1")) for number in (9, 10)], ["", "d"])

@@ -6,7 +6,6 @@ import socket
 
 from attrs import evolve
 
-from daprdockr.agent.host.stock import Pulled
 from daprdockr.model.errors import ContainerAbsent, EngineRefused, EngineUnavailable, ImageAbsent, PortTaken, PullFailed
 from daprdockr.model.host import Image, Port, Status, Volume
 from daprdockr.model.names import InstanceName
@@ -50,14 +49,14 @@ class ImageTests(CarryOutCase):
         stock = self.host.stock
         image = stock.images["web:1"]
         self.assertEqual((image.exposed, image.digest != ""), ((Port(81),), True))
-        self.assertEqual(stock.pulls, {("web:1", "now"): Pulled(image.digest)})
+        self.assertEqual(stock.resolved, {("web:1", "now"): image.digest})
 
     def test_restarted_without_registry(self) -> None:
         """If it cannot be pulled for a restart, the image that is there will do, and people learn of it."""
         done = self.begin(PullImage("web:1", "now"))
         self.stops.end("pull")
         self.successResultOf(done)
-        self.assertEqual(self.host.stock.pulls, {("web:1", "now"): Pulled()})
+        self.assertEqual(self.host.stock.resolved, {("web:1", "now"): ""})
         said = "restarted with the image of that name that is here: 'web:1' could not be pulled: manifest unknown"
         self.assertEqual(self.told, [("web:1", said)])
 

@@ -69,27 +69,26 @@ class PulledTests(SynchronousTestCase):
         """A restart asks the registry, because the tag may have moved; the others if that gives none."""
         self.engine.add_image("web:2", local=False)
         self.pull(PullImage("web:2", "now"))
-        self.assertEqual((self.asked, self.stock.pulls["web:2", "now"].resolved != ""), ([], True))
+        self.assertEqual((self.asked, self.stock.resolved["web:2", "now"] != ""), ([], True))
         self.engine.images = {}
         self.engine.registry_away = True
         self.others = HANDED
         self.pull(PullImage("web:2", "again"))
-        resolved = self.stock.pulls["web:2", "again"].resolved
+        resolved = self.stock.resolved["web:2", "again"]
         self.assertEqual((self.asked, resolved, len(self.told)), (["web:2"], "", 1))
 
-    def test_way_back(self) -> None:
-        """The digest of an image that a node handed is that from before a restart, as long as it is that image."""
+    def test_handed_digest(self) -> None:
+        """The digest of an image that a node handed is known after a restart, as long as it is that image."""
         self.others = FromOthers("b", 10, digest="sha256:before")
         self.pull(PullImage("web:2"))
-        self.engine.add_image("web:2", exposed=[80], local=False)
+        handed = self.stock.images["web:2"]
+        self.engine.publish("web:2", Image("sha256:other"))
         self.pull(PullImage("web:2", "now"))
-        pulled = self.stock.pulls["web:2", "now"]
-        self.assertEqual((pulled.before, pulled.resolved != ""), ("sha256:before", True))
-        self.pull(PullImage("web:2", "again"))
-        self.assertEqual(self.stock.pulls["web:2", "again"].before, "")
-        self.stock.removed("web:2")
-        self.assertEqual(self.stock.digest("web:2", Image("sha256:web:2")), "")
+        self.assertEqual(self.stock.digest("web:2", handed), "sha256:before")
+        self.assertEqual(self.stock.digest("web:2", Image("sha256:other")), "")
         self.assertEqual(self.stock.digest("web:2", None), "")
+        self.stock.removed("web:2")
+        self.assertEqual(self.stock.digest("web:2", handed), "")
 
     def test_neither(self) -> None:
         """A registry that refuses counts if no node has it; where one has it, it may hand it the next time."""

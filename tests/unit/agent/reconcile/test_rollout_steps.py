@@ -6,6 +6,7 @@ from attrs import evolve
 
 from daprdockr.agent.reconcile.transactions import ConditionFailed
 from daprdockr.model.errors import EtcdForbidden
+from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE, Image
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.history import RevisionRecord, Revisions
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
@@ -16,7 +17,7 @@ from tests.build.carry_out import FIRST, CarryOutCase
 from tests.build.situations import WEB_1, WEB_2
 from tests.build.values import KEYS, WEB, definition
 
-DIGEST, BEFORE = "sha256:" + "a1" * 32, "sha256:" + "b2" * 32
+DIGEST = "sha256:" + "a1" * 32
 
 
 class RolloutStepsTests(CarryOutCase):
@@ -129,25 +130,53 @@ class RolloutStepsTests(CarryOutCase):
         self.assertEqual((newest.number, newest.record), (2, RevisionRecord(found, 1.0, "anna@desk")))
         self.fails(step, ConditionFailed)
 
+    def restart_of_another(self, by: str = "web:2") -> PinImage:
+        """The same, of a service with a container here that was made by a reference from another image."""
+        self.engine.publish("web:2", Image("first"))
+        self.engine.pull("web:2")
+        self.engine.images[by] = self.engine.images["web:2"]
+        body = {"Image": by, "Labels": {LABEL_NODE: "a", LABEL_INSTANCE: str(FIRST)}}
+        former = self.engine.create(f"former{len(self.engine.states)}", body)
+        self.before = self.engine.images["web:2"].digest
+        self.engine.publish("web:2", Image("second"))
+        self.engine.pull("web:2")
+        return evolve(self.restart(), former=former)
+
+    def written(self, of: Definition) -> RevisionRecord:
+        """The first revision is that, and good."""
+        record = RevisionRecord(of, 1.0, "anna@desk", good=True)
+        self.store.put(KEYS.revision(WEB, 1), record.encode())
+        return record
+
     def test_pin_way_back(self) -> None:
-        """The good revision from before gets the image that the tag led to then, and makes the same containers."""
-        step = evolve(self.restart(), before=BEFORE)
-        before = definition("web:2")
-        self.store.put(KEYS.revision(WEB, 1), RevisionRecord(before, 1.0, "anna@desk", good=True).encode())
+        """The good revision from before gets the image of the former containers, and makes the same ones."""
+        step, before = self.restart_of_another(), definition("web:2")
+        self.written(before)
         self.do(step)
         first = self.history.revisions[0].record
-        way_back = definition("web:2", Restarted=f"never web:2@{BEFORE}")
+        way_back = definition("web:2", Restarted=f"never web:2@{self.before}")
         self.assertEqual(first, RevisionRecord(way_back, 1.0, "anna@desk", good=True))
-        self.assertEqual((first.digest, first.definition.image), (before.digest, f"web@{BEFORE}"))
+        self.assertEqual((first.digest, first.definition.image), (before.digest, f"web@{self.before}"))
 
     def test_pin_way_back_of_another_image(self) -> None:
         """A revision of another reference, or of an earlier restart, stays as it is."""
+        step = self.restart_of_another()
         for other in (definition("web:1"), definition("web:2", Restarted="before")):
-            step = evolve(self.restart(), before=BEFORE)
-            written = RevisionRecord(other, 1.0, "anna@desk", good=True)
-            self.store.put(KEYS.revision(WEB, 1), written.encode())
+            written = self.written(other)
             self.do(step)
             self.assertEqual(self.history.revisions[0].record, written)
+            step = evolve(self.restart(), former=step.former)
+
+    def test_pin_way_back_unknown(self) -> None:
+        """So does one whose image is not known, or is that of the restart."""
+        by_another, of_same = self.restart_of_another("web"), self.restart_of_another()
+        of_same = evolve(of_same, digest=self.before)
+        for step, away in ((by_another, False), (of_same, False), (self.restart_of_another(), True)):
+            written = self.written(definition("web:2"))
+            self.engine.unavailable = away
+            self.do(evolve(step, revision=self.revision))
+            self.assertEqual(self.history.revisions[0].record, written)
+            self.restart()
 
     def test_pin_overtaken(self) -> None:
         """A definition that a person stored meanwhile stays as it is."""
