@@ -101,6 +101,7 @@ class Ownerless(Service):
     async def _clear(self) -> None:
         """Delete what is due; never fails."""
         if self._clearing:
+            self._later(AGAIN)  # what came since may not be among what is being cleared
             return
         self._clearing = True
         again = AGAIN
@@ -141,5 +142,5 @@ class Ownerless(Service):
                     gone.append(key)
         finally:
             if gone:
-                more = f" (and {len(gone) - 1} others)" if len(gone) > 1 else ""
+                more = f" (and {len(gone) - 1} more)" if len(gone) > 1 else ""
                 self._record_event(gone[0], f"stood under no lease, as a copy leaves it, and was deleted{more}")

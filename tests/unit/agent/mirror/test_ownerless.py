@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.mirror.ownerless import AGAIN, DELAY, EVENTS
+from daprdockr.agent.mirror.ownerless import AGAIN, DELAY, EVENTS, Ownerless
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.claim import ClaimRecord, State
-from daprdockr.model.stored.entries import Batch, Entry, Listing
+from daprdockr.model.stored.entries import Batch, Deleted, Entry, Listing
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.slot import SlotRecord
 from tests.build.values import KEYS, WEB, definition, instance
 from tests.fakes.agents import MemoryCluster
 from tests.fakes.log_lines import LogLines
+from tests.fakes.run import HeldRun, LoopClock
+from tests.fakes.store import MemoryStore
 
 GHOST = ClaimRecord("ghost", state=State.RUNNING, healthy=True)
+DELETED = "stood under no lease, as a copy leaves it, and was deleted"
 GONE = 4 * DELAY
 """Seconds in which what nobody owns is gone."""
 
@@ -87,7 +90,7 @@ class AgentTests(SynchronousTestCase):
         self.assertIsNone(self.store.get(KEYS.node("ghost")))
         self.assertIsNone(self.store.get(KEYS.successor(instance(1))))
         (told,) = [text for text in self.events if "no lease" in text]
-        self.assertIn("(and 4 others)", told)
+        self.assertIn("(and 4 more)", told)
 
     def test_a_living_claim_written_over(self) -> None:
         """Its owner takes it up again, and the container is not touched."""
@@ -176,3 +179,104 @@ class AgentTests(SynchronousTestCase):
             agent.clock.advance(EVENTS / 120)
         self.assertIsNone(self.store.get(left))
         self.assertIsNotNone(self.store.get(told))
+
+
+class TimesTests(SynchronousTestCase):
+    """When it deletes, of an agent whose etcd answers when the test says so."""
+
+    def setUp(self) -> None:
+        self.clock, self.calls, self.store = LoopClock(), HeldRun(), MemoryStore()
+        self.cluster, self.told, self.chance = Cluster(KEYS), list[str](), 0.0
+        self.ownerless = Ownerless(
+            reactor=self.clock,
+            run=self.calls,
+            store=self.store,
+            cluster=self.cluster,
+            in_touch=lambda: True,
+            chance=lambda: self.chance,
+            record_event=lambda subject, text: self.told.append(f"{subject} {text}"),
+        )
+        self.ownerless.startService()
+
+    def put(self, *nodes: str, lease: int = 0) -> None:
+        """Records of these nodes are seen at once."""
+        entries = []
+        for node in nodes:
+            revision = self.store.put(KEYS.node(node), b"[]" if lease else b"{}", lease)
+            entries.append(Entry(KEYS.node(node), b"[]" if lease else b"{}", revision, revision, lease))
+        self.ownerless.on_changes(self.cluster.apply(Batch(1, self.store.revision, tuple(entries))))
+
+    def search(self) -> None:
+        """The first search, which finds nothing, is over."""
+        self.clock.advance(DELAY)
+        self.calls.end("list")
+
+    def delete(self, node: str) -> None:
+        """It is deleted, and the mirror sees that."""
+        self.calls.end("commit")
+        self.assertIsNone(self.store.get(KEYS.node(node)))
+        self.cluster.apply(Batch(1, self.store.revision, (Deleted(KEYS.node(node), self.store.revision),)))
+
+    def test_delay(self) -> None:
+        """From one second to three, by chance, for agents that see a record at the same time."""
+        self.search()
+        for chance, delay in ((0.0, DELAY), (0.5, 2 * DELAY), (0.75, 2.5 * DELAY)):
+            self.chance = chance
+            self.put("ghost")
+            self.clock.advance(delay - 0.1)
+            self.assertEqual(self.calls.names, [])
+            self.clock.advance(0.1)
+            self.delete("ghost")
+            self.clock.advance(AGAIN)
+
+    def test_more_meanwhile(self) -> None:
+        """A record that comes later, or with others that are not concerned, puts none off."""
+        self.search()
+        lease = self.store.grant(60).id
+        self.put("ghost")
+        self.chance = 0.5
+        self.put("another", lease=lease)
+        self.put("third")
+        self.clock.advance(DELAY)
+        self.assertEqual(self.calls.names, ["commit"])
+        self.put("fourth")
+        self.delete("ghost")
+        self.delete("third")
+        self.assertEqual(self.told, [f"{KEYS.node('ghost')} {DELETED} (and 1 more)"])
+
+    def test_while_events_are_searched(self) -> None:
+        """One that comes while etcd takes its time to list the events is deleted soon after, not in an hour."""
+        self.clock.advance(DELAY)
+        self.put("ghost")
+        self.clock.advance(GONE)
+        self.calls.end("list")
+        self.assertEqual(self.calls.names, [])
+        self.clock.advance(AGAIN)
+        self.delete("ghost")
+        self.assertEqual(self.told, [f"{KEYS.node('ghost')} {DELETED}"])
+
+    def test_events_each_hour(self) -> None:
+        """Events are searched an hour after the last search, whatever was deleted meanwhile."""
+        self.search()
+        self.put("ghost")
+        self.clock.advance(DELAY)
+        self.delete("ghost")
+        self.clock.advance(EVENTS - DELAY - 1)
+        self.assertEqual(self.calls.names, [])
+        self.clock.advance(1)
+        self.assertEqual(self.calls.names, ["list"])
+
+    def test_stopped(self) -> None:
+        """An agent that is stopped deletes nothing any more, nor if it was just about to."""
+        self.ownerless.stopService()
+        self.put("ghost")
+        self.clock.advance(GONE)
+        self.assertEqual((self.calls.names, self.clock.getDelayedCalls()), ([], []))
+
+    def test_unforeseen(self) -> None:
+        """An error that nobody foresaw is logged, and the next attempt comes in time."""
+        self.clock.advance(DELAY)
+        self.calls.take("list").arrived.errback(ZeroDivisionError())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.clock.advance(AGAIN)
+        self.assertEqual(self.calls.names, ["list"])
