@@ -61,6 +61,15 @@ class DueTests(BeginCase):
             begins.append(NOW if made.steps else made.plan_again_at)
         self.assertEqual(sorted(begins), [NOW, NOW + TURN, NOW + 2 * TURN])
 
+    def test_turns_to_miss(self) -> None:
+        """So one notes what was missed as soon as the last of it is too late, and the others if nobody has by then."""
+        begins = []
+        for node in "abc":
+            here = Here(node, lease=5, in_touch=True, cluster=1, revision=100)
+            made = self.plan(job(Window=300), DONE, wall=1020.25, nodes="abc", here=here)
+            begins.append(NOW if made.steps else made.plan_again_at)
+        self.assertEqual(sorted(begins), [NOW, NOW - 0.25 + TURN, NOW - 0.25 + 2 * TURN])
+
     def test_nobody(self) -> None:
         """A node that may not run it claims nothing, and looks again when it is missed."""
         made = self.plan(job(), DONE, wall=670.0, nodes="b")
@@ -74,7 +83,8 @@ class DueTests(BeginCase):
     def test_overlap(self) -> None:
         """While another run goes on none begins, unless it may; it is missed when its window is over."""
         running = record(RunState.RUNNING, node="b", due=600)
-        self.assertEqual(self.plan(job(), running, wall=661.0), Plan((), NOW - 1 + 300 + 1))
+        for wall, again in ((630.0, 30), (660.0, 300 + 1), (661.0, -1 + 300 + 1)):
+            self.assertEqual(self.plan(job(), running, wall=wall), Plan((), NOW + again))
         missed = self.written(job(), running, wall=961.0)
         self.assertEqual((missed.record.state, missed.record.reason), (RunState.MISSED, "another run was under way"))
         self.assertEqual(self.written(job(Overlap=True), running, wall=661.0).record.state, RunState.CLAIMED)
@@ -130,6 +140,18 @@ class AnewTests(BeginCase):
         """A job whose time begins in the future was set by a clock that is fast: its time begins now."""
         step = self.written(job(), record(RunState.SET, until=4230), wall=630.0)
         self.assertEqual((step.record, step.revision), (record(RunState.SET, until=630), 11))
+
+    def test_clocks_differ(self) -> None:
+        """Some seconds of difference are no wrong clock; nor is a run done again that a node with such a clock had."""
+        for newest in (record(RunState.SET, until=640), evolve(DONE, until=4230)):
+            self.assertEqual(self.plan(job(), newest, wall=630.0).steps, ())
+
+    def test_once_by_one(self) -> None:
+        """Of several nodes one begins it at once, and each of the others later, if nobody has by then."""
+        for waited, begun in ((0, 1), (TURN, 2)):
+            here = [Here(node, lease=5, in_touch=True, cluster=1, revision=100) for node in "ab"]
+            given = {"wall": 630.5, "nodes": "ab", "waiting_since": {0: NOW - waited}}
+            self.assertEqual(sum(len(self.plan(job(Once=True), here=one, **given).steps) for one in here), begun)
 
     def test_once(self) -> None:
         """A job that runs once does so for each definition, after a run that is under way."""
