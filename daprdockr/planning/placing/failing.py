@@ -56,16 +56,17 @@ def does_not_come_up(
     containers: Mapping[int, Iterable[ContainerState]],
     now: float,
 ) -> list[InstanceName]:
-    """Return the instances of a service that failed here, as it is defined now, often enough: Note [Giving up]."""
-    name, digest = definition.name, definition.digest
+    """
+    Return the instances of a service that failed here, as it is defined now, often enough: Note [Giving up].
+
+    :param attempts: those of the present definition, and those of which that is not known.
+    """
     if pull.lasting:
-        return [InstanceName(name, number) for number in range(1, definition.instances + 1)]
+        return [InstanceName(definition.name, number) for number in range(1, definition.instances + 1)]
     return [
         instance
         for instance, one in attempts.items()
-        if instance.service == name
-        and one.lasting
-        and one.of in ("", digest)
+        if one.lasting
         and (one.unhealthy or now < one.retry_at + STEADY or not _runs(containers.get(instance.number, ()), one.of))
     ]
 

@@ -27,7 +27,7 @@ from tests.build.situations import (
     situation,
     starting_record,
 )
-from tests.build.values import instance
+from tests.build.values import definition, instance
 
 FIRST = instance(1)
 RUNNING, OLD = container(), container("old", of=WEB_2)
@@ -37,20 +37,27 @@ OURS = claim(running_record(RUNNING))
 class FailingCopyTests(SynchronousTestCase):
     """Of which copy a failure is: the instance is given up for failures of the present definition's."""
 
-    def fails(self, of: ContainerState, *running: ContainerState) -> bool:
+    def fails(self, of: ContainerState, *running: ContainerState, since: float = STEADY) -> bool:
         lane = Lane("container", FIRST, of.definition)
         attempts = {lane: Attempts(LASTING, NOW, "died", of=of.definition)}
         seen = situation(claims=(OURS,), containers=running, attempts=attempts)
-        return fails_here(seen, NOW + STEADY) == [FIRST]
+        return fails_here(seen, NOW + since) == [FIRST]
 
     def test_present(self) -> None:
-        """That the old copy runs on does not make up for failures of the new one; a steady run of that does."""
+        """That the old copy runs on does not make up for failures of the new one; only a steady run of that does."""
         self.assertTrue(self.fails(RUNNING, OLD))
         self.assertFalse(self.fails(RUNNING, OLD, RUNNING))
+        self.assertTrue(self.fails(RUNNING, OLD, RUNNING, since=STEADY - 1))
 
     def test_old(self) -> None:
         """Failures of the old copy do not count against the instance."""
         self.assertFalse(self.fails(OLD))
+
+    def test_pull(self) -> None:
+        """If the image cannot be pulled none of the wanted instances comes up here, whether it is ours or not."""
+        for count, failing in ((LASTING, [FIRST, instance(2)]), (LASTING - 1, [])):
+            pulls = {"web:1": Attempts(count, NOW, "manifest unknown")}
+            self.assertEqual(fails_here(situation(definition(instances=2), (OURS,), pulls=pulls), NOW), failing)
 
 
 CHECKED = evolve(WEB_1, health=Health("tcp", port=8080))
