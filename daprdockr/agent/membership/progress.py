@@ -5,8 +5,9 @@ Note [Acknowledged, then stopped]
     A node that is going to stop a copy on purpose has to know that no name and no route leads to it any more, on any
     node. All nodes see all changes in one order, so a revision says how far each of them is. The node that waits names
     a revision in its own record (``awaits``); each other node, as soon as its names and its nginx have reached that
-    revision, writes how far it is into its record (``reached``). Nothing is written as long as nobody waits; and many
-    changes together cost one write of each node, because they are all over with the last of them.
+    revision, writes how far it is into its record (``reached``). Nothing is written as long as nobody waits; and changes
+    that are over together cost one write of each node. Nobody waits for a later revision than its own: while there is
+    one change after the other, the last one is never over.
 
     A request that nginx passed on before may still be under way. So a node that has reached the revision asks its nginx
     once more, and reports the endpoints that work on requests although no route leads to them (``busy``). This list can
@@ -145,9 +146,9 @@ class ClusterProgress(Service):
         known = self._cluster.revision
         if known < self._reached:  # another history: no revision of the former one counts
             self._reached, self._awaits, self._record.value = 0, 0, Progress()
-        wanted = max(self._awaits, self._wanted_by_others())
-        if wanted > self._reached and not self._asking:
-            if wanted <= self._serving.reached() <= known:
+        wanted = [one for one in (self._awaits, *self._wanted_by_others()) if one > self._reached]
+        if wanted and not self._asking:
+            if min(wanted) <= self._serving.reached() <= known:
                 Deferred.fromCoroutine(self._advance())
             else:
                 self._check_later()
@@ -159,8 +160,8 @@ class ClusterProgress(Service):
             self._behind += 1
             self._later = self._reactor.callLater(POLLS.delay(self._behind, 0.0), self.check)
 
-    def _wanted_by_others(self) -> int:
-        return max((progress.awaits for progress in self._others()), default=0)
+    def _wanted_by_others(self) -> list[int]:
+        return [progress.awaits for progress in self._others()]
 
     def _others(self) -> Iterator[Progress]:
         return (node.record.progress for name, node in self._cluster.nodes.items() if name != self._node)
@@ -205,7 +206,7 @@ class ClusterProgress(Service):
     def _report(self) -> None:
         """Put into the record what others wait for, and what we wait for."""
         value = before = self._record.value
-        if self._reached >= self._wanted_by_others() > value.reached:
+        if any(value.reached < one <= self._reached for one in self._wanted_by_others()):
             value = evolve(value, reached=self._reached, busy=tuple(sorted(self._busy)[:MOST_BUSY]))
         elif value.busy:
             value = evolve(value, busy=tuple(one for one in value.busy if one in self._busy))

@@ -77,6 +77,25 @@ class ReportTests(FollowersCase):
         self.come_into_force(10)
         self.assertEqual(self.written, [Progress(reached=10)])
 
+    def test_one_after_another(self) -> None:
+        """It does not wait with that for a later revision that another node waits for, nor is that forgotten."""
+        self.reached = 10
+        self.report("b", 10, Progress(awaits=9))
+        self.report("c", 31, Progress(awaits=30))
+        self.clock.advance(1)
+        self.assertEqual(self.written, [Progress(reached=10)])
+        self.come_into_force(31)
+        self.clock.advance(SPACING)
+        self.assertEqual(self.written[1:], [Progress(reached=31)])
+
+    def test_of_two(self) -> None:
+        """Nor does it if it learns of both at the same time."""
+        self.report("b", 10, Progress(awaits=9))
+        self.report("c", 31, Progress(awaits=30))
+        self.reached = 10
+        self.clock.advance(1)
+        self.assertEqual(self.written, [Progress(reached=10)])
+
     def test_once(self) -> None:
         """For what it has said already it writes nothing again."""
         self.come_into_force(20)
@@ -111,7 +130,8 @@ class WaitTests(FollowersCase):
     def test_asks(self) -> None:
         """It asks the others, and knows of itself and of them how far they are."""
         self.report("b", 8, Progress())
-        self.progress.wait_for(7)
+        for revision in (7, 5):
+            self.progress.wait_for(revision)
         self.clock.advance(0)
         self.assertEqual((self.written, self.progress.reached), ([Progress(awaits=7)], {"a": 0, "b": 0}))
         self.come_into_force(9)
@@ -204,6 +224,29 @@ class BusyTests(FollowersCase):
 
 
 class IdleTests(FollowersCase):
+    def test_own_record(self) -> None:
+        """What it waits for itself it tells nobody that it has reached."""
+        self.report("b", 8, Progress())
+        self.progress.wait_for(7)
+        self.report("a", 9, Progress(awaits=7))
+        self.come_into_force(10)
+        self.clock.advance(1)
+        self.assertEqual(self.written, [Progress(awaits=7)])
+
+    def test_stopped_meanwhile(self) -> None:
+        """Nor does it go on with anything that it was about to do."""
+        self.busy = frozenset({E1})
+        self.come_into_force(10)
+        self.report("b", 10, Progress(awaits=9))
+        self.report("b", 12, Progress(awaits=11))
+        self.busy = frozenset()
+        self.progress.wait_for(13)
+        self.progress.on_changes(Changes(nodes=True))
+        self.assertNotEqual(self.clock.getDelayedCalls(), [])
+        self.progress.stopService()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.progress.startService()
+
     def test_stopped(self) -> None:
         """After its stop it does nothing more."""
         self.progress.stopService()
