@@ -129,6 +129,19 @@ class ProtocolTests(TlsTestCase):
         self.assertIn(f'"x-forwarded-port": ["{self.tls_port}"]', said)
         self.assertIn("\n1.1 200", await self.curl("--http1.1", "-w", "\n%{http_version} %{http_code}"))
 
+    async def test_no_tls(self) -> None:
+        """A request without TLS on a port for TLS is refused by a page that says so, and reaches no instance."""
+        await self.served(state_of(pair_for((NAME,))), route(NAME, self.upstream()))
+        answer = await self.get(NAME, port=self.tls_port)
+        self.assertEqual(
+            (answer.code, answer.text), (400, "this port speaks TLS: the URL has to begin with https://\n")
+        )
+        answer = await self.get(NAME, port=self.tls_port, headers={"Accept": "text/html"})
+        self.assertIn("<p>This port speaks TLS: the URL has to begin with https://.</p>", answer.text)
+        self.assertNotIn("nginx", answer.text)
+        again = b"GET / HTTP/1.1\r\nHost: web.example.com\r\n\r\n"
+        self.assertEqual((await self.converse(again * 2, b"https://", port=self.tls_port)).count(b"HTTP/1.1 400"), 1)
+
     async def test_tickets(self) -> None:
         """A session is resumed by another node, but with the key of another day there is a full handshake."""
         pair = pair_for((NAME,))

@@ -44,6 +44,8 @@ local REASONS = {
 }
 
 local TINY_CHUNKS = "the body of this request comes in so small chunks that they take more room than it"
+local NO_TLS = "this port speaks TLS: the URL has to begin with https://"
+local WITHOUT_TLS = 497 -- nginx's code for a plain request on a port for TLS
 local UNDER_MAINTENANCE = "this service is under maintenance"
 
 local COME_BACK = { [429] = true, [503] = true }
@@ -128,6 +130,9 @@ end
 -- Answer a request that nginx itself refused, brought here by error_page. If its body was being read whole, 500 says
 -- that nginx had no more room for it.
 function M.show(is_reading)
+    if ngx.status == WITHOUT_TLS then
+        return M.refuse(400, NO_TLS)
+    end
     local status = TITLES[ngx.status] and ngx.status or 500
     if is_reading and status == 500 then
         return M.refuse(413, TINY_CHUNKS)
