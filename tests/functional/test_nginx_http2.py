@@ -31,6 +31,17 @@ class Offering(Resource):
         return b"answer"
 
 
+class Requiring(Resource):
+    """Wants another protocol before it answers, as servers of websockets do."""
+
+    isLeaf = True  # noqa: N815 - Twisted's name
+
+    def render(self, request: Any) -> bytes:
+        request.setResponseCode(426)
+        request.setHeader("Upgrade", "websocket, TLS/1.3")
+        return b"answer"
+
+
 class RequestTests(TlsTestCase):
     """Requests whose form HTTP/1.1 does not know."""
 
@@ -94,6 +105,19 @@ class AnswerTests(TlsTestCase):
                 self.assertTrue(said.endswith("answer"), said)
                 self.assertNotIn("pgrade", said)
                 self.assertNotIn("roxy-", said)
+
+    async def test_upgrade_required(self) -> None:
+        """An answer 426 names the protocols that it asks for, but by HTTP/2, which has no such header."""
+        place = self.upstream(resource=Requiring())
+        sticky = evolve(route(NAME, place), path="/sticky", sticky="there")
+        await self.served(state_of(pair_for((NAME,))), route(NAME, place), sticky, settings={"workers": 1})
+        for path in ("/sticky", "/"):
+            said = await self.curl("--http1.1", "-i", path=path)
+            self.assertRegex(said, r"(?s)^HTTP/1.1 426 .*\nUpgrade: websocket, TLS/1.3\r\n.*answer$")
+            self.assertRegex(said, r"\nConnection: upgrade\r\n")
+            said = await self.curl("--http2", "-i", path=path)
+            self.assertRegex(said, r"(?s)^HTTP/2 426 .*answer$")
+            self.assertNotIn("upgrade", said)
 
     async def test_interim(self) -> None:
         """A client by HTTP/2 to which an instance sends interim answers learns why it gets no other, on each way."""

@@ -35,6 +35,7 @@ local SIGNATURE = 0x50545448 -- "HTTP"
 local M = {}
 
 local MOST_HEADERS = 65536
+local UPGRADE_REQUIRED = 426
 
 local before = nil -- what a request was like that was sent to the other location
 local filtered = nil -- loc_conf there, once it is known
@@ -69,23 +70,27 @@ local function arrive(request)
     before = nil
 end
 
-local function is_interim()
-    local status = C.ngx_http_lua_ffi_get_resp_status(base.get_request())
-    return status < 200 and status ~= 101
+local function status_of_answer()
+    return C.ngx_http_lua_ffi_get_resp_status(base.get_request())
+end
+
+local function is_interim(found)
+    return found < 200 and found ~= 101
 end
 
 -- header filter phase: have again.lua answer a request by HTTP/2 to which an interim answer comes
 function M.refuse()
-    local ctx = is_interim() and ngx.req.http_version() >= 2 and record.present()
+    local ctx = is_interim(status_of_answer()) and ngx.req.http_version() >= 2 and record.present()
     if ctx then
         ctx.is_interim = true
         return ngx.exit(502)
     end
 end
 
--- header filter phase: see Note [Diverted]
+-- header filter phase: see Note [Diverted]. The other location also has the headers for an Upgrade that is required.
 function M.divert()
-    if is_interim() then
+    local found = status_of_answer()
+    if is_interim(found) or found == UPGRADE_REQUIRED then
         if filtered then
             of_nginx().loc_conf = filtered
         end
