@@ -71,6 +71,31 @@ class RequestTests(TlsTestCase):
             self.assertIn("\n413", said)
         self.assertIn("\n200", await self.curl(*arguments, stdin=b""))
 
+    async def test_unannounced(self) -> None:
+        """Methods that have no body as a rule may have one by HTTP/2 that no header shows; it is bounded, too."""
+        place = self.upstream()
+        bounded = evolve(route(NAME, place), max_body=1000, path="/bounded", strip_path=True)
+        buffered = evolve(route(NAME, place), max_body=200_000, path="/buffered", buffer=True)
+        await self.served(state_of(pair_for((NAME,))), route(NAME, place), bounded, buffered)
+        for path, size, status in (
+            ("/", 300_000, 200),
+            ("/bounded/x", 0, 200),
+            ("/bounded/x", 900, 200),
+            ("/bounded/x", 1001, 413),
+            ("/bounded/x", 300_000, 413),
+            ("/buffered", 1001, 200),
+            ("/buffered", 300_000, 413),
+        ):
+            for method in ("GET", "DELETE", "OPTIONS"):
+                arguments = ("--http2", "-X", method, "-T", "-", "-w", "\n%{http_version} %{http_code}")
+                said = await self.curl(*arguments, path=path, stdin=b"x" * size)
+                self.assertIn(f"\n2 {status}", said, (method, path, size))
+                self.assertEqual(f'"body": {size},' in said, status == 200, (method, path, size))
+                self.assertEqual('"path": "/x"' in said, status == 200 and "bounded" in path)
+        said = await self.curl("--http2", path="/bounded/x")
+        self.assertIn('"body": 0,', said)
+        self.assertNotIn("content-length", said)
+
     async def test_unknown_length_not_repeated(self) -> None:
         """A body by HTTP/2 whose length is not stated is read once, so a request that no instance took is answered."""
         dead = evolve(self.upstream(), port=9)

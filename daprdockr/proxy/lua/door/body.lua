@@ -16,9 +16,14 @@ local MOST_OF_ONE = 16777216 -- bytes of a body that is read whole: client_max_b
 local BODILESS = { GET = true, HEAD = true, OPTIONS = true, DELETE = true, TRACE = true }
 local NO_ROOM = "too many uploads are under way: try again soon"
 
--- Whether a body of unknown length may come: with HTTP/2 no header shows it.
+-- Whether a body may come of which no header says anything, as HTTP/2 allows.
+function M.is_unannounced()
+    return ngx.req.http_version() >= 2 and not ngx.var.http_content_length
+end
+
+-- Whether a body of unknown length may come, with a method that usually has one.
 function M.may_have_any_length()
-    return ngx.req.http_version() >= 2 and not ngx.var.http_content_length and not BODILESS[ngx.req.get_method()]
+    return M.is_unannounced() and not BODILESS[ngx.req.get_method()]
 end
 
 -- The status to refuse a request with whose body is too large, or might be: only the Content-Length of a body bounds it
@@ -50,6 +55,20 @@ function M.take(location)
     return is_large and location.buffer
 end
 
+-- Read the body whole, and refuse one of more than `most` bytes.
+local function read(ctx, most)
+    ctx.is_reading = true
+    local is_read = pcall(ngx.req.read_body) -- nginx answers 413 to one that is larger than any may be
+    ctx.is_reading = false
+    if not is_read then -- versions 0.10.25 and 0.10.26 of nginx's Lua module read none without a length by HTTP/2
+        return ctx.room and ngx.exit(411) or hold.wait_or_give_up(ctx)
+    end
+    if (tonumber(ngx.var.content_length) or 0) > most then -- by now that of a body without a length, too
+        return ngx.exit(413)
+    end
+    return hold.wait_or_give_up(ctx)
+end
+
 -- access phase of a request that was admitted and whose body is to be read first: see Note [Buffered]
 function M.buffer()
     local ctx = record.present()
@@ -63,13 +82,14 @@ function M.buffer()
         return pages.refuse(503, NO_ROOM)
     end
     ctx.room, ctx.sender = needed, sender
-    ctx.is_reading = true
-    ngx.req.read_body() -- nginx answers 413 to one that is larger than any may be
-    ctx.is_reading = false
-    if (tonumber(ngx.var.content_length) or 0) > most then -- by now that of a chunked one, too
-        return ngx.exit(413)
-    end
-    return hold.wait_or_give_up(ctx)
+    return read(ctx, most)
+end
+
+-- access phase of a request that was admitted, with a method that seldom has a body, and of which no header says
+-- whether it has one. Most have none, and cost no room.
+function M.find()
+    local ctx = record.present()
+    return read(ctx, ctx.location.max_body or ctx.location.buffer)
 end
 
 -- Whether the body of this request is being read whole.

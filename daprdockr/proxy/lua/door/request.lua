@@ -47,7 +47,8 @@ function M.admit(is_elsewhere)
         return pages.refuse(431, LONG_HEADERS)
     end
     local has_body, is_unusual, is_bad = headers.look(host)
-    local may_have_body = has_body or (location.max_body or location.buffer) and body.may_have_any_length()
+    local is_bounded = location.max_body or location.buffer
+    local may_have_body = has_body or is_bounded and body.may_have_any_length()
     local status = may_have_body and location.max_body and body.too_large(location.max_body, location.buffer)
     if status then
         return ngx.exit(status) -- by nginx, so that the client is not asked for its body first
@@ -63,6 +64,10 @@ function M.admit(is_elsewhere)
     if may_have_body and body.take(location) then
         strip(location)
         return ngx.exec("@buffered")
+    end
+    if is_bounded and body.is_unannounced() then
+        strip(location)
+        return ngx.exec("@unannounced")
     end
     if not is_ready and not hold.hold(ctx) then
         return hold.give_up()
