@@ -18,6 +18,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+import shutil
 from pathlib import Path
 
 from attrs import frozen
@@ -31,6 +33,9 @@ MAX_BYTES = 64 * 1024 * 1024
 """The largest configuration that is read, in bytes: 10,000 sites take about 5 MB."""
 
 _MOST_OUTPUT = 64 * 1024
+
+_KEYS = re.compile(rb'door_tls\.seed\("([^"]+)/certificates\.json"\)')
+"""Finds the directory with the keys of certificates in a configuration that has TLS listeners."""
 
 
 @frozen
@@ -84,10 +89,19 @@ class ProxyFiles:
         os.replace(self.candidate, self.configuration)
 
     def keep(self) -> None:
-        """Store the configuration as good."""
-        text = read_regular(self.configuration, MAX_BYTES)
-        if read_kept(self.last_good, MAX_BYTES, bytes) != text:
+        """Store the configuration as good. The keys of a former one go, unless they are where its own are."""
+        text, former = read_regular(self.configuration, MAX_BYTES), read_kept(self.last_good, MAX_BYTES, bytes)
+        if former != text:
             replace_file(self.last_good, text, synced=True)
+            self._remove_keys(_places_of_keys(former) - _places_of_keys(text))
+
+    def forget_keys(self) -> None:
+        """Remove the keys of the last good configuration, as far as that is possible: there is to be no nginx."""
+        self._remove_keys(_places_of_keys(read_kept(self.last_good, MAX_BYTES, bytes)))
+
+    def _remove_keys(self, places: frozenset[Path]) -> None:
+        for place in places:
+            shutil.rmtree(place, ignore_errors=True)
 
     def keep_state(self, message: bytes) -> None:
         """Store the routes for the next nginx."""
@@ -125,3 +139,7 @@ class ProxyFiles:
             if error.errno == errno.EROFS:
                 raise
             set_aside(self.socket, f"it is no socket: {error.strerror}")
+
+
+def _places_of_keys(text: bytes | None) -> frozenset[Path]:
+    return frozenset(Path(os.fsdecode(found)) for found in _KEYS.findall(text or b""))

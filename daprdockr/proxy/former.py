@@ -1,7 +1,8 @@
 # -*- test-case-name: tests.unit.proxy.test_former -*-
 """
 The nginx that an earlier agent left running, where this agent has no listener for one. It is ended: nobody would give
-it routes any more, and it would go on to lead clients to where instances were when that agent ended.
+it routes any more, and it would go on to lead clients to where instances were when that agent ended. The keys that it
+had in memory are removed.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ class FormerNginx(Service):
     log = Logger()
 
     def __init__(self, directory: Path, run: Run, end: Callable[[Path, float, int], bool] = end_recorded) -> None:
-        self._record = ProxyFiles(directory).process
+        self._files = ProxyFiles(directory)
         self._run = run
         self._end = end
 
     def startService(self) -> None:
         super().startService()
-        if not self._record.exists():  # as a rule, and then no thread is needed
+        if not self._files.process.exists():  # as a rule, and then no thread is needed
             return
         Deferred.fromCoroutine(self._clear()).addErrback(
             lambda failure: self.log.failure("the nginx of an earlier agent could not be ended", failure)
@@ -48,7 +49,8 @@ class FormerNginx(Service):
 
     async def _clear(self) -> None:
         try:
-            if await self._run(self._end, self._record, GRACE, signal.SIGQUIT):
+            if await self._run(self._end, self._files.process, GRACE, signal.SIGQUIT):
                 self.log.info("the nginx of an earlier agent was ended, because this one has no --http and no --https")
+            await self._run(self._files.forget_keys)
         except Stopped:
             pass  # the next agent does it

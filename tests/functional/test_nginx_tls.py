@@ -99,6 +99,18 @@ class CertificateTests(TlsTestCase):
         self.assertFalse([content for content in kept if secret in content])
         self.assertEqual([path.stat().st_mode & 0o777 for path in memory.iterdir()], [0o600] * 3)
 
+    async def test_no_more(self) -> None:
+        """An agent without TLS listeners removes the keys of the former one, and not before nginx does without them."""
+        memory = self.memory()
+        nginx = await self.served(state_of(pair_for((NAME,))), memory=memory, leave_running=True)
+        await until(lambda: (memory / "certificates.json").exists())
+        await nginx.stopService()
+        after = self.nginx()
+        self.assertTrue(memory.exists())
+        after.startService()
+        await until(lambda: after.status.generation)
+        self.assertFalse(memory.exists())
+
 
 class ProtocolTests(TlsTestCase):
     async def test_protocols(self) -> None:

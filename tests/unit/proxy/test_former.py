@@ -27,7 +27,7 @@ class FormerNginxTests(SynchronousTestCase):
         self.lines = LogLines(self)
 
     def test_ended(self) -> None:
-        """It is asked to end as nginx is, so that it finishes its requests, and the log says why."""
+        """It is asked to end as nginx is, so that it finishes its requests, the log says why, and its keys go."""
         # A shell without job control has its background jobs, and all that they start, ignore it.
         self.addCleanup(signal.signal, signal.SIGQUIT, signal.signal(signal.SIGQUIT, signal.SIG_DFL))
         process = subprocess.Popen(["sleep", "1000"], start_new_session=True)
@@ -36,9 +36,13 @@ class FormerNginxTests(SynchronousTestCase):
         record = ProcessTable().identify(process.pid)
         assert record is not None
         PidFile(self.directory / "process.json").write(record)
+        (keys := self.directory / "keys").mkdir()
+        (keys / "certificates.json").touch()
+        (self.directory / "last-good.conf").write_text(f'door_tls.seed("{keys}/certificates.json")')
         FormerNginx(self.directory, run_at_once).startService()
         self.assertEqual(process.wait(10), -signal.SIGQUIT)
         self.assertEqual(len(self.lines("no --http")), 1)
+        self.assertFalse(keys.exists())
 
     def test_none(self) -> None:
         """Where there was none no thread is asked; where it has ended since nothing is said."""
