@@ -135,5 +135,11 @@ CERTIFICATE_BEGIN = _metric(
     "name",
     "source",
 )
+CERTIFICATE_AWAITED = _metric(
+    _GAUGE,
+    "certificate_awaited",
+    "1 for each host name that has no certificate yet and is to get one by ACME",
+    "name",
+)
 
 METRICS: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))

@@ -24,6 +24,7 @@ from daprdockr.model.stored.rollout import RolloutState
 from daprdockr.picture.certificates import certificate_table
 from daprdockr.picture.nodes import node_table
 from daprdockr.picture.services import service_table
+from daprdockr.planning.renewing.wanted import wanted_in_cluster
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.runtime.kinds import kind_of
 from daprdockr.runtime.workers import Workers
@@ -157,6 +158,9 @@ def _certificates(cluster: ClusterView, now: float) -> Iterator[Sample]:
         yield Sample(metric.CERTIFICATE_END, end, (name, source))
         if source == ACME:
             yield Sample(metric.CERTIFICATE_BEGIN, cluster.certificates[name].facts.not_before, (name, source))
+    for name in wanted_in_cluster(cluster, now) if cluster.thumbprint else ():
+        if name not in cluster.certificates:
+            yield Sample(metric.CERTIFICATE_AWAITED, 1, (name,))
 
 
 def _dns(dns: DnsServer) -> Iterator[Sample]:

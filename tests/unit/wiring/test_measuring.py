@@ -14,6 +14,7 @@ from daprdockr.model.etcd_look import KnownRoom
 from daprdockr.model.stored.certificate import ACME, CertificateFacts, CertificateRecord
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.renewal import ChallengeRecord
 from daprdockr.proxy.nginx import ProxyStatus
 from daprdockr.runtime.durations import Distribution
 from daprdockr.wiring.edges import Edges
@@ -35,6 +36,7 @@ LATER: tuple[Metric, ...] = (
     metric.PAUSED,
     metric.CERTIFICATE_END,
     metric.CERTIFICATE_BEGIN,
+    metric.CERTIFICATE_AWAITED,
     metric.ETCD_MEMBERS,
     metric.ETCD_SIZE,
     metric.ETCD_QUOTA,
@@ -131,6 +133,19 @@ class MeasuredTests(MeasuredCase):
         self.cluster.advance(1)
         self.assertEqual(self.values(metric.CERTIFICATE_END), {("a.test.example", "acme"): 2e9})
         self.assertEqual(self.values(metric.CERTIFICATE_BEGIN), {("a.test.example", "acme"): 1.9e9})
+
+    def test_certificate_that_is_awaited(self) -> None:
+        """A host name without a certificate counts as soon as somebody uses ACME, until it has one."""
+        self.cluster.define(definition(Http={"HostName": "a.test.example", "ContainerPort": 80}))
+        self.cluster.advance(1)
+        self.assertEqual(self.values(metric.CERTIFICATE_AWAITED), {})
+        self.cluster.store.put(KEYS.challenge, ChallengeRecord("0" * 43).encode())
+        self.cluster.advance(1)
+        self.assertEqual(self.values(metric.CERTIFICATE_AWAITED), {("a.test.example",): 1})
+        record = CertificateRecord("s", "k", CertificateFacts(("a.test.example",), 1.9e9, 2e9), ACME)
+        self.cluster.store.put(KEYS.certificate("a.test.example"), record.encode())
+        self.cluster.advance(1)
+        self.assertEqual(self.values(metric.CERTIFICATE_AWAITED), {})
 
     def test_node_states(self) -> None:
         """A node that is drained is cordoned too, and counts once; one that is not ready counts as that."""
