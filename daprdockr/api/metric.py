@@ -131,7 +131,7 @@ CERTIFICATE_END = _metric(
 CERTIFICATE_BEGIN = _metric(
     _GAUGE,
     "certificate_not_before_timestamp_seconds",
-    "When a certificate by ACME began, in seconds since the epoch",
+    "When a certificate began, in seconds since the epoch, but for one of files that is valid for 56 days or longer",
     "name",
     "source",
 )

@@ -18,7 +18,7 @@ DAY = 86400.0
 SOON = 14
 """Days before its end from which a certificate is marked; it is renewed long before."""
 OVERDUE = 0.25
-"""The share of its life that is left then of one by ACME, if that is less: it is renewed when a third is left."""
+"""The share of its life that is left then, if that is less: one by ACME is renewed when a third is left."""
 
 COLUMNS: tuple[Column, ...] = (
     ("CERTIFICATE", lambda row: row["Name"]),
@@ -114,11 +114,8 @@ def _trouble(row: Row) -> str:
 
 def _stored(name: str, record: CertificateRecord, now: float, renewal: RenewalRecord | None) -> Row:
     facts = record.facts
-    known = {"Names": list(facts.names), "DaysLeft": _days(facts.not_after, now), "NotAfter": facts.not_after}
-    row = _row(name, record.source, **known, **_attempts(renewal))
-    life = facts.not_after - facts.not_before
-    is_due = record.source != ACME or facts.not_after - now < OVERDUE * life
-    return {**row, "EndsSoon": row["EndsSoon"] and is_due}
+    term = _term(facts.not_before, facts.not_after, now)
+    return _row(name, record.source, Names=list(facts.names), **term, **_attempts(renewal))
 
 
 def _attempts(renewal: RenewalRecord | None) -> dict[str, object]:
@@ -126,12 +123,12 @@ def _attempts(renewal: RenewalRecord | None) -> dict[str, object]:
 
 
 def _of_files(cluster: ClusterView, now: float) -> Iterator[Row]:
-    found: dict[tuple[str, float], list[str]] = {}
+    found: dict[tuple[str, float, float], list[str]] = {}
     for node, known in sorted(cluster.nodes.items()):
         for name, end in known.record.certificates.items():
-            found.setdefault((name, end), []).append(node)
-    for (name, end), nodes in found.items():
-        yield _row(name, FILE, Nodes=nodes, DaysLeft=_days(end, now), NotAfter=end)
+            found.setdefault((name, known.record.brief.get(name, 0.0), end), []).append(node)
+    for (name, begin, end), nodes in found.items():
+        yield _row(name, FILE, Nodes=nodes, **_term(begin, end, now))
 
 
 def _for_etcd(cluster: ClusterView, now: float) -> Iterator[Row]:
@@ -142,7 +139,7 @@ def _for_etcd(cluster: ClusterView, now: float) -> Iterator[Row]:
             found.setdefault((f"etcd {role}", int(end // DAY)), {})[node] = end
     for (name, _), ends in found.items():
         end = min(ends.values())
-        yield _row(name, FILE, Nodes=list(ends), DaysLeft=_days(end, now), NotAfter=end)
+        yield _row(name, FILE, Nodes=list(ends), **_term(0.0, end, now))
 
 
 def _unusable(cluster: ClusterView) -> Iterator[Row]:
@@ -155,8 +152,11 @@ def _unusable(cluster: ClusterView) -> Iterator[Row]:
         yield _row(name, FILE if record is None else record.source, Nodes=nodes, LastError=reason)
 
 
-def _days(end: float, now: float) -> int:
-    return int((end - now) // DAY)
+def _term(begin: float, end: float, now: float) -> dict[str, object]:
+    """Return the members that say when a certificate is valid. :param begin: 0.0: it is not known, and long ago."""
+    left = end - now
+    is_soon = left < SOON * DAY and left < OVERDUE * (end - begin)
+    return {"DaysLeft": int(left // DAY), "NotBefore": begin, "NotAfter": end, "EndsSoon": is_soon}
 
 
 def _row(name: str, source: str, **members: object) -> Row:
@@ -166,10 +166,11 @@ def _row(name: str, source: str, **members: object) -> Row:
         "Names": [],
         "Nodes": [],
         "DaysLeft": None,
+        "NotBefore": 0.0,
         "NotAfter": 0.0,
+        "EndsSoon": False,
         "NextAttempt": 0.0,
         "LastError": "",
         "Needed": True,
     }
-    row = {**default, **members}
-    return {**row, "EndsSoon": isinstance(left := row["DaysLeft"], int) and left < SOON}
+    return {**default, **members}

@@ -18,7 +18,6 @@ from daprdockr.dns.server import DnsServer
 from daprdockr.model.etcd_look import KnownRoom
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
-from daprdockr.model.stored.certificate import ACME
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.rollout import RolloutState
 from daprdockr.picture.certificates import certificate_table
@@ -149,15 +148,16 @@ def _stopped(cluster: ClusterView, name: ServiceName) -> RolloutState | None:
 
 
 def _certificates(cluster: ClusterView, now: float) -> Iterator[Sample]:
-    ends: dict[tuple[str, str], float] = {}
+    lives: dict[tuple[str, str], tuple[float, float]] = {}
     for row in certificate_table(cluster, now).rows:
         if row["NotAfter"] and row["Needed"]:  # of files that differ from node to node, the first one to end counts
             key = (row["Name"], row["Source"])
-            ends[key] = min(row["NotAfter"], ends.get(key, row["NotAfter"]))
-    for (name, source), end in ends.items():
-        yield Sample(metric.CERTIFICATE_END, end, (name, source))
-        if source == ACME:
-            yield Sample(metric.CERTIFICATE_BEGIN, cluster.certificates[name].facts.not_before, (name, source))
+            life = row["NotAfter"], row["NotBefore"]
+            lives[key] = min(life, lives.get(key, life))
+    for key, (end, begin) in lives.items():
+        yield Sample(metric.CERTIFICATE_END, end, key)
+        if begin:
+            yield Sample(metric.CERTIFICATE_BEGIN, begin, key)
     for name in wanted_in_cluster(cluster, now) if cluster.thumbprint else ():
         if name not in cluster.certificates:
             yield Sample(metric.CERTIFICATE_AWAITED, 1, (name,))

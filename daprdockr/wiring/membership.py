@@ -114,7 +114,7 @@ def _of_this_moment(around: Surroundings, outward: Edges, followed: OwnMember | 
         certificates=lambda: (
             OwnCertificates()
             if certifying is None
-            else OwnCertificates(certifying.files, certifying.troubles, serves=True)
+            else OwnCertificates(certifying.files, certifying.troubles, serves=True, brief=certifying.brief)
         ),
         peer=lambda: PeerPlace() if peer is None else PeerPlace(peer.published, peer.fingerprint),
         etcd=lambda: "" if followed is None else followed.role,

@@ -16,7 +16,7 @@ from typing import Any
 from daprdockr.agent.certifying.given_pairs import GivenPairs
 from daprdockr.agent.certifying.sealed_pairs import SealedPairs
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.stored.certificate import CertificatePair
+from daprdockr.model.stored.certificate import BRIEF, CertificateFacts, CertificatePair
 from daprdockr.proxy.certificates import MOST_BYTES, Certificate, CertificateState, certificate_state, chosen
 from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.signal import Signal
@@ -65,14 +65,24 @@ class Certifying(Periodic):
         self._left_out: tuple[str, ...] = ()
         self.troubles: Mapping[str, str] = {}
         """Why certificates cannot be used, by name."""
-        self.files: Mapping[str, float] = _ends(given())
+        self._covered: Mapping[str, CertificateFacts] = _covered(given())
+        self.unusable: Signal[[str, str]] = Signal()
+        """Sent for each certificate that begins to be of no use: its name, and one sentence."""
+
+    @property
+    def files(self) -> Mapping[str, float]:
         """
         Until when the certificates of the operator's files are valid, by each name that they cover, in wall-clock
         seconds. They are known before the start, because a record of this node without them would have the renewer
         order what they cover.
         """
-        self.unusable: Signal[[str, str]] = Signal()
-        """Sent for each certificate that begins to be of no use: its name, and one sentence."""
+        return {name: facts.not_after for name, facts in self._covered.items()}
+
+    @property
+    def brief(self) -> Mapping[str, float]:
+        """Since when those of ``files`` are valid that are so for a brief time."""
+        lives = self._covered.items()
+        return {name: facts.not_before for name, facts in lives if facts.not_after - facts.not_before < BRIEF}
 
     def on_changes(self, changes: Changes) -> None:
         """Read those of etcd that changed."""
@@ -103,7 +113,7 @@ class Certifying(Periodic):
         served = chosen((*given.certificates, *found), now)
         state = certificate_state(served, self._unknown, self._ticket(int(now // DAY)))
         self._serve(state)
-        self.files = _ends(given)
+        self._covered = _covered(given)
         unusable = _invalid((*given.certificates, *found), now) | given.troubles | self._sealed.troubles
         self._report(dict.fromkeys(state.left_out, NO_ROOM) | unusable)
         self._report_left_out(state.left_out)
@@ -123,14 +133,15 @@ class Certifying(Periodic):
         self._left_out = names
 
 
-def _ends(given: GivenPairs) -> dict[str, float]:
-    """Return until when there is a certificate for each name; those after which pairs are called come first."""
+def _covered(given: GivenPairs) -> dict[str, CertificateFacts]:
+    """Return what there is for each name, valid for longest; names after which pairs are called come first."""
     reported = given.certificates[:MOST_REPORTED]
-    found = {one.name: one.facts.not_after for one in reported}
+    found = {one.name: one.facts for one in reported}
     for one in reported:
         for name in one.facts.names:
-            if name in found or len(found) < MOST_COVERED:
-                found[name] = max(found.get(name, 0.0), one.facts.not_after)
+            known = found.get(name)
+            if known.not_after < one.facts.not_after if known is not None else len(found) < MOST_COVERED:
+                found[name] = one.facts
     return found
 
 

@@ -51,13 +51,14 @@ class Obstacles:
 @frozen
 class OwnCertificates:
     """
-    Until when the certificates of the operator's files are valid, and why others cannot be used, by name; and whether
-    nginx ``serves`` TLS.
+    Until when the certificates of the operator's files are valid, since when the ``brief`` ones of them are, and why
+    others cannot be used, by name; and whether nginx ``serves`` TLS.
     """
 
     files: Mapping[str, float] = field(factory=dict)
     troubles: Mapping[str, str] = field(factory=dict)
     serves: bool = False
+    brief: Mapping[str, float] = field(factory=dict)
 
 
 @frozen
@@ -130,6 +131,7 @@ class Presence:
             keyless=self.now.keyless(),
             certificates=certificates.files,
             uncertified=certificates.troubles,
+            brief=certificates.brief,
             tls=certificates.serves,
             etcd_certificates=self.now.etcd_certificates(),
             peer=peer.address,

@@ -30,6 +30,9 @@ MOST_NAMES = 100
 FILE, STORED, ACME = SOURCES = ("file", "stored", "acme")
 """Where a certificate comes from: ``--certificates``, ``certificates add``, or a CA by ACME."""
 
+BRIEF = 56 * 86400.0
+"""Seconds: one that is valid for less ends soon when a part of its life is left, and not a number of days."""
+
 
 @frozen
 class CertificatePair:

@@ -53,7 +53,8 @@ class NodeRecord:
     ``keys`` are the ids of the cluster keys with which the node opens secrets, and ``keyless`` says why it cannot
     read its file with them ("": it can, or has none). ``certificates`` says until when (in wall-clock seconds)
     those of the operator's files on the node are valid, and ``uncertified`` why others cannot be used, both by
-    name; ``tls`` says that its nginx listens for TLS. ``etcd_certificates`` says until when those are valid by
+    name; ``brief`` says since when those of them are that are so for less than ``certificate.BRIEF``, and ``tls`` that
+    its nginx listens for TLS. ``etcd_certificates`` says until when those are valid by
     which the node reaches etcd, by their roles: ``client`` and ``authority``. ``peer`` is where the agent takes
     sessions, as <address>:<port> ("": nowhere), and ``fingerprint`` the SHA-256 of the certificate that it shows
     there, in hex digits. ``etcd`` is what its member of etcd does, "votes" or "copies" ("": it has none of ours).
@@ -81,6 +82,7 @@ class NodeRecord:
     keyless: str = ""
     certificates: Mapping[str, float] = field(factory=dict)
     uncertified: Mapping[str, str] = field(factory=dict)
+    brief: Mapping[str, float] = field(factory=dict)
     tls: bool = False
     etcd_certificates: Mapping[str, float] = field(factory=dict)
     peer: str = ""
@@ -136,6 +138,7 @@ _OPTIONAL: Members = {
     "Keyless": ("keyless", reading.free_text),
     "Certificates": ("certificates", reading.map_of(reading.moment)),
     "Uncertified": ("uncertified", reading.map_of(reading.free_text)),
+    "BriefCertificates": ("brief", reading.map_of(reading.moment)),
     "Tls": ("tls", reading.boolean),
     "EtcdCertificates": ("etcd_certificates", reading.map_of(reading.moment)),
     "Peer": ("peer", reading.text),

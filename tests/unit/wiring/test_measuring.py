@@ -118,11 +118,12 @@ class MeasuredTests(MeasuredCase):
     def test_certificates(self) -> None:
         """Of the files of a name on several nodes the first one to expire counts."""
         for node, end in (("b", 2e9), ("c", 1.9e9)):
-            record = NodeRecord(certificates={"a.test": end})
+            record = NodeRecord(certificates={"a.test": end, f"{node}.test": end}, brief={"b.test": 1.99e9})
             self.cluster.store.put(KEYS.node(node), record.encode(), self.cluster.store.grant(60).id)
         self.cluster.advance(1)
-        self.assertEqual(self.values(metric.CERTIFICATE_END), {("a.test", "file"): 1.9e9})
-        self.assertEqual(self.values(metric.CERTIFICATE_BEGIN), {})
+        ends = {("a.test", "file"): 1.9e9, ("b.test", "file"): 2e9, ("c.test", "file"): 1.9e9}
+        self.assertEqual(self.values(metric.CERTIFICATE_END), ends)
+        self.assertEqual(self.values(metric.CERTIFICATE_BEGIN), {("b.test", "file"): 1.99e9})
 
     def test_certificate_that_nobody_needs(self) -> None:
         """One by ACME for a host name that no service has any more is not renewed, and its end concerns nobody."""

@@ -129,6 +129,13 @@ class CertifyingTests(SynchronousTestCase):
         self.certifying.startService()
         self.assertEqual(dict(self.certifying.files), dict.fromkeys((NAME, "www." + NAME), NOW + 4 * DAY))
 
+    def test_brief(self) -> None:
+        """Of a file that is valid for less than 56 days it is known since when it is."""
+        pairs = {name: self_signed((name,), begin=NOW - DAY, days=days) for name, days in ((NAME, 55), (OTHER, 56))}
+        self.given = GivenPairs(tuple(Certificate(name, FILE, pair, facts_of(pair)) for name, pair in pairs.items()))
+        self.begin()
+        self.assertEqual(self.certifying.brief, {NAME: NOW - DAY})
+
     def test_most_names_of_files(self) -> None:
         """A node's record has so many names of files, and no more; each pair is among them."""
         pairs = [self_signed(tuple(f"{n}.{pair}.com" for n in range(90)), begin=NOW - DAY) for pair in range(4)]

@@ -89,13 +89,13 @@ class PresenceTests(SynchronousTestCase):
     def test_all_that_it_says(self) -> None:
         """The record has all that the agent knows of itself, certificates and troubles too."""
         own, at = evolve(self.presence.node, former=("old",)), Whereabouts(("10.0.0.1",), missing=("eth9",))
-        files = OwnCertificates({"web": 5.0}, {"api": "it has expired"}, serves=True)
+        files = OwnCertificates({"web": 5.0}, {"api": "it has expired"}, serves=True, brief={"web": 4.0})
         now = evolve(self.presence.now, where=lambda: at, etcd=lambda: "joins", certificates=lambda: files)
         record = NodeRecord.decode(evolve(self.presence, node=own, now=now)(True).encode())
         told = record.missing, record.allow, record.former, record.etcd, record.version
         self.assertEqual(told, (("eth9",), ("binds",), ("old",), "joins", __version__))
-        of_certificates = record.certificates, record.uncertified, record.tls
-        self.assertEqual(of_certificates, (files.files, files.troubles, True))
+        of_certificates = record.certificates, record.uncertified, record.tls, record.brief
+        self.assertEqual(of_certificates, (files.files, files.troubles, True, files.brief))
 
     def test_listed(self) -> None:
         """It is listed if the mirror has its record under that lease, and not as another machine's."""

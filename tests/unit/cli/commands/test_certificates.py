@@ -8,7 +8,7 @@ from pathlib import Path
 from attrs import evolve
 
 from daprdockr import __version__
-from daprdockr.model.stored.certificate import ACME, CertificateFacts, CertificatePair, CertificateRecord
+from daprdockr.model.stored.certificate import ACME, STORED, CertificateFacts, CertificatePair, CertificateRecord
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.renewal import RenewalRecord
 from daprdockr.model.stored.sealed import SealedValue
@@ -183,16 +183,22 @@ class CertificatesTests(DefinitionCase):
         self.assertEqual(self.opened(), pair)
 
     def test_short_lives(self) -> None:
-        """One by ACME for a few days ends soon when its renewal is overdue, not as long as it lives."""
+        """One for a few days ends soon when its renewal is overdue, not as long as it lives, wherever it is from."""
         now = time.time()
         web = named("web", Http=[{"HostName": f"{name}.com", "ContainerPort": "8080"} for name in ("fine", "late")])
         self.store.put(KEYS.service(web.name), web.encode())
         for name, begun in (("fine.com", 2 * DAY), ("late.com", 5 * DAY)):
             facts = CertificateFacts((name,), now - begun, now - begun + 6 * DAY)
             self.store.put(KEYS.certificate(name), CertificateRecord("s", "k", facts, ACME).encode())
+            own = CertificateFacts((f"own-{name}",), now - begun, now - begun + 6 * DAY)
+            self.store.put(KEYS.certificate(f"own-{name}"), CertificateRecord("s", "k", own, STORED).encode())
+        ends = {"file.com": now + 4 * DAY, "late-file.com": now + DAY / 2, "old.com": now + 4 * DAY}
+        brief = {"file.com": now - 2 * DAY, "late-file.com": now - 5.5 * DAY}
+        self.store.put(KEYS.node("a"), NodeRecord(certificates=ends, brief=brief).encode(), self.store.grant(60).id)
         status = self.run_line("status").stdout
-        self.assertNotIn("fine.com ends", status)
-        self.assertIn("late.com ends in 0 days", status)
+        ended = [line.split()[1] for line in status.splitlines() if line.startswith("certificate ")]
+        self.assertEqual(sorted(ended), ["late-file.com", "late.com", "old.com", "own-late.com"])
+        self.assertIn("certificate late.com ends in 0 days", status)
 
     def test_renewals(self) -> None:
         """A row says when a CA is asked next, and why the last attempt failed, without a certificate too."""
