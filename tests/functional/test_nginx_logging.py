@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from typing import Any
 
 from attrs import evolve
 
 from daprdockr.proxy.clients import HttpClients
+from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.routes import Upstream
 from tests.rig.nginx_here import WEB, NginxTestCase, route, until
 
 NAME = "web.example.com"
+
+
+async def holds(nginx: Nginx) -> bool:
+    return (await nginx.counts()).get("held", 0) > 0
 
 
 class LoggingTests(NginxTestCase):
@@ -51,6 +58,19 @@ class LoggingTests(NginxTestCase):
         self.assertRegex(line["time"], r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")
         for name in ("bytes", "seconds", "instance_seconds"):
             self.assertIsInstance(line[name], int | float)
+
+    async def test_no_answer(self) -> None:
+        """A request that nginx ends without an answer, as old workers do after a reload, has the status 0."""
+        waiting, log = evolve(route(NAME), hold=20.0), self.directory / "access.log"
+        limits = {"workers": 1, "shutdown_timeout": 1}
+        nginx = await self.started(waiting, access_log=log, settings=limits)
+        asked = self.converse(f"GET / HTTP/1.1\r\nHost: {NAME}\r\n\r\n".encode(), b"\r\n")
+        await until(lambda: holds(nginx))
+        assert nginx.pid is not None
+        os.kill(nginx.pid, signal.SIGHUP)
+        self.assertEqual(await asked, b"")
+        (line,) = await self.lines(1)
+        self.assertEqual((line["status"], line["path"]), (0, "/"))
 
     async def test_hostile(self) -> None:
         """Each line is JSON in UTF-8 and is one line, for any bytes that a client sends."""
