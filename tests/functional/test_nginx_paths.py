@@ -105,6 +105,15 @@ class PathTests(PathTestCase):
         await self.assert_led({"/x/y": "other", "/": "", "/y": ""}, host="x.test")
         await self.assert_led({"/x": ""}, host="a." * 2000 + "x.test")
 
+    async def test_no_name(self) -> None:
+        """A host that is no name is none of a ``*.`` name's: in a URL of the service it could be another host."""
+        await self.started(self.to("any", host="*.example.com"))
+        for host in ("a.example.com", "a_b.c-d.example.com:81", "XN--p1ai.example.com.", "_x.example.com"):
+            await self.assert_led({"/": "any"}, host=host)
+        for sign in "?#@\\<\"'&%;,$ü":
+            await self.assert_led({"/": ""}, host=f"evil.test{sign}.example.com")
+        await self.assert_led({"/": ""}, host=".example.com")
+
     async def test_changes(self) -> None:
         """Paths come and go with the routes."""
         web, api = self.to("web"), self.to("api", "/api")

@@ -11,6 +11,7 @@ local seed = require "door.seed"
 local in_force = require "door.version"
 
 local LONGEST_NAME = 253
+local NAME = "^[%w_-][%w_.-]*$"
 local LEAST = 1000 -- names of a kind that a worker keeps before it looks for those that are gone
 
 local dict = ngx.shared.routes
@@ -90,7 +91,12 @@ local function write(key, value, version)
     return done, why
 end
 
+-- Not every host that nginx lets through is a name: the service may make a URL of it, and `evil.com?.example.com` leads
+-- elsewhere there.
 local function among_patterns(host, path)
+    if not host:find(NAME) then
+        return nil
+    end
     local rest = host
     while true do
         local dot = rest:find(".", 1, true)
