@@ -198,12 +198,20 @@ class TrustTests(HeaderCase):
         self.assertEqual(headers["x-real-ip"], "192.0.2.7")
 
     async def test_trusted_but_silent(self) -> None:
-        """A header that a trusted proxy omits is set as without it; a protocol without a port has its usual one."""
+        """
+        A header that a trusted proxy omits is set as without it; a protocol without a port has its usual one.
+
+        Of the values of several proxies the first one counts.
+        """
         headers = await self.headers(("127.0.0.1/32",))
         self.assertEqual((headers["x-forwarded-for"], headers["x-forwarded-proto"]), ("127.0.0.1", "http"))
         self.assertEqual((headers["x-forwarded-host"], headers["x-forwarded-port"]), (NAME, str(self.port)))
         headers = (await self.get(NAME, headers={"X-Forwarded-Proto": "https"})).seen["headers"]
         self.assertEqual((headers["x-forwarded-proto"], headers["x-forwarded-port"]), (["https"], ["443"]))
+        for said, port in (("8443, 80", "8443"), ("none", "443")):
+            chained = {"X-Forwarded-Proto": "https, http", "X-Forwarded-Port": said}
+            headers = (await self.get(NAME, headers=chained)).seen["headers"]
+            self.assertEqual((headers["x-forwarded-proto"], headers["x-forwarded-port"]), (["https"], [port]))
 
     async def test_others(self) -> None:
         """Headers of any other client are replaced or removed, though some addresses are trusted."""
