@@ -84,6 +84,7 @@ class RequestTests(TlsTestCase):
             ("/bounded/x", 1001, 413),
             ("/bounded/x", 300_000, 413),
             ("/buffered", 1001, 200),
+            ("/buffered", 150_000, 413),
             ("/buffered", 300_000, 413),
         ):
             for method in ("GET", "DELETE", "OPTIONS"):
@@ -91,6 +92,7 @@ class RequestTests(TlsTestCase):
                 said = await self.curl(*arguments, path=path, stdin=b"x" * size)
                 self.assertIn(f"\n2 {status}", said, (method, path, size))
                 self.assertEqual(f'"body": {size},' in said, status == 200, (method, path, size))
+                self.assertEqual("is larger than this service takes" in said, status == 413, (method, path, size))
                 self.assertEqual('"path": "/x"' in said, status == 200 and "bounded" in path)
         said = await self.curl("--http2", path="/bounded/x")
         self.assertIn('"body": 0,', said)
