@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,6 +40,16 @@ def access_of_host(given: Mapping[str, str], state_dir: Path) -> Access | None:
     from daprdockr.etcd.cluster_files import ClusterFiles  # most command lines name their etcd
 
     return ClusterFiles(state_dir).access()
+
+
+def is_of_cluster(state_dir: Path) -> bool:
+    """
+    Return whether ``daprdockrcmd init`` or ``join`` made this host a part of a cluster, as far as the user may know. It
+    is one whichever etcd option values name, and the place of etcd in its state directory is taken.
+    """
+    from daprdockr.etcd.cluster_files import ClusterFiles
+
+    return os.path.lexists(ClusterFiles(state_dir).endpoints)
 
 
 def read_access(given: Mapping[str, str]) -> Access:

@@ -19,7 +19,7 @@ from twisted.python import usage
 
 from daprdockr import __version__
 from daprdockr.arguments import parameter
-from daprdockr.arguments.access import ETCD_PARAMETERS, access_of_host, read_access
+from daprdockr.arguments.access import ETCD_PARAMETERS, access_of_host, is_of_cluster, read_access
 from daprdockr.arguments.acme import ACME_PARAMETERS, read_acme
 from daprdockr.arguments.address import default_address, short_host_name
 from daprdockr.arguments.agent_parameters import FLAGS, PARAMETERS
@@ -112,6 +112,8 @@ class Options(usage.Options):
         if self["peer"] is None:
             values["peer"] = (values["host"][0], PEER_PORT)
         named = {name.replace("-", "_"): value for name, value in values.items()}
+        if self["embedded-etcd"] and is_of_cluster(values["state-dir"]):
+            raise BadInput("--embedded-etcd is not for a host of daprdockrcmd init or join: leave it out")
         own = access_of_host(etcd, values["state-dir"])
         return Settings(etcd=own or read_access(etcd), founded=own is not None, acme=read_acme(acme), **named)
 

@@ -17,6 +17,7 @@ from daprdockr.arguments.agent_parameters import FLAGS, PARAMETERS
 from daprdockr.arguments.options import Options
 from daprdockr.arguments.settings import Settings
 from daprdockr.etcd.address import EtcdEndpoint
+from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput
 from daprdockr.model.wanted.privileges import PRIVILEGES
 
@@ -270,6 +271,13 @@ class RefusedTests(SynchronousTestCase):
     def test_certificates_of_nobody(self) -> None:
         """Certificates without a listener for TLS are a mistake."""
         self.assertIn("give --https", self.refusal("--certificates", "/etc/tls"))
+
+    def test_embedded_etcd_beside_that_of_a_cluster(self) -> None:
+        """A host of ``init`` has its etcd, and no room for a private one, whichever endpoint that would have."""
+        state = Path(self.mktemp()).absolute()
+        ClusterFiles(state).write_endpoints(("https://192.0.2.7:2379",))
+        for named in ([], ["--etcd", "http://127.0.0.1:5001"]):
+            self.assertIn("--embedded-etcd", self.refusal("--state-dir", str(state), "--embedded-etcd", *named))
 
     def test_proxy_protocol_of_nobody(self) -> None:
         """A listener for trusted proxies is refused while none is trusted."""
