@@ -17,7 +17,7 @@ from daprdockr.cli.files import Files
 from daprdockr.cli.request import Request
 from daprdockr.cli.saved import MAX_BYTES, Wish, encoded, file_name, places, read_backup, read_entries
 from daprdockr.cli.stdin import read_stdin
-from daprdockr.cli.stored import readable
+from daprdockr.cli.stored import readable, unchanged
 from daprdockr.cli.storing import storing
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
@@ -33,6 +33,7 @@ from daprdockr.picture.wrapped import wrapped
 _AT_ONCE = 16
 """Cordons and pauses of one transaction: etcd limits its operations to 128, and its bytes to 1.5 MiB."""
 _MOST_SHOWN = 100
+_MEANWHILE = "{} was stored by somebody meanwhile: run the same again, which shows what differs"
 
 
 @frozen
@@ -112,7 +113,9 @@ def _store(request: Request, store: Store, console: Console, wishes: Mapping[str
         Put(key, encoded(wish)) for key, wish in wishes.items() if not isinstance(wish, (Definition, FileContent))
     ]
     for start in range(0, len(others), _AT_ONCE):
-        store.commit([], others[start : start + _AT_ONCE])
+        part = others[start : start + _AT_ONCE]
+        if not store.commit([] if request.yes else [unchanged(one.key, None) for one in part], part).succeeded:
+            raise NotConfirmed(_MEANWHILE.format("a cordon or a pause"))
     files = Files(request, store, time.time)
     for key, wish in wishes.items():
         if isinstance(wish, FileContent):
@@ -138,7 +141,7 @@ def _put(definitions: Definitions, wanted: Definition) -> None:
 def _insist(request: Request, named: str, entry: Entry | None) -> None:
     """:raises NotConfirmed: somebody stored something in the meantime, which nobody agreed to overwrite."""
     if entry is not None and not request.yes:
-        raise NotConfirmed(f"{named} was stored by somebody meanwhile: run the same again, which shows what differs")
+        raise NotConfirmed(_MEANWHILE.format(named))
 
 
 COMMAND = Command(

@@ -140,6 +140,19 @@ class RestoreTests(BackupCase):
                 kept = entry is not None and entry.value == value
                 self.assertEqual((kept, "meanwhile: run the same again" in done.stderr), (not words, not words), key)
 
+    def test_wished_meanwhile(self) -> None:
+        """So it does with a cordon and a pause, which it stores first."""
+        saved = self.run_line("backup").stdout
+        newer = {KEYS.cordon("n1"): asking_to_drain(), KEYS.pause(WEB): PauseRecord(PauseMode.HOLD).encode()}
+        for key, value in newer.items():
+            for words, status in (((), 1), (("-yes",), 0)):
+                self.store = store = InterruptedStore()
+                happens = iter([partial(store.put, key, value)])
+                store.before = lambda happens=happens: next(happens, lambda: None)()  # type: ignore[misc]
+                done = self.run_line("restore", *words, given=saved, status=status)
+                kept = self.values()[key] == value
+                self.assertEqual((kept, "meanwhile: run the same again" in done.stderr), (not words, not words), key)
+
     def test_replaces_unreadable(self) -> None:
         """A stored value that cannot be read is one to overwrite."""
         saved = self.run_line("backup").stdout
