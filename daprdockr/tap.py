@@ -40,6 +40,7 @@ from daprdockr.arguments.options import Options
 from daprdockr.model.errors import BadInput
 from daprdockr.process.cores import keep_memory_out_of_cores
 from daprdockr.runtime.agent_log import observer
+from daprdockr.runtime.hangup import end_at_hangup
 from daprdockr.runtime.library_logs import join_logs
 from daprdockr.runtime.notify_socket import NotifySocket
 from daprdockr.runtime.sequence import Sequence
@@ -59,6 +60,7 @@ def makeService(  # noqa: N802  Twisted's name
 
         linecache.clearcache()  # Note [The text of generated code]
         gc.freeze()  # Note [What Python need not search]
+        end_at_hangup(reactor)
     reactor.seconds = time.monotonic  # Note [Monotonic time]
     settings = options.settings()
     state = StateDir(settings.state_dir)

@@ -207,3 +207,11 @@ class EphemeralTests(AgentTestCase):
         self.assertEqual(self.agent.containers(), [])
         self.assertEqual(self.agent.curl("demo.test"), "")
         self.assertEqual(list(self.agent.state.glob("*/process.json")), [])
+
+    def test_closed_terminal(self) -> None:
+        """It takes all down as well when its terminal is closed."""
+        self.agent.define(self.web, 1, sample_image())
+        until(lambda: len(self.agent.ids(self.web)) == 1, seen=self.agent.story)
+        self.agent.stop(signal.SIGHUP)
+        self.assertEqual(self.agent.containers(), [])
+        self.assertEqual(list(self.agent.state.glob("*/process.json")), [])

@@ -132,13 +132,13 @@ class AgentProcess:
         assert self._process is not None
         resume(self._process.pid)
 
-    def stop(self) -> None:
+    def stop(self, number: int = signal.SIGTERM) -> None:
         """End it in good order; twistd then ends itself by the signal it got."""
         assert self._process is not None
-        self._process.terminate()
+        self._process.send_signal(number)
         status = self._process.wait(60)
         self._process = None
-        assert status == -signal.SIGTERM, f"exit status {status}:\n{self.log[-3000:]}"
+        assert status == -number, f"exit status {status}:\n{self.log[-3000:]}"
 
     def power_off(self) -> None:
         """End it and its processes, nginx for one, as a power cut would; containers stay."""
