@@ -27,6 +27,8 @@ from twisted.logger import (
 )
 from twisted.python.logfile import LogFile
 
+from daprdockr.model.errors import BadInput
+
 FORMATS = ("text", "json")
 
 OURS = "daprdockr"
@@ -107,6 +109,7 @@ def observer(form: str, twistd: Mapping[str, Any], reactor: Any, stdout: TextIO)
     refuse that, itself.
 
     :param twistd: the options of twistd.
+    :raises BadInput: its file cannot be opened.
     """
     path, foreground = twistd.get("logfile"), bool(twistd.get("nodaemon"))
     if twistd.get("syslog") or (path == "-" and not foreground):
@@ -123,8 +126,15 @@ def _any_text(stdout: TextIO, form: str) -> TextIO:
 
 
 def _rotated(path: str, reactor: Any) -> TextIO:
-    """Return a file that is rotated when it is long, and by SIGUSR1."""
-    file: Any = LogFile.fromFullPath(path)
+    """
+    Return a file that is rotated when it is long, and by SIGUSR1.
+
+    :raises BadInput: it cannot be opened.
+    """
+    try:
+        file: Any = LogFile.fromFullPath(path)
+    except OSError as error:
+        raise BadInput(f"--logfile {path} cannot be written: {error.strerror}") from None
     if not signal.getsignal(signal.SIGUSR1):
         signal.signal(signal.SIGUSR1, lambda number, frame: reactor.callFromThread(file.rotate))
     return file  # type: ignore[no-any-return]

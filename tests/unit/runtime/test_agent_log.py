@@ -13,6 +13,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 from daprdockr.runtime.agent_log import LONGEST_FIELD, observer, written
 
@@ -108,6 +109,12 @@ class DestinationTests(SynchronousTestCase):
         """``--logfile`` of twistd names the file, in the foreground and as a daemon."""
         for nodaemon in (True, False):
             self.assertEqual(json.loads(self.write(nodaemon=nodaemon).read_text())["text"], "x")
+
+    def test_unusable_file(self) -> None:
+        """A file that cannot be opened is refused in one line."""
+        for path, reason in (("/no/such/directory/x.log", "No such file"), ("/", "directory")):
+            refused = self.assertRaises(BadInput, observer, "text", {"logfile": path}, self.reactor, self.stdout)
+            self.assertRegex(str(refused), f"^--logfile {path} cannot be written: .*{reason}")
 
     def test_stdout(self) -> None:
         """In the foreground the log goes to stdout, unless a file is named."""
