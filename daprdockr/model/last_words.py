@@ -52,6 +52,8 @@ def how_it_ended(state: ContainerState) -> str:
         return "it runs"
     if state.oom_killed:
         return "killed: out of memory"
+    if state.signalled and state.exit_code < _SIGNALS:
+        return f"exit status {state.exit_code}, after it was sent a signal"
     return _WORDS.get(state.exit_code) or _signal(state.exit_code) or f"exit status {state.exit_code}"
 
 

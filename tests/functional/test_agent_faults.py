@@ -180,6 +180,17 @@ class EngineRestartTests(AgentTestCase):
         everyone = {f"{number}.{self.web} 1" for number in (1, 2, 3)}
         until(lambda: self.agent.served_by("demo.test") == everyone, seen=self.agent.story)
 
+    def test_rollout_stays(self) -> None:
+        """A rollout is not reverted because the Engine stops the new containers, which end with status 0 then."""
+        image = sample_image(self.private.url)
+        for version in ("1", "2"):
+            self.agent.define(self.web, 2, image, Container={"Image": image, "Env": [f"VERSION={version}"]})
+        self.private.stop()
+        until(lambda: not self.agent.is_well())
+        self.private.start()
+        self.agent.command("wait", self.web)
+        self.assertIn("VERSION=2", self.agent.command("-svc", self.web), self.agent.log)
+
 
 class EphemeralTests(AgentTestCase):
     """``--ephemeral --embedded-etcd``: an agent that takes everything with it."""

@@ -17,8 +17,8 @@ Note [Deaths]
     which it fails.
 
     The exit status of a signal is no proof of a kill from outside, because a program can give itself that status; and a
-    container that is removed while it runs leaves no exit status at all. So both count as kills, and kills are only
-    spared the first few times: ``attempts.SPARED``.
+    container that is removed while it runs leaves no exit status at all. So both count as kills, as does an end soon
+    after a signal (``sent_signals``), and kills are only spared the first few times: ``attempts.SPARED``.
 
 Containers that may be another's are held back: they are stored, but take part in nothing. See Note [The name is the
 mark] in ``model.host``.
@@ -30,10 +30,12 @@ import signal
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from attrs import evolve
 from twisted.logger import Logger
 
 from daprdockr.agent.host.endings import Endings
 from daprdockr.agent.host.failures import Failures
+from daprdockr.agent.host.sent_signals import SentSignals
 from daprdockr.model.host import ContainerState
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.last_words import how_it_ended
@@ -72,6 +74,7 @@ class Containers:
         self._on_death = on_death
         self._is_held_back = is_held_back
         self._endings = Endings(reactor)
+        self.signals = SentSignals(reactor)
         self._waiting: dict[str, ContainerState] = {}
         self._containers: dict[str, ContainerState] = {}
         self._services: dict[ServiceName, dict[int, tuple[ContainerState, ...]]] = {}
@@ -160,6 +163,7 @@ class Containers:
             if self._inspected.get(state.id, 0) <= before:
                 self.update(state)
         self._inspected = {c: at for c, at in self._inspected.items() if at > before or c in self._containers}
+        self.signals.keep_only(self._containers)
         self._failures.forget_old_faults()
 
     def update(self, state: ContainerState) -> None:
@@ -216,6 +220,7 @@ class Containers:
 
     def _ended(self, state: ContainerState) -> None:
         """See Note [Deaths]. The end of a run is what it was begun for, and its record says how it ended."""
+        state = evolve(state, signalled=self.signals.explain(state))
         if state.run:
             return
         unhealthy = self._stopping.get(state.id)
@@ -228,7 +233,7 @@ class Containers:
         how = how_it_ended(state)
         lived = max(0.0, state.finished - state.started)
         self.log.warn("container {id} of {instance} ended: {how}", id=state.id[:12], instance=state.instance, how=how)
-        killed = state.exit_code in KILLED and not state.oom_killed
+        killed = (state.signalled or state.exit_code in KILLED) and not state.oom_killed
         self._on_death(state, self._failures.died(state, how, lived, killed), "")
 
     def _index(self, changed: ContainerState) -> None:

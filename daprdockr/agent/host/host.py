@@ -128,6 +128,8 @@ class Host(Service):
     def on_event(self, action: str, container: str) -> None:
         if action == "create":
             return  # its creator knows, and until it starts it concerns nobody else
+        if action == "kill":
+            self._reactor.callFromThread(self.containers.signals.sent, container)
         self._hints.hint(container)
 
     def on_connected(self) -> None:

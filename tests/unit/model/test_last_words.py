@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import ContainerState, Status
@@ -9,9 +11,9 @@ from daprdockr.model.last_words import LONGEST_LINE, MOST_BYTES, MOST_LINES, Las
 from daprdockr.model.names import InstanceName
 
 
-def ended(exit_code: int, oom_killed: bool = False, status: Status = Status.EXITED) -> ContainerState:
+def ended(exit_code: int, status: Status = Status.EXITED, **how: Any) -> ContainerState:
     instance = InstanceName.parse("1.web.myapp")
-    return ContainerState("c1", "n", instance, "d1", status, exit_code=exit_code, oom_killed=oom_killed)
+    return ContainerState("c1", "n", instance, "d1", status, exit_code=exit_code, **how)
 
 
 class StatusTests(SynchronousTestCase):
@@ -36,6 +38,11 @@ class StatusTests(SynchronousTestCase):
     def test_out_of_memory(self) -> None:
         """A kill is one for lack of memory only if the Engine says so."""
         self.assertEqual(how_it_ended(ended(137, oom_killed=True)), "killed: out of memory")
+
+    def test_signalled(self) -> None:
+        """A program that ends because of a signal has not done its work."""
+        words = {0: "exit status 0, after it was sent a signal", 137: "killed (SIGKILL)"}
+        self.assertEqual({code: how_it_ended(ended(code, signalled=True)) for code in words}, words)
 
     def test_runs(self) -> None:
         """One that runs did not end."""

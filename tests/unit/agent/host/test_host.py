@@ -8,6 +8,7 @@ from typing import Any
 from attrs import evolve
 
 from daprdockr.agent.host.host import FIRST_RETRY, LIST_INTERVAL, STOP
+from daprdockr.agent.host.sent_signals import LATE
 from daprdockr.model.errors import EngineSilent, EngineUnavailable
 from daprdockr.model.host import ContainerState, Image, Status
 from daprdockr.planning.attempts import NONE, STEADY
@@ -75,6 +76,16 @@ class ListTests(HostCase):
         self.step()
         self.assertEqual((self.known, list(self.host.containers.services)), ({}, []))
         self.assertIn(WEB, self.changes)
+
+    def test_stopped(self) -> None:
+        """One that a person stopped, and that ended with status 0 then, was stopped from outside."""
+        one = self.run_one()
+        self.start()
+        self.engine.stop(one.id, 10)
+        self.step()
+        attempts = self.failures.attempts[one.instance]
+        self.assertEqual(attempts.reason, "exit status 0, after it was sent a signal")
+        self.assertTrue(attempts.last.killed)
 
     def test_missed_events(self) -> None:
         """The periodic list finds changes of which no event reported."""
@@ -243,6 +254,27 @@ class DeathTests(HostCase):
             self.host.containers.update(end)
             self.again(end)
         self.assertEqual(self.failures.attempts[FIRST].count, 1)
+
+    def test_sent_a_signal(self) -> None:
+        """So is one that ends with any status soon after it was sent a signal, as by an Engine that ends itself."""
+        for status in (0, 3, 0):
+            end = self.ended(1, exit_code=status)
+            self.host.containers.signals.sent(end.id)
+            self.clock.advance(end.stop_timeout)
+            self.host.containers.update(end)
+            self.again(end)
+        self.assertEqual(self.failures.attempts[FIRST].count, 1)
+        self.assertIn("after it was sent a signal", self.failures.attempts[FIRST].reason)
+
+    def test_sent_a_signal_long_ago(self) -> None:
+        """A signal explains one end, and none that comes long after it."""
+        end = self.ended(1, exit_code=0)
+        self.host.containers.signals.sent(end.id)
+        self.clock.advance(end.stop_timeout + LATE + 0.1)
+        for _ in range(2):
+            self.host.containers.update(end)
+            self.again(end)
+        self.assertEqual(self.failures.attempts[FIRST].count, 2)
 
     def test_ends_itself_with_the_status_of_a_signal(self) -> None:
         """A program that ends again and again with exit status 137 or 143 is started ever more seldom."""
