@@ -8,6 +8,8 @@ Note [Whose fault]
     an Engine that accepted the call, never answered it, and answers everything else is at odds with this container;
     nobody waits for three such answers, so one counts as several. That, and a failure of the Engine itself, may be this
     host's fault. A container that cannot be stopped or removed has no fault that a planner should know.
+
+    While the Engine is away the steps of all containers fail again and again with one text, which is logged once each.
 """
 
 from __future__ import annotations
@@ -48,10 +50,8 @@ def whose_fault(step: ContainerStep, error: EngineError, generation: str, away: 
             lane = Lane("container", step.instance, generation)
             event, of_host = f"{_FAILED[type(step)]}: {reason}", silent or isinstance(error, EngineFailed)
             return Fault(reason, lane, event, lasting=silent, of_host=of_host, refused=_is_refused(error))
-        case RenewFiles():
-            return Retry(reason, once=True)
         case _:
-            return Retry(reason)
+            return Retry(reason, once=isinstance(step, RenewFiles) or isinstance(error, EngineUnavailable))
 
 
 def _is_refused(error: EngineError) -> bool:

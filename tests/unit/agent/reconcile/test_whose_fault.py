@@ -61,12 +61,12 @@ class WhoseFaultTests(SynchronousTestCase):
         for step, event in EVENTS:
             expected = Fault("no", LANE, event, lasting=True, of_host=True)
             self.assertEqual(self.became(step, EngineSilent("no")), expected)
-            self.assertEqual(self.became(step, EngineSilent("no"), away=True), Retry("no"))
+            self.assertEqual(self.became(step, EngineSilent("no"), away=True), Retry("no", once=True))
 
     def test_away(self) -> None:
-        """An Engine that is away says nothing about a container."""
-        for step in (CREATE, START):
-            self.assertEqual(self.became(step, EngineUnavailable("no")), Retry("no"))
+        """An Engine that is away says nothing about a container, and each attempt would be a line of the log."""
+        for step in (CREATE, START, StopContainer(FIRST, "c1", 10, "unhealthy"), RemoveContainer(FIRST, "c1", "")):
+            self.assertEqual(self.became(step, EngineUnavailable("no")), Retry("no", once=True))
 
     def test_pull(self) -> None:
         """A pull that failed counts against the image, whatever the reason."""
@@ -79,8 +79,9 @@ class WhoseFaultTests(SynchronousTestCase):
     def test_others(self) -> None:
         """A container that is not stopped or removed has no fault that the planner knows of."""
         for step in (StopContainer(FIRST, "c1", 3, "scaled down"), RemoveContainer(FIRST, "c1", "scaled down")):
-            for error in (EngineRefused("no"), EngineFailed("no"), EngineSilent("no")):
+            for error in (EngineRefused("no"), EngineFailed("no")):
                 self.assertEqual(self.became(step, error), Retry("no"))
+            self.assertEqual(self.became(step, EngineSilent("no")), Retry("no", once=True))
 
     def test_reason(self) -> None:
         """A reason is one line of bounded length, and never empty."""
