@@ -7,132 +7,45 @@ Note [Instances that come and go]
     that instance's log, and sends what its containers say until the instance is another node's. A node that is lost is
     said once, in one line, and asked again as long as the claim names it; it then sends what came since the last line
     that was read.
+
+Note [More logs than a node sends at once]
+    A node sends a bounded number of logs at once. Where the end of each log is waited for, those that it refuses for
+    this reason are asked for again, because others end, and so leave them their places. But a log whose lines wait for
+    an earlier line of another one does not end. So a log is left out if ``ATTEMPTS`` times in a row none of its node
+    has ended meanwhile. No more than ``OPENING`` are asked for at once, because a node also has a bound for callers
+    that it does not know yet.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from daprdockr.cli.absent import NoSuchService
+from daprdockr.cli.claimed_places import LogPlace
 from daprdockr.cli.merging import LogLine, LogSource, Merging
-from daprdockr.cli.request import Request
-from daprdockr.cli.stored import readable
-from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError, EtcdHistoryLost, EtcdUnavailable, NotFound
+from daprdockr.model.errors import DaprdockrError
 from daprdockr.model.frames import FrameKind
-from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.seams import Store
+from daprdockr.model.names import InstanceName
 from daprdockr.model.session import LogsAsked
-from daprdockr.model.stored.claim import ClaimRecord
-from daprdockr.model.wanted.definition import Definition
-from daprdockr.sessions.client import PeerSession, Sessions
+from daprdockr.sessions.client import PeerSession, SessionBusy, Sessions
 
 AGAIN = 2.0
-"""Seconds until a node that was lost is asked again, or a watch that broke is opened anew."""
+"""Seconds until a node that was lost, or sends no more logs at once, is asked again."""
 
-LogPlace = tuple[str, InstanceName]
-"""A node, and an instance that it claims."""
+OPENING = 32
+"""Logs that a node is asked for at once."""
 
-
-@frozen
-class ClaimedPlaces:
-    """The nodes that claim the instances of a service, by etcd."""
-
-    request: Request
-    store: Store
-
-    @property
-    def _service(self) -> ServiceName:
-        service = self.request.service
-        assert service is not None
-        return service
-
-    @property
-    def _prefixes(self) -> tuple[str, ...]:
-        return self.request.keys.claims(self._service), self.request.keys.service(self._service)
-
-    def read(self) -> Cluster:
-        cluster = Cluster(self.request.keys)
-        cluster.replace(self.store.list(self._prefixes))
-        return cluster
-
-    def places(self, cluster: Cluster) -> set[LogPlace]:
-        """Return where the instances that were asked for are."""
-        found = {
-            (claim.record.node, InstanceName(self._service, number))
-            for number, claim in cluster.claims(self._service).items()
-        }
-        return {place for place in found if self.request.number in (0, place[1].number)}
-
-    def check(self, cluster: Cluster) -> None:
-        """
-        :raises NotFound: there is no such service, or no such instance of it.
-        :raises BadInput: it is a job.
-        """
-        service, number = self._service, self.request.number
-        if not cluster.claims(service) and service not in cluster.services and not cluster.is_held(service):
-            raise NoSuchService(service)
-        if service in cluster.services and not self.places(cluster):
-            refuse_job(cluster.services[service].definition)
-        if not self.places(cluster) and not self.request.follow:
-            name = f"{number}.{service}" if number else str(service)
-            raise NotFound(f"{name} is on no node: daprdockrcmd why {name}")
-
-    def follow(self, cluster: Cluster, changed: Callable[[Cluster], None], complain: Callable[[str], object]) -> None:
-        """Call ``changed`` with each new state; runs until the process ends, or until etcd refuses, and says so."""
-        try:
-            self._follow(cluster, changed)
-        except EtcdError as error:
-            complain(f"{error}; instances that come from now on are not followed")
-
-    def _follow(self, cluster: Cluster, changed: Callable[[Cluster], None]) -> None:
-        """:raises EtcdRefused: asking again cannot succeed."""
-        pause = threading.Event()
-        while True:
-            try:
-                for batch in self.store.watch(self._prefixes, cluster.revision + 1):
-                    cluster.apply(batch)
-                    changed(cluster)
-            except (EtcdUnavailable, EtcdHistoryLost):
-                pass
-            pause.wait(AGAIN)
-            try:
-                cluster = self.read()
-            except (EtcdUnavailable, EtcdHistoryLost):
-                continue
-            changed(cluster)
-
-
-def place_of(request: Request, store: Store, instance: InstanceName) -> str:
-    """
-    Return the node that has an instance.
-
-    :raises NotFound: none has, or there is no such service.
-    :raises BadInput: it is a job.
-    """
-    entry = store.get(request.keys.claim(instance))
-    if entry is None:
-        stored = store.get(request.keys.service(instance.service))
-        if stored is None:
-            raise NoSuchService(instance.service)
-        if definition := readable(stored, instance.service):
-            refuse_job(definition)
-        raise NotFound(f"{instance} is on no node: daprdockrcmd why {instance}")
-    return ClaimRecord.decode(entry.value).node
-
-
-def refuse_job(definition: Definition) -> None:
-    """:raises BadInput: it is a job, which has no instances."""
-    if definition.schedule is not None:
-        raise BadInput(f"{definition.name} is a job: daprdockrcmd job logs {definition.name} RUN")
+ATTEMPTS = 10
+"""See Note [More logs than a node sends at once]."""
 
 
 class LogStreams:
     """
     :param complain: takes one line about a stream that ended before its time.
+    :param again: seconds between two attempts.
     """
 
     def __init__(
@@ -141,13 +54,17 @@ class LogStreams:
         asked: Callable[[InstanceName], LogsAsked],
         merging: Merging,
         complain: Callable[[str], None],
+        again: float = AGAIN,
     ) -> None:
         self._sessions = sessions
+        self._again = again
         self._asked = asked
         self._merging = merging
         self._complain = complain
         self._wanted: set[LogPlace] = set()
         self._read: set[LogPlace] = set()
+        self._opening: dict[str, threading.Semaphore] = {}
+        self._ended: Counter[str] = Counter()
         self._lock = threading.Lock()
         self.failures = 0
 
@@ -165,22 +82,21 @@ class LogStreams:
         asked, pause = self._asked(place[1]), threading.Event()
         reading = Reading(self._merging, source, self._complain)
         try:
-            while not reading.is_over:
-                if self._attempt(place, asked, reading) or not asked.follow:
-                    return
-                pause.wait(AGAIN)
+            while not self._attempt(place, asked, reading) and asked.follow:
+                pause.wait(self._again)
                 if place not in self._wanted:
                     return
                 asked = evolve(asked, tail=None, since=reading.since) if reading.last else asked
         finally:
             with self._lock:
                 self._read.discard(place)
+                self._ended[place[0]] += 1
             self._merging.end(source)
 
     def _attempt(self, place: LogPlace, asked: LogsAsked, reading: Reading) -> bool:
         """Return whether the log ended by itself."""
         try:
-            session = self._sessions.open(place[0], asked)
+            session = self._opened(place[0], asked)
             try:
                 reading.read(session)
             finally:
@@ -193,6 +109,22 @@ class LogStreams:
             return False
         return True
 
+    def _opened(self, node: str, asked: LogsAsked) -> PeerSession:
+        """:raises DaprdockrError: the node sends nothing; see Note [More logs than a node sends at once]."""
+        pause, ended, attempts = threading.Event(), 0, 0
+        while True:
+            try:
+                with self._opening.setdefault(node, threading.Semaphore(OPENING)):
+                    return self._sessions.open(node, asked)
+            except SessionBusy:
+                attempts = attempts + 1 if ended == self._ended[node] else 1
+                if len(self._wanted) == 1:
+                    raise
+                if asked.follow or attempts == ATTEMPTS:
+                    raise SessionBusy(f"node {node} sends no more logs at once: ask for this one alone") from None
+            ended = self._ended[node]
+            pause.wait(self._again)
+
 
 class Reading:
     """The log of one place, as far as it was read."""
@@ -204,7 +136,6 @@ class Reading:
         self._rest = {FrameKind.OUTPUT: b"", FrameKind.ERRORS: b""}
         self.last = ""
         self.said = ""
-        self.is_over = False
 
     @property
     def since(self) -> float:

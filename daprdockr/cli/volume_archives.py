@@ -11,9 +11,9 @@ import time
 
 from attrs import frozen
 
+from daprdockr.cli.claimed_places import place_of
 from daprdockr.cli.definitions import author
 from daprdockr.cli.duplex import Duplex, Sink
-from daprdockr.cli.log_streams import place_of
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput
 from daprdockr.model.frames import FrameKind

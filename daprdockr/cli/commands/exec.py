@@ -9,11 +9,11 @@ from contextlib import ExitStack
 
 from attrs import frozen
 
+from daprdockr.cli.claimed_places import place_of
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import author
 from daprdockr.cli.duplex import Duplex, Sink
-from daprdockr.cli.log_streams import place_of
 from daprdockr.cli.outcome import CommandStatus
 from daprdockr.cli.request import Request
 from daprdockr.cli.terminal import PASSED_ON, caught, raw, size_of

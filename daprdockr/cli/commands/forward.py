@@ -12,11 +12,11 @@ from contextlib import closing, suppress
 
 from attrs import frozen
 
+from daprdockr.cli.claimed_places import place_of
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import author
 from daprdockr.cli.duplex import Duplex, Sink
-from daprdockr.cli.log_streams import place_of
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.frames import FrameKind

@@ -6,10 +6,11 @@ import os
 import threading
 import time
 
+from daprdockr.cli.claimed_places import ClaimedPlaces
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import author
-from daprdockr.cli.log_streams import ClaimedPlaces, LogStreams
+from daprdockr.cli.log_streams import LogStreams
 from daprdockr.cli.log_text import as_json, as_text, is_coloured, moment_of
 from daprdockr.cli.merging import HOLD, Merging
 from daprdockr.cli.request import Request

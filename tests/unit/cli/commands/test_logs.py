@@ -11,11 +11,12 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.cli.claimed_places import ClaimedPlaces
 from daprdockr.cli.commands.logs import logs
 from daprdockr.cli.console import Console
-from daprdockr.cli.log_streams import ClaimedPlaces, LogStreams, Reading
+from daprdockr.cli.log_streams import LogStreams, Reading
 from daprdockr.cli.log_text import as_json, as_text, harmless, is_coloured, moment_of
-from daprdockr.cli.merging import LogLine, Merging
+from daprdockr.cli.merging import MOST, LogLine, Merging
 from daprdockr.cli.parse import read_request
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput, EtcdForbidden, NotFound
@@ -24,7 +25,7 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.session import LogsAsked, SessionAsked
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Prefixes
-from daprdockr.sessions.client import SessionFailed
+from daprdockr.sessions.client import SessionBusy, SessionFailed
 from tests.build.command_line import ShowCase
 from tests.build.values import KEYS, WEB, definition, instance
 from tests.fakes.command_line import command_line
@@ -71,6 +72,21 @@ class Nodes:
         if not self.answers.get(node):
             raise SessionFailed(f"node {node} does not answer")
         return Scripted(self.answers[node].pop(0))
+
+
+class OccupiedNode:
+    """A node that sends one log at once; each has as many lines as the test wants."""
+
+    def __init__(self, lines: int) -> None:
+        self._lines = lines
+        self._place = threading.Lock()
+
+    def open(self, node: str, asked: SessionAsked) -> Any:
+        if not self._place.acquire(blocking=False):
+            raise SessionBusy(f"node {node} has 1 logs under way, the most it takes: try again later")
+        session = Scripted([(FrameKind.OUTPUT, stamped(1, "one"))] * self._lines + END)
+        session.close = self._place.release  # type: ignore[method-assign]
+        return session
 
 
 class RequestTests(SynchronousTestCase):
@@ -207,7 +223,7 @@ class StreamsTests(SynchronousTestCase):
         """The lines of these places, and the complaints."""
         complaints: list[str] = []
         merging = Merging(lambda: 0.0, is_bounded=True)
-        self.streams = LogStreams(nodes, LogsAsked, merging, complaints.append)
+        self.streams = LogStreams(nodes, LogsAsked, merging, complaints.append, again=0.01)
         self.streams.want(set(places))
         merging.expect_no_more()
         return [(line.source, line.text) for batch in merging.batches() for line in batch], complaints
@@ -238,6 +254,19 @@ class StreamsTests(SynchronousTestCase):
         self.assertEqual([text for _, text in lines], ["one", "two"])
         self.assertEqual(len(complaints), 2)
         self.assertEqual(self.streams.failures, 2)
+
+    def test_occupied(self) -> None:
+        """Logs that a node refuses because it sends others are read when those have ended."""
+        lines, complaints = self.read(OccupiedNode(2), *(("a", instance(number)) for number in range(1, 6)))
+        self.assertEqual((len(lines), complaints), (10, []))
+
+    def test_left_out(self) -> None:
+        """Logs for which there is no place, because the end of others waits for their lines, are named."""
+        lines, complaints = self.read(OccupiedNode(MOST + 1), *(("a", instance(number)) for number in (1, 2)))
+        self.assertGreater(len(lines), MOST)
+        for said in complaints:
+            self.assertIn("node a sends no more logs at once: ask for this one alone", said)
+        self.assertEqual(len(complaints), 1)
 
     def test_note(self) -> None:
         """A note of an agent is a line beside the output."""
