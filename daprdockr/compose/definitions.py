@@ -52,9 +52,9 @@ class Imported:
 def definitions(project: Project, files: ReadFile) -> Imported:
     """:raises BadInput: one line with file, line and key."""
     findings = [*project.findings, *walk(project.tree, "", "", LinePlace("", 0))]
+    group = _group(project)
     if not project.services:
         raise BadInput(f"{project.name}: there is no service: name one below services, or give its profile by -profile")
-    group = check_label(label(project.name), "group")
     services = [_service(name, project, files, findings, group) for name in project.services]
     _publish(services)
     _check_names(services)
@@ -63,6 +63,13 @@ def definitions(project: Project, files: ReadFile) -> Imported:
     found = [_definition(service) for service in services]
     _check_circles(found, services)
     return Imported(found, sorted(dict.fromkeys(findings), key=lambda one: (one.place.file, one.place.line)))
+
+
+def _group(project: Project) -> str:
+    try:
+        return check_label(label(project.name), "group")
+    except BadInput as error:
+        raise wrong(project.tree.at("name"), "name", str(error)) from None
 
 
 def _service(name: str, project: Project, files: ReadFile, findings: list[Finding], group: str) -> ComposeService:
@@ -105,7 +112,7 @@ def _http_ports(service: ComposeService) -> frozenset[int]:
     given = next((one for key, one in _own(service).items() if key.lower() == "http"), ())
     entries = given if isinstance(given, list) else [given] if isinstance(given, PlacedMap) else []
     ports = (str(one.get("ContainerPort", "")) for one in entries if isinstance(one, PlacedMap))
-    return frozenset(int(port) for port in ports if port.isdigit())
+    return frozenset(int(port) for port in ports if port.isascii() and port.isdigit() and len(port) < 6)
 
 
 def _definition(service: ComposeService) -> Definition:

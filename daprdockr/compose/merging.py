@@ -94,7 +94,7 @@ def _target(default: Callable[[str], str]) -> Callable[[object], object]:
     def target(one: object) -> object:
         if isinstance(one, PlacedMap):
             return _without_slash(str(one.get("target") or default(str(one.get("source")))))
-        return _without_slash(default(text(one)))
+        return _without_slash(default(str(one)))  # who reads it says what is wrong, as in ``uniform``
 
     return target
 
@@ -114,7 +114,7 @@ def _port(one: object) -> object:
         try:
             one = long_port(one)
         except BadInput:
-            return text(one)  # as in ``uniform``
+            return str(one)  # as in ``uniform``
     protocol = str(one.get("protocol") or "tcp").lower()
     return protocol, *(str(one.get(key) or "") for key in ("host_ip", "target", "published"))
 

@@ -13,7 +13,7 @@ from daprdockr.compose import units
 from daprdockr.compose.merging import as_table
 from daprdockr.compose.paths import Local
 from daprdockr.compose.service import ComposeService
-from daprdockr.compose.storing import add_file, content_or_name, external_name, octal
+from daprdockr.compose.storing import add_file, content_or_name, external_name, octal, own_name
 from daprdockr.compose.tree import PlacedMap
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
@@ -94,26 +94,26 @@ class Mounting:
             self.volumes.append(target)
             return
         name = self.service.taken(key, source, units.text)
-        named = self.service.project.named("volumes")
-        if name not in named:
+        if name not in self.service.project.named("volumes"):
             self.service.taken(key, name, _undeclared)
-        declared, options = named[name], self._options(one, named[name], key)
+        options = self._options(one, name, key)
         if _is_of_this_machine(options):
             self.service.find(key, _NOT_THERE)
             return
-        own = external_name(declared, name) or units.text(declared.get("name") or self.service.owned(name))
+        own = external_name(self.service, "volumes", name) or own_name(self.service, "volumes", name)
         if not options:
             self._short(own, target, self._read_only(one, key))
             return
         mount = {"Type": "volume", "Source": own, "Target": target, "ReadOnly": self._read_only(one, key)}
         self.mounts.append({**mount, "VolumeOptions": options})
 
-    def _options(self, one: PlacedMap, declared: PlacedMap, key: str) -> dict[str, Any]:
+    def _options(self, one: PlacedMap, name: str, key: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        if self.service.taken(key, as_table(one.get("volume")).get("nocopy") or False, units.boolean):
+        stated = self.service.taken(key, one.get("volume"), as_table)
+        if self.service.taken(key, stated.get("nocopy") or False, units.boolean):
             found["NoCopy"] = True
-        driver = units.text(declared.get("driver") or "local")
-        given = self.service.taken(key, declared.get("driver_opts") or PlacedMap(), units.pairs)
+        driver = self.service.declared("volumes", name, "driver", units.text) or "local"
+        given = self.service.declared("volumes", name, "driver_opts", units.pairs) or {}
         if driver != "local" or given:
             options = {name: value or "" for name, value in given.items()}
             found["DriverConfig"] = {"Name": driver, **({"Options": options} if options else {})}

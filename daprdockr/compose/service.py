@@ -74,6 +74,19 @@ class ComposeService:
         except BadInput as error:
             raise wrong(self.at(key.partition("[")[0]), self.path(key), str(error)) from None
 
+    def declared(self, part: str, name: str, key: str, reader: Callable[[object], T]) -> T | None:
+        """
+        Return what the top of the file says at a key of a volume, config or secret; None if nothing.
+
+        :raises BadInput: with the place of that key.
+        """
+        table = self.project.named(part)[name]
+        value = table.get(key)
+        try:
+            return None if value is None else reader(value)
+        except BadInput as error:
+            raise wrong(table.at(key), f"{part}.{name}.{key}", str(error)) from None
+
     def find(self, key: str, text: str, weighty: bool = True) -> None:
         """Name a key that is not carried over."""
         self.findings.append(Finding(self.at(key.partition("[")[0]), self.path(key), text, weighty))

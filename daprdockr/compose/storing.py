@@ -40,12 +40,22 @@ def _undeclared(part: str, name: object) -> object:
     raise BadInput(f"{shorten(name)} is not among the {part} at the top of the file: define it there")
 
 
-def external_name(declared: PlacedMap, source: str) -> str | None:
+def external_name(service: ComposeService, part: str, source: str) -> str | None:
     """Return the name of what is not of the file; None if it is."""
-    external = declared.get("external")
-    if isinstance(external, PlacedMap):
-        return units.text(external.get("name") or source)
-    return units.text(declared.get("name") or source) if external and units.boolean(external) else None
+    external = service.declared(part, source, "external", _external)
+    return None if external is None else external or service.declared(part, source, "name", units.text) or source
+
+
+def own_name(service: ComposeService, part: str, source: str) -> str:
+    """Return the name in the cluster of what is of the file."""
+    return service.declared(part, source, "name", units.text) or service.owned(source)
+
+
+def _external(value: object) -> str | None:
+    """Return the name that is stated with ``external``, which may be none; None if it is of the file."""
+    if isinstance(value, PlacedMap):
+        return units.text(value.get("name") or "")
+    return "" if units.boolean(value) else None
 
 
 def add_file(service: ComposeService, entry: dict[str, Any]) -> None:
@@ -55,7 +65,7 @@ def add_file(service: ComposeService, entry: dict[str, Any]) -> None:
 def octal(value: object) -> int:
     """Read octal permissions, as a text or as the number that YAML makes of it."""
     written = units.text(value).removeprefix("0o")
-    if not written.isdigit() or len(written) > 5 or set("89") & set(written):
+    if not 0 < len(written) < 6 or not set(written) <= set("01234567"):
         raise BadInput(f'{shorten(value)} is not usable, write octal permissions such as "0444"')
     return int(written, 8)
 
@@ -70,7 +80,7 @@ def _config(service: ComposeService, entry: PlacedMap, key: str) -> None:
     file: dict[str, Any] = {"Target": target if target.startswith("/") else f"/{target}"}
     if entry.get("mode") is not None:
         file["Mode"] = service.taken(key, entry["mode"], mode)
-    name = external_name(declared, source)
+    name = external_name(service, "configs", source)
     if name is not None:
         file["Name"] = name
     else:
@@ -122,9 +132,9 @@ def _written(path: object) -> object:
 
 def _secret(service: ComposeService, entry: PlacedMap, key: str) -> None:
     source, declared = _declared(service, "secrets", entry, key)
-    name = external_name(declared, source)
+    name = external_name(service, "secrets", source)
     if name is None:
-        name = units.text(declared.get("name") or service.owned(source))
+        name = own_name(service, "secrets", source)
         file, variable = declared.get("file"), declared.get("environment")
         how = f"set {name} {_written(file)}" if file else f"set {name}, with the value of {variable} on stdin"
         service.find_value(key, f"no definition has the value: daprdockrcmd secret {how}", SecretKey(name))

@@ -69,6 +69,44 @@ class JobTests(ServiceCase):
 class FormTests(ServiceCase):
     """Keys that take a list or a mapping."""
 
+    def test_declared(self) -> None:
+        """An error about the top of a file names the place there."""
+        cases: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+            "volumes.v.external: 'maybe' is not usable, write true or false": (
+                {"volumes": {"v": {"external": "maybe"}}},
+                {"volumes": ["v:/data"]},
+            ),
+            "volumes.v.name: ['x'] is not usable, write a text": (
+                {"volumes": {"v": {"name": ["x"]}}},
+                {"volumes": ["v:/data"]},
+            ),
+            "volumes.v.driver: ['nfs'] is not usable, write a text": (
+                {"volumes": {"v": {"driver": ["nfs"]}}},
+                {"volumes": ["v:/data"]},
+            ),
+            "secrets.s.external: 3 is not usable, write true or false": (
+                {"secrets": {"s": {"external": 3}}},
+                {"secrets": ["s"]},
+            ),
+            "configs.c.external: ['x'] is not usable, write a text": (
+                {"configs": {"c": {"external": ["x"]}}},
+                {"configs": ["c"]},
+            ),
+            "name: group name '' is not usable: write": ({"name": "---"}, {}),
+        }
+        for expected, (top, keys) in cases.items():
+            self.assertIn(expected, self.wrong(top, **keys))
+        text = self.wrong({"volumes": {"v": None}}, volumes=[{"source": "v", "target": "/data", "volume": "nocopy"}])
+        self.assertIn("services.web.volumes[0]: is not usable, write a mapping", text)
+
+    def test_foreign_digits(self) -> None:
+        """Characters that only look like digits are refused in one line."""
+        for port in ("²", "٣", "9" * 5000):
+            keys: dict[str, Any] = {"x-daprdockr": {"Http": {"HostName": "a.test", "ContainerPort": port}}}
+            self.assertIn("services.web: Http.ContainerPort", self.wrong(**keys))
+        mount = {"type": "tmpfs", "target": "/a", "tmpfs": {"mode": "²"}}
+        self.assertIn("is not usable, write octal permissions", self.wrong(volumes=[mount]))
+
     def test_ignored(self) -> None:
         """A text where names are listed is refused, and not left out."""
         cases: dict[str, dict[str, Any]] = {

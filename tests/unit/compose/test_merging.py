@@ -82,6 +82,8 @@ class MergingTests(SynchronousTestCase):
         long, other = {"source": "a", "target": "/data/"}, {"source": "b", "target": "/data"}
         for base, later in ((long, other), (other, long), (long, "b:/data"), ("b:/data", long)):
             self.assertEqual([later], over({"volumes": [base]}, {"volumes": [later]})["volumes"])
+        for key in ("volumes", "secrets", "configs", "ports"):  # who reads them says what is wrong, with the place
+            self.assertEqual({key: [["a:/data"], None]}, over({key: [["a:/data"]]}, {key: [["a:/data"], None]}))
         port = {"target": 80, "published": 8080}
         self.assertEqual([port], over({"ports": [port]}, {"ports": [dict(port)]})["ports"])
 
