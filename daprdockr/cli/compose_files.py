@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,34 +22,63 @@ _CALLED = "stdin"
 
 
 def import_files(
-    names: Sequence[str], stdin: BinaryIO, environment: Mapping[str, str], profiles: Sequence[str], group: str = ""
+    names: Sequence[str],
+    stdin: BinaryIO,
+    environment: Mapping[str, str],
+    profiles: Sequence[str],
+    group: str = "",
+    known: Mapping[str, bytes] | None = None,
 ) -> Imported:
     """
     Return the definitions of Compose files that are merged, each over the one before.
 
     :param names: files; ``-`` is stdin.
     :param group: in place of the project's name.
+    :param known: the content of files that were read already, by their names.
     :raises BadInput: one line with file, line and key.
     """
-    given = dict(environment)
-    home = os.getcwd()
-    paths = [os.path.join(home, _CALLED) if name == STDIN else os.path.abspath(name) for name in names]
-    content = {
-        paths[number]: _bounded(read_stdin(stdin, MOST_BYTES + 1), _CALLED)
-        for number, name in enumerate(names)
-        if name == STDIN
-    }
+    given, home = dict(environment), os.getcwd()
+    pipes = {name: _CALLED if name == STDIN else name for name in names if name == STDIN or _is_pipe(name)}
+    paths = [
+        os.path.join(home, posixpath.basename(pipes[one])) if one in pipes else os.path.abspath(one) for one in names
+    ]
+    place = dict(zip(names, paths, strict=True))
+    once = known or {name: _read_once(name, stdin) for name in pipes}
+    content = {place[name]: data for name, data in once.items()}
+    called = {place[name]: shown for name, shown in pipes.items()}
 
     def read(path: str) -> bytes | None:
         return content[path] if path in content else read_file(_whole(path, given))
 
-    def called(path: str) -> str:
+    def name_of(path: str) -> str:
         """Return a path as a person would write it here."""
-        return _CALLED if path in content else path.removeprefix(f"{home}/")
+        return called.get(path) or path.removeprefix(f"{home}/")
 
-    sources = ComposeSources(read, lambda data, name: read_compose(data, called(name)), given)
+    sources = ComposeSources(read, lambda data, name: read_compose(data, name_of(name)), given)
     project = load(paths, sources, profiles, group)
     return definitions(project, read)
+
+
+def _is_pipe(name: str) -> bool:
+    """
+    Return whether a file is a pipe, as a shell's ``<(...)`` is: it lies nowhere, and can be read only once.
+
+    :raises BadInput: it is a directory.
+    """
+    path = Path(name)
+    try:
+        if path.is_dir():
+            raise BadInput(f"{shorten(name)} is a directory: name the Compose file in it")
+        return path.is_fifo()
+    except (OSError, ValueError):
+        return False  # who reads it as a file says why
+
+
+def _read_once(name: str, stdin: BinaryIO) -> bytes:
+    if name == STDIN:
+        return _bounded(read_stdin(stdin, MOST_BYTES + 1), _CALLED)
+    with Path(name).open("rb") as pipe:
+        return _bounded(pipe.read(MOST_BYTES + 1), name)
 
 
 def _whole(path: str, environment: Mapping[str, str]) -> str:

@@ -34,7 +34,8 @@ class ComposeGiven:
         from daprdockr.cli.compose_files import STDIN, import_files  # files of definitions need none of it
 
         file = STDIN if name == _CALLED else name
-        found = import_files([file], io.BytesIO(data), self.request.environment, self.request.profiles)
+        known = {file: data}  # a pipe cannot be read again
+        found = import_files([file], io.BytesIO(), self.request.environment, self.request.profiles, known=known)
         self.unset.extend(one for one in found.findings if one.value is not None)
         for one in found.findings:
             if one.value is None:

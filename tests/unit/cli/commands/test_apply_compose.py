@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -96,3 +97,13 @@ class ComposeTests(SynchronousTestCase):
         done = self.run_line("diff", "-f", "-", stdin=b"services:\n  web: {imag: x}")
         self.assertEqual((1, 1), (done.status, done.stderr.count("\n")))
         self.assertIn("stdin:2: services.web.imag: is not a known key", done.stderr)
+
+    def test_pipe(self) -> None:
+        """A pipe, as a shell's ``<(...)`` is one, is read once alone."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.write(writer, f"name: a\n{WEB}".encode())
+        os.close(writer)
+        done = self.run_line("apply", "-f", f"/dev/fd/{reader}")
+        self.assertEqual(0, done.status, done.stderr)
+        self.assertIsNotNone(self.stored("web", "a"))

@@ -71,6 +71,19 @@ class ImportTests(SynchronousTestCase):
         )
         self.assertEqual(f"{expected}use the service's name\n", done.stderr)
 
+    def test_pipe(self) -> None:
+        """A shell can give a file as ``<(...)``, which lies in the working directory; a directory is named as one."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.write(writer, b"services: {web: {image: a, container_name: w}}")
+        os.close(writer)
+        done = self.run_line(f"/dev/fd/{reader}", "-o", "json")
+        self.assertIn(f"daprdockrcmd: /dev/fd/{reader}:1: services.web.container_name: ", done.stderr)
+        self.assertNotEqual("fd", done.json[0]["Group"])
+        done = self.run_line(str(self.directory))
+        self.assertEqual((1, ""), (done.status, done.stdout))
+        self.assertIn("is a directory: name the Compose file in it", done.stderr)
+
     def test_many(self) -> None:
         """Later files are merged over earlier ones, and profiles may be given several times."""
         first = self.file(
