@@ -18,6 +18,7 @@ Note [More logs than a node sends at once]
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -34,6 +35,8 @@ from daprdockr.sessions.client import PeerSession, SessionBusy, Sessions
 
 AGAIN = 2.0
 """Seconds until a node that was lost, or sends no more logs at once, is asked again."""
+
+_TIME = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) ")
 
 OPENING = 32
 """Logs that a node is asked for at once."""
@@ -151,19 +154,26 @@ class Reading:
         :raises SessionFailed: it ended before its time.
         """
         self._merging.opened(self._source)
+        self._rest = dict.fromkeys(self._rest, b"")  # of a line that was cut by a loss; it comes again, whole
         before = self.last
         for kind, content in session.frames():
             if kind is FrameKind.STATUS:
                 return
             if kind is FrameKind.NOTE:
-                self._complain(f"{self._source.name}: {content.decode('utf-8', 'replace')}")
+                self._note(content)
             elif kind in self._rest:
                 self._take(kind, content, before)
+
+    def _note(self, content: bytes) -> None:
+        self._complain(f"{self._source.name}: {content.decode('utf-8', 'replace').strip()}")
 
     def _take(self, kind: FrameKind, content: bytes, before: str) -> None:
         *whole, self._rest[kind] = (self._rest[kind] + content).split(b"\n")
         lines = []
         for one in whole:
+            if not _TIME.match(one):  # the Engine says that it cannot read the log of a terminal
+                self._note(one)
+                continue
             time, _, text = one.partition(b" ")
             stamp = time.decode("ascii", "replace")
             if stamp > before:

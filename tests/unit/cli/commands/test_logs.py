@@ -273,12 +273,19 @@ class StreamsTests(SynchronousTestCase):
         nodes = Nodes(a=[[(FrameKind.NOTE, b"cannot be read"), *END]])
         self.assertEqual(self.read(nodes, ("a", instance(1))), ([], ["1.web.myapp: cannot be read"]))
 
+    def test_without_time(self) -> None:
+        """Words of the Engine among the lines are said beside the output, and hide no later lines."""
+        said = b"Error grabbing logs: EOF\n"
+        nodes = Nodes(a=[[(FrameKind.OUTPUT, said + stamped(1, "one")), *END]])
+        lines = [("1.web.myapp", "one")], ["1.web.myapp: Error grabbing logs: EOF"]
+        self.assertEqual(lines, self.read(nodes, ("a", instance(1))))
+
     def test_again(self) -> None:
         """Lines that were read before a loss are not read twice."""
         merging = Merging(lambda: 0.0, is_bounded=True)
         source = merging.add("1.web.myapp")
         reading = Reading(merging, source, self.fail)
-        first: Any = Scripted([(FrameKind.OUTPUT, stamped(1, "one"))])
+        first: Any = Scripted([(FrameKind.OUTPUT, stamped(1, "one") + stamped(2, "two")[:-2])])
         self.assertRaises(SessionFailed, reading.read, first)
         self.assertTrue(0 < 1795860001.0 - reading.since < 0.01, reading.since)
         again: Any = Scripted([(FrameKind.OUTPUT, stamped(1, "one") + stamped(2, "two")), *END])
