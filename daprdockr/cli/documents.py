@@ -34,6 +34,7 @@ MOST_FILES = 10_000
 
 _YAML = (".yaml", ".yml")
 _JSON = re.compile(r"\s*[\[{]")
+_COMPOSE = re.compile(rb"^(?:services|include)\s*:", re.MULTILINE)
 _DIVIDED = re.compile(r"^---", re.MULTILINE)
 
 
@@ -90,17 +91,20 @@ def _values(name: str, stdin: BinaryIO, compose: ComposeReader | None) -> Iterat
     for place, data in _texts(name, stdin):
         try:
             values: Sequence[object] = [one for document in _documents(place, data) for one in _each(document)]
+            is_other = any(is_compose(one) for one in values)
         except BadInput as error:
-            raise BadInput(f"{place}: {error}") from None
-        if compose is not None and any(is_compose(one) for one in values):
+            is_other = _COMPOSE.search(data) is not None  # Compose has tags that mean nothing in a definition
+            if not is_other or compose is None:
+                raise BadInput(f"{place}: {error}") from None
+        if is_other and compose is not None:
             values = compose(place, data)
         for number, value in enumerate(values, 1):
             yield (place if len(values) == 1 else f"{place}[{number}]"), value
 
 
 def is_compose(document: object) -> bool:
-    """Return whether a document is of Compose: it has ``services`` at its top, which no definition has."""
-    return isinstance(document, dict) and isinstance(document.get("services"), dict)
+    """Return whether a document is of Compose: it has keys at its top that no definition has."""
+    return isinstance(document, dict) and ("services" in document or "include" in document)
 
 
 def _each(document: object) -> list[object]:

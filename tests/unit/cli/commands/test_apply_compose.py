@@ -89,6 +89,26 @@ class ComposeTests(SynchronousTestCase):
         said = self.run_line("import", f"{name}/compose.yaml").stderr
         self.assertEqual((True, True), (secret in said, file in said), said)
 
+    def test_included(self) -> None:
+        """A file that only includes others is one of Compose, too; and so is one that forgets its services."""
+        (self.directory / "web.yml").write_text(WEB)
+        done = self.run_line("apply", "-f", f"{self.file('include: [web.yml]')}/compose.yaml")
+        self.assertEqual(0, done.status, done.stderr)
+        self.assertIsNotNone(self.stored("web"))
+        empty = self.run_line("apply", "-f", self.file("services:"))
+        self.assertIn("shop: there is no service: name one below services", empty.stderr)
+
+    def test_tags(self) -> None:
+        """The tags that only Compose has are read, and a mistake is said as one of Compose."""
+        text = "services:\n  base: {image: a, cap_add: [CHOWN]}\n  web: {extends: base, cap_add: !override [KILL]}\n"
+        done = self.run_line("apply", "-f", self.file(text))
+        self.assertEqual(0, done.status, done.stderr)
+        stored = self.stored("web")
+        self.assertEqual(["KILL"], stored.container.fields["CapAdd"] if stored else [])
+        wrong = self.run_line("apply", "-f", self.file(text.replace("!override", "!overide")))
+        self.assertIn("compose.yaml: the tag !overide means nothing in a Compose file (line 3", wrong.stderr)
+        self.assertEqual(1, wrong.stderr.count("\n"))
+
     def test_stdin(self) -> None:
         """Compose may come from stdin; a mistake has its line."""
         text = f"name: a\n{WEB}".encode()
