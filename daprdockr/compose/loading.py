@@ -170,10 +170,19 @@ class Loading:
         stated = _read(entry, "project_directory", text, "include.")
         below = str(local(directory, stated)) if stated else posixpath.dirname(paths[0])
         files = [str(local(directory, name)) for name in _read(entry, "env_file", texts, "include.", [])]
-        for name in files:
-            if name != "/dev/null" and self.sources.read(name) is None:  # that one says that there is none
-                raise wrong(place, "include", f"there is no file {shorten(name)}: make it, or leave it out")
+        for name in (*paths, *files):
+            if name != "/dev/null":  # that one says that there is none
+                self._check_file(name, place, "include")
         return paths, below, {**self.variables(files or [posixpath.join(below, ".env")], variables), **variables}
+
+    def _check_file(self, name: str, place: LinePlace, path: str) -> None:
+        """:raises BadInput: there is no file that another one names."""
+        try:
+            found = self.sources.read(name)
+        except BadInput as error:
+            raise wrong(place, path, str(error)) from None
+        if found is None:
+            raise wrong(place, path, f"there is no file {shorten(name)}: make it, or leave it out")
 
     def _file(self, name: str, directory: str, variables: Mapping[str, str]) -> PlacedMap:
         tree = self._parsed(name, directory, variables)
@@ -215,6 +224,7 @@ class Loading:
         services, base = as_table(tree.get("services")), _read(extends, "service", text, f"{path}.")
         if extends.get("file") is not None:
             name = _read(extends, "file", text, f"{path}.")
+            self._check_file(name, extends.at("file"), f"{path}.file")
             directory = posixpath.dirname(name)
             tree = self._parsed(name, directory, variables)
         others = _read(tree, "services", as_table, default=None)

@@ -66,13 +66,18 @@ class LoadingTests(SynchronousTestCase):
         )
         circle = "services: {a: {extends: b}, b: {extends: {service: a}}}"
         self.assertIn(f"more than {DEEPEST} services", self.wrong(circle))
-        self.assertIn(
-            "'/shop/base.yaml' cannot be read", self.wrong("services: {a: {extends: {file: base.yaml, service: b}}}")
+        self.assertEqual(
+            "compose.yaml:1: services.a.extends.file: there is no file '/shop/base.yaml': make it, or leave it out",
+            self.wrong("services: {a: {extends: {file: base.yaml, service: b}}}"),
         )
 
     def test_include(self) -> None:
         """An included service must not be defined otherwise, and files must not go round in a circle."""
         self.assertEqual(["web.shop"], self.names(f"include: [a.yaml]\n{WEB}", {"a.yaml": WEB}))
+        self.assertEqual(
+            "compose.yaml:1: include: there is no file '/shop/a.yaml': make it, or leave it out",
+            self.wrong("include: [a.yaml]"),
+        )
         other = "services:\n  web: {image: other}"
         self.assertEqual(
             "a.yaml:2: services.web: it is defined in the file too that includes it: rename one of them",
