@@ -52,7 +52,10 @@ def absolute_path(text: str) -> Path:
     """Read a path that stays the same when the daemon changes its working directory."""
     if not text or "\0" in text:
         raise BadInput(f"{shorten(text)} is not usable, write a path")
-    return Path(os.path.abspath(text))
+    try:
+        return Path(os.path.abspath(text))
+    except FileNotFoundError:
+        raise BadInput(f"{shorten(text)}: the working directory was deleted, change to another one") from None
 
 
 def new_file(text: str) -> Path:

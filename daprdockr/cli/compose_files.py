@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from daprdockr.arguments.parameter import absolute_path
 from daprdockr.cli.compose_yaml import MOST_BYTES, read_compose
 from daprdockr.cli.stdin import read_stdin
 from daprdockr.compose.definitions import Imported, definitions
@@ -37,10 +38,10 @@ def import_files(
     :param known: the content of files that were read already, by their names.
     :raises BadInput: one line with file, line and key.
     """
-    given, home = dict(environment), os.getcwd()
+    given, home = dict(environment), str(absolute_path("."))
     pipes = {name: _CALLED if name == STDIN else name for name in names if name == STDIN or _is_pipe(name)}
     paths = [
-        os.path.join(home, posixpath.basename(pipes[one])) if one in pipes else os.path.abspath(one) for one in names
+        os.path.join(home, posixpath.basename(pipes[one])) if one in pipes else str(absolute_path(one)) for one in names
     ]
     place = dict(zip(names, paths, strict=True))
     once = known or {name: _read_once(name, stdin) for name in pipes}

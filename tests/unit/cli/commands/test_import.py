@@ -84,6 +84,19 @@ class ImportTests(SynchronousTestCase):
         self.assertEqual((1, ""), (done.status, done.stdout))
         self.assertIn("is a directory: name the Compose file in it", done.stderr)
 
+    def test_deleted_directory(self) -> None:
+        """A working directory that somebody deleted is said in one line, also where an option has a relative path."""
+        gone = self.directory / "gone"
+        gone.mkdir()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(gone)
+        Path("../gone").rmdir()
+        said = "the working directory was deleted, change to another one\n"
+        done = self.run_line("-", stdin=WEB.encode())
+        self.assertEqual(Outcome(1, "", f"daprdockrcmd: '.': {said}"), done)
+        done = command_line(MemoryStore(), "services", "-state-dir", "x")
+        self.assertEqual(Outcome(2, "", f"daprdockrcmd: 'x': {said}"), done)
+
     def test_many(self) -> None:
         """Later files are merged over earlier ones, and profiles may be given several times."""
         first = self.file(
