@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping, Sequence
 from typing import BinaryIO, TextIO
 
@@ -26,8 +27,12 @@ class Console:
     stderr: TextIO
 
     def read_document(self) -> bytes:
-        """Return all of stdin. :raises BadInput: it is empty, or larger than a definition may be."""
-        data = read_stdin(self.stdin, MAX_DOCUMENT + 1)
+        """
+        Return all of stdin, without the mark that editors of Windows begin a text with.
+
+        :raises BadInput: it is empty, or larger than a definition may be.
+        """
+        data = read_stdin(self.stdin, MAX_DOCUMENT + 1).removeprefix(BOM_UTF8)
         if not data.strip():
             raise BadInput("stdin is empty: give it a definition, as in daprdockrcmd -stdin <web.json")
         if len(data) > MAX_DOCUMENT:

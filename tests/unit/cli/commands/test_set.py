@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from daprdockr.cli.stored import ATTEMPTS
 from daprdockr.model.reading import MAX_DOCUMENT
 from tests.build.command_line import DOCUMENT, KEY, DefinitionCase
@@ -20,6 +22,11 @@ class SetTests(DefinitionCase):
             done = command_line(self.store, "-stdin", stdin=given)
             self.assertEqual((done.status, done.stdout, done.stderr.count("\n")), (1, "", 1))
             self.assertIn("stdin is empty: give it a definition", done.stderr)
+
+    def test_marked(self) -> None:
+        """A document may begin with the mark by which editors of Windows know UTF-8, as the files of ``apply`` may."""
+        done = command_line(self.store, "-stdin", stdin=b"\xef\xbb\xbf" + json.dumps(DOCUMENT).encode())
+        self.assertEqual((0, DOCUMENT), (done.status, self.stored()), done.stderr)
 
     def test_new(self) -> None:
         """A service that does not exist is made, with one instance unless more are asked for."""
