@@ -134,7 +134,8 @@ class PeerListener(Service):
         """Return the channel of a new connection."""
         unknown = [channel for channel, request in self._channels.items() if request is None]
         if len(unknown) >= MOST_UNKNOWN:
-            unknown[0].abort()
+            unknown[0].abort()  # which the reactor does later, and many may connect until then
+            self._ended(unknown[0])
         channel = PeerChannel(self._reactor, self._open, self._ended)
         self._channels[channel] = None
         return channel

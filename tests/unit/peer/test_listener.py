@@ -216,6 +216,15 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual([wire.aborted for wire in wires[:2]], [True, False])
         self.assertFalse(session.aborted)
 
+    def test_strangers_at_once(self) -> None:
+        """So it is with many that connect before the reactor has closed one."""
+        pairs = [self.connected() for _ in range(2 * MOST_UNKNOWN)]
+        self.assertEqual(sum(not wire.aborted for _, wire in pairs), MOST_UNKNOWN)
+        for channel, _ in pairs[:MOST_UNKNOWN]:
+            channel.connectionLost(Failure(ConnectionDone()))
+        self.assertFalse(self.connected()[1].aborted)
+        self.assertFalse(pairs[-1][1].aborted)
+
     def test_changes(self) -> None:
         """Those that follow a service look for new containers when it changes here, and only then."""
         self.ask(1)
