@@ -29,6 +29,16 @@ WEB = named("web", 2, Placement=ONLY_SEEDED)
 
 SOONER = "line => line.textContent.includes('sooner')"
 
+COUNTED = """
+const ask = window.fetch;
+window.asking = window.most = 0;
+window.fetch = (...given) => {
+  window.most = Math.max(window.most, ++window.asking);
+  return ask(...given).finally(() => window.asking--);
+};
+"""
+"""The page counts the requests that are open at once."""
+
 HASTY = """
 const later = window.setTimeout;
 window.setTimeout = (call, wait) => later(call, wait / 20);
@@ -173,6 +183,16 @@ class PageTests(SynchronousTestCase):
         self.assertEqual(self.browser.words("#headline"), ["web.myapp"])
         self.seeded.define(WEB)
         self.browser.until(FOLLOWS, "Live")
+
+    def test_hung(self) -> None:
+        """The page of a service is not said to be live while nothing answers, and asks one question at a time."""
+        self.browser.open(f"{self.url}page/service/web.myapp")
+        self.browser.until(FOLLOWS, "Live")
+        self.browser.run(COUNTED)
+        with self.browser.hanging():
+            self.browser.until("#state.lost", "Not live: the agent does not answer", 30)
+        self.browser.until(FOLLOWS, "Live")
+        self.assertEqual(self.browser.run("window.most"), 1)
 
     def test_refused(self) -> None:
         """A page for which the agent has no place says so; it follows when another one has gone."""

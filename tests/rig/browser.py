@@ -74,6 +74,13 @@ class Browser:
         yield
         self.command("Page.removeScriptToEvaluateOnNewDocument", **known)
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Leave each request that begins meanwhile without an answer until the end."""
+        self.command("Fetch.enable")
+        yield
+        self.command("Fetch.disable")
+
     def command(self, name: str, **parameters: Any) -> dict[str, Any]:
         """Ask by the protocol of the developer tools."""
         return dict(self._driver.execute_cdp_cmd(name, parameters))

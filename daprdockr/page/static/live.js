@@ -109,11 +109,14 @@
     else follow();
   };
 
-  // The page of one service is asked for again, and taken over if it differs.
+  // The page of one service is asked for again, and taken over if it differs. An agent that hangs answers no question,
+  // so none is asked beside one that is open, and that one is given up.
+  let asking = false;
   const again = async () => {
-    if (document.hidden) return;
+    if (document.hidden || asking) return;
+    asking = true;
     try {
-      const answer = await fetch(location.href);
+      const answer = await fetch(location.href, { signal: AbortSignal.timeout(AGAIN) });
       if (!answer.ok) { lost(refusal(answer.status)); return; }
       template.innerHTML = await answer.text();
       const fresh = template.content.querySelector("main"), old = byId("main");
@@ -123,6 +126,8 @@
       wellKnown(template.content.querySelector("#time").textContent);
     } catch {
       lost(SILENCE);
+    } finally {
+      asking = false;
     }
   };
 
