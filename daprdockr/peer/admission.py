@@ -12,7 +12,9 @@ Note [Used once]
 
 Note [Those who are not known yet]
     Anybody can connect, and each connection costs a question to etcd before it is known. So at most ``QUESTIONS`` are
-    asked at once, which leaves the other threads to the loops, and a token that is none is refused unasked.
+    asked at once, which leaves the other threads to the loops, and a token that is none is refused unasked. Nothing is
+    asked for those that are gone before their turn, so those that come and go while etcd is slow leave no queue behind.
+    A question that is asked already keeps its turn, because its thread waits for etcd in any case.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 
 from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError
 from daprdockr.model.seams import Store
@@ -35,6 +37,7 @@ from daprdockr.model.session import (
     OfferAsked,
     RestoreAsked,
     SessionAsked,
+    SessionRequest,
     StockAsked,
     VolumesAsked,
     image_token_digest,
@@ -87,6 +90,32 @@ class NodeBusy(SessionRefused):
     """The session does not begin because others are under way: it may in a moment."""
 
 
+class Turns:
+    """The turns in which etcd is asked: Note [Those who are not known yet]."""
+
+    def __init__(self) -> None:
+        self._questions = DeferredSemaphore(QUESTIONS)
+        self._waiting: dict[object, Deferred[DeferredSemaphore]] = {}
+
+    async def take(self, who: object) -> None:
+        """Wait for a turn, which ``end`` ends. :raises SessionRefused: ``give_up`` was called before it came."""
+        self._waiting[who] = turn = self._questions.acquire()
+        try:
+            await turn
+        except CancelledError:
+            raise SessionRefused("the other side is gone") from None
+        finally:
+            del self._waiting[who]
+
+    def give_up(self, who: object) -> None:
+        """Have somebody wait no more; a no-op for one that does not."""
+        if who in self._waiting:
+            self._waiting[who].cancel()
+
+    def end(self) -> None:
+        self._questions.release()
+
+
 class Tokens:
     """
     The tokens for one node, in etcd.
@@ -99,8 +128,13 @@ class Tokens:
         self._store = store
         self._keys = keys
         self._node = node
-        self._questions = DeferredSemaphore(QUESTIONS)
         self._used: dict[str, None] = {}
+
+    async def known(self, request: SessionRequest) -> TokenRecord:
+        """:raises SessionRefused: the token does not count for what is asked."""
+        if isinstance(request.asked, ImageAsked):
+            return await self.for_image(request.token, request.asked)
+        return await (self.invited if isinstance(request.asked, JoinAsked) else self.use)(request.token)
 
     async def use(self, token: str) -> TokenRecord:
         """
@@ -108,43 +142,7 @@ class Tokens:
 
         :raises SessionRefused: it is not that of somebody who can write to etcd.
         """
-        return await self._questions.run(lambda: Deferred.fromCoroutine(self._use(token_digest(token))))
-
-    async def for_image(self, token: str, asked: ImageAsked) -> TokenRecord:
-        """
-        Return the record of a token with which this node takes this image, from a command line or another node. It
-        counts until its lease ends, because it may be handed on twice: Note [A node that is lost in between].
-
-        :raises SessionRefused: it has expired, is for another image or name, or never was one.
-        """
-        digest = image_token_digest(token, self._node, asked)
-        return await self._questions.run(lambda: Deferred.fromCoroutine(self._for_image(digest)))
-
-    async def _for_image(self, digest: str) -> TokenRecord:
-        record = _record(await self._stored(self._keys.session(digest)))
-        if record is None or record.node != self._node:
-            raise SessionRefused(f"node {self._node} knows no token for this image: push it again")
-        return record
-
-    async def invited(self, token: str) -> TokenRecord:
-        """
-        Return the record of a token with which hosts may join. It counts until its lease ends, not once: one line is
-        typed on several hosts, and again where it was interrupted.
-
-        :raises SessionRefused: it has expired, or never was one.
-        """
-        return await self._questions.run(lambda: Deferred.fromCoroutine(self._invited(token_digest(token))))
-
-    async def _invited(self, digest: str) -> TokenRecord:
-        entry = await self._stored(self._keys.invitation(digest))
-        record = _record(entry)
-        if record is None or record.node != self._node:
-            raise SessionRefused(
-                "the token has expired: daprdockrcmd invite on a host of the cluster prints a new line"
-            )
-        return record
-
-    async def _use(self, digest: str) -> TokenRecord:
+        digest = token_digest(token)
         key = self._keys.session(digest)
         entry = await self._stored(key)
         record = _record(entry)
@@ -157,6 +155,32 @@ class Tokens:
         self._remember(digest)
         with suppress(EtcdError):
             await self._run(self._store.commit, [Unchanged(key, entry.mod_revision)], [Delete(key)])
+        return record
+
+    async def for_image(self, token: str, asked: ImageAsked) -> TokenRecord:
+        """
+        Return the record of a token with which this node takes this image, from a command line or another node. It
+        counts until its lease ends, because it may be handed on twice: Note [A node that is lost in between].
+
+        :raises SessionRefused: it has expired, is for another image or name, or never was one.
+        """
+        record = _record(await self._stored(self._keys.session(image_token_digest(token, self._node, asked))))
+        if record is None or record.node != self._node:
+            raise SessionRefused(f"node {self._node} knows no token for this image: push it again")
+        return record
+
+    async def invited(self, token: str) -> TokenRecord:
+        """
+        Return the record of a token with which hosts may join. It counts until its lease ends, not once: one line is
+        typed on several hosts, and again where it was interrupted.
+
+        :raises SessionRefused: it has expired, or never was one.
+        """
+        record = _record(await self._stored(self._keys.invitation(token_digest(token))))
+        if record is None or record.node != self._node:
+            raise SessionRefused(
+                "the token has expired: daprdockrcmd invite on a host of the cluster prints a new line"
+            )
         return record
 
     async def _stored(self, key: str) -> Entry | None:

@@ -33,7 +33,7 @@ from daprdockr.model.session import (
     VolumesAsked,
 )
 from daprdockr.model.stored.token import TokenRecord
-from daprdockr.peer.admission import Places, SessionRefused, Tokens
+from daprdockr.peer.admission import Places, SessionRefused, Tokens, Turns
 from daprdockr.peer.archives import BackupSession, RestoreSession
 from daprdockr.peer.channel import OpenSession, PeerChannel
 from daprdockr.peer.commands import CommandSession
@@ -87,6 +87,7 @@ class PeerListener(Service):
         self._follow = lasting(reactor, self._listen, "the peer listener could not be opened")
         self._channels: dict[PeerChannel, SessionRequest | None] = {}
         self._followed: dict[PeerChannel, LogSession] = {}
+        self._turns = Turns()
         self._untaken = LoggedOnce(lambda why: self.log.warn("sessions are not taken: {why}", why=why))
 
     def startService(self) -> None:
@@ -145,12 +146,16 @@ class PeerListener(Service):
 
     async def _begin(self, channel: PeerChannel, request: SessionRequest) -> OpenSession:
         """:raises SessionRefused, EngineError: it does not begin."""
-        asked, tokens = request.asked, self._admission.tokens
+        asked = request.asked
         if isinstance(asked, JoinAsked) and self._admission.joining is None:
             raise SessionRefused("this node admits no hosts: it has no member of etcd")
         if isinstance(asked, OfferAsked):
             return self._offer_session(channel, request, asked)
-        record = await self._known(tokens, request)
+        await self._turns.take(channel)
+        try:
+            record = await self._admission.tokens.known(request)
+        finally:
+            self._turns.end()
         if channel not in self._channels:
             raise SessionRefused("the other side is gone")
         self._take_place(channel, request)
@@ -174,12 +179,6 @@ class PeerListener(Service):
         offers.check(channel.shown, asked)
         self._take_place(channel, request)
         return OfferSession(channel, asked, offers, self._reactor).begun()
-
-    async def _known(self, tokens: Tokens, request: SessionRequest) -> TokenRecord:
-        """:raises SessionRefused: the token does not count for what is asked."""
-        if isinstance(request.asked, ImageAsked):
-            return await tokens.for_image(request.token, request.asked)
-        return await (tokens.invited if isinstance(request.asked, JoinAsked) else tokens.use)(request.token)
 
     def _image_session(self, channel: PeerChannel, asked: StockAsked | ImageAsked, token: str) -> OpenSession:
         images = self._admission.images
@@ -225,6 +224,7 @@ class PeerListener(Service):
         request = self._channels.pop(channel, None)
         if request is not None:
             self._admission.places.give_back(request.asked)
+        self._turns.give_up(channel)
 
 
 class Channels(Factory):

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.session import ExecAsked, LogsAsked, token_digest
 from daprdockr.model.stored.token import TokenRecord
-from daprdockr.peer.admission import QUESTIONS, NodeBusy, Places, SessionRefused, Tokens
+from daprdockr.peer.admission import QUESTIONS, NodeBusy, Places, SessionRefused, Tokens, Turns
 from daprdockr.runtime.pool import Run
 from tests.build.values import KEYS, instance
 from tests.fakes.run import HeldRun, run_at_once
@@ -84,17 +84,6 @@ class TokensTests(SynchronousTestCase):
         again = Deferred.fromCoroutine(tokens.use(TOKEN))
         self.assertIn("used before", str(self.failureResultOf(again, SessionRefused).value))
 
-    def test_few_questions(self) -> None:
-        """Strangers take few threads, however many they are."""
-        run = HeldRun()
-        tokens = Tokens(run, self.store, KEYS, "a")
-        asked = [Deferred.fromCoroutine(tokens.use(TOKEN)) for _ in range(20)]
-        self.assertEqual(len(run.waiting), QUESTIONS)
-        while run.waiting:
-            run.waiting.pop().arrive()
-        for one in asked:
-            self.failureResultOf(one, SessionRefused)
-
     def test_no_etcd(self) -> None:
         """While etcd does not answer, nobody is let in."""
         self.write()
@@ -120,6 +109,34 @@ class TokensTests(SynchronousTestCase):
         self.store.put(key, TokenRecord("a").encode(), self.store.grant(3600).id)
         self.store.advance(3601)
         self.assertIn("has expired", str(self.failureResultOf(invited(), SessionRefused).value))
+
+
+class TurnsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.turns = Turns()
+
+    def take(self, *people: object) -> list[Deferred[None]]:
+        return [Deferred.fromCoroutine(self.turns.take(one)) for one in people]
+
+    def test_few_at_once(self) -> None:
+        """Strangers have few turns at once, however many they are; who waits gets one when another one ends."""
+        taken = self.take(*range(20))
+        for ended in range(20 - QUESTIONS + 1):
+            self.assertEqual(sum(one.called for one in taken), QUESTIONS + ended)
+            self.turns.end()
+        for one in taken:
+            self.successResultOf(one)
+
+    def test_given_up(self) -> None:
+        """One that is gone before its turn waits no more, and is passed over; nobody loses a turn that was taken."""
+        taken = self.take(*range(20))
+        for one in range(19):
+            self.turns.give_up(one)
+        for gone in taken[QUESTIONS:19]:
+            self.failureResultOf(gone, SessionRefused)
+        self.assertNoResult(taken[19])
+        self.turns.end()
+        self.successResultOf(taken[19])
 
 
 class PlacesTests(SynchronousTestCase):

@@ -36,7 +36,7 @@ from daprdockr.model.session import (
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Batch, Entry
 from daprdockr.model.stored.token import TokenRecord
-from daprdockr.peer.admission import Places, SessionRefused, Tokens
+from daprdockr.peer.admission import QUESTIONS, Places, SessionRefused, Tokens
 from daprdockr.peer.channel import PeerChannel
 from daprdockr.peer.images import ImagesHere, ImageThreads
 from daprdockr.peer.joining import JoinSession
@@ -47,7 +47,7 @@ from daprdockr.sealing.certificates import self_signed
 from tests.build.images import DIFFS, IMAGE, NAME
 from tests.build.values import API, KEYS, WEB, instance
 from tests.fakes.log_lines import LogLines
-from tests.fakes.run import run_at_once
+from tests.fakes.run import HeldRun, run_at_once
 from tests.fakes.store import MemoryStore
 from tests.fakes.wire import VANISHED, Wire, silence
 
@@ -100,7 +100,7 @@ class ListenerTests(SynchronousTestCase):
             "a",
             {LogsAsked: 2, ExecAsked: 1, ForwardAsked: 1, JoinAsked: 1, StockAsked: 1, ImageAsked: 1, OfferAsked: 1},
         )
-        tokens = Tokens(run_at_once, self.store, KEYS, "a")
+        tokens = Tokens(lambda *call, **named: self.run_call(*call, **named), self.store, KEYS, "a")
         own = OwnPeer(PAIR, lambda: (self.place, self.place))
         directory = Path(self.mktemp())
         directory.mkdir()
@@ -125,6 +125,8 @@ class ListenerTests(SynchronousTestCase):
 
     joining: Any = None
     hands = True
+    run_call: Any = staticmethod(run_at_once)
+    """Runs a call to the store."""
 
     def check(self, shown: str, asked: OfferAsked) -> None:
         if shown != "":
@@ -224,6 +226,20 @@ class ListenerTests(SynchronousTestCase):
             channel.connectionLost(Failure(ConnectionDone()))
         self.assertFalse(self.connected()[1].aborted)
         self.assertFalse(pairs[-1][1].aborted)
+
+    def test_come_and_gone(self) -> None:
+        """Etcd is not asked about those that are gone before their turn, so nobody waits behind them."""
+        held = self.run_call = HeldRun()
+        for number in range(50):
+            channel, _ = self.ask(number)
+            channel.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(held.names, ["get"] * QUESTIONS)
+        _, wire = self.ask(50)
+        held.end("get")
+        held.end("commit")
+        for _ in ("get", "commit"):
+            held.waiting.pop().arrive()
+        self.assertEqual(self.first(wire)[0], FrameKind.ACCEPTED)
 
     def test_changes(self) -> None:
         """Those that follow a service look for new containers when it changes here, and only then."""
