@@ -70,10 +70,10 @@ def _shared(parts: Parts) -> Iterator[Sample]:
     Yield what all agents see alike; nothing while out of touch, because the maximum over all of them would be what this
     one saw last.
     """
-    room = known_room(parts.found)
     if parts.found.known.mirror.in_touch:
         yield from _cluster(parts.base.cluster)
-        yield from () if room is None else _room(room)
+    if (room := known_room(parts.found)) is not None:
+        yield from _room(room)
 
 
 def _steps(steps: CountedSteps) -> Iterator[Sample]:

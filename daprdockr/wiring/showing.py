@@ -33,8 +33,12 @@ def known_doubts(base: Foundation, found: Found) -> dict[str, str]:
 
 
 def known_room(found: Found) -> KnownRoom | None:
-    """Return the room in etcd, as this agent has seen it last; None: it has not, or leaves that to others."""
-    return None if found.member.room is None else found.member.room.known
+    """
+    Return the room in etcd, as this agent has seen it last; None: it has not, or leaves that to others, or is out of
+    touch, and would say that members answer which do not.
+    """
+    room = found.member.room
+    return room.known if room is not None and found.known.mirror.in_touch else None
 
 
 def documents(base: Foundation, found: Found) -> Mapping[str, Make]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+from attrs import evolve
+
+from daprdockr.model.etcd_look import KnownRoom
 from daprdockr.model.stored.certificate import CertificateFacts, CertificateRecord
 from daprdockr.wiring.showing import documents
 from tests.build.values import KEYS, definition
 from tests.build.whole import WholeCase
+from tests.fakes.etcd_upkeep import looked, status
 
 
 class ShowingTests(WholeCase):
@@ -38,3 +43,14 @@ class ShowingTests(WholeCase):
         self.cluster.advance(8)
         self.assertFalse(self.made("status")["InTouch"])
         self.assertEqual([row["Node"] for row in self.made("instances")], ["a"])
+
+    def test_room(self) -> None:
+        """That members of etcd answered is not said any more while the agent is out of touch with them."""
+        parts = self.agent.parts
+        room: Any = SimpleNamespace(known=KnownRoom(looked(status(1), status(2), status(3)), 1.0))
+        found = evolve(parts.found, member=evolve(parts.found.member, room=room))
+        made = documents(parts.base, found)["status"]
+        self.assertEqual(cast(Any, made())["Etcd"]["Answering"], 3)
+        self.cluster.store.unavailable = True
+        self.cluster.advance(8)
+        self.assertIsNone(cast(Any, made())["Etcd"])
