@@ -70,7 +70,7 @@ class Paging:
             troubles=lines(self.parts.judged),
             overview=overview(cluster, doubted=doubted, stopped=stopped_rollouts(cluster), etcd=known_room(found)),
             nodes=node_table(cluster, doubted=doubted).rows,
-            gone=tuple(Gone(name, at, name in cluster.cordoned) for name, at in found.known.lost_nodes),
+            gone=tuple(Gone(*one) for one in found.known.lost_nodes),
             instances=instance_table(cluster, None).rows,
             certificates=certificate_table(cluster, now, self.recent.renewals).rows,
             happened=self.recent.happened,

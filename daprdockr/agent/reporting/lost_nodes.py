@@ -1,4 +1,7 @@
-"""The nodes that this agent saw go: in etcd nothing is left of a node whose lease has ended."""
+"""
+The nodes that this agent saw go: in etcd nothing is left of a node whose lease has ended. ``leave`` removes the cordon
+of a node too, so that one was cordoned is remembered here.
+"""
 
 from __future__ import annotations
 
@@ -20,20 +23,26 @@ class LostNodes:
         self._cluster = cluster
         self._wall_clock = wall_clock
         self._there: frozenset[str] = frozenset()
+        self._cordoned: frozenset[str] = frozenset()
         self._gone: dict[str, float] = {}
+        self._meant: frozenset[str] = frozenset()
 
     def on_changes(self, changes: Changes) -> None:
-        """Take note of nodes that went or came back."""
+        """Take note of nodes that went or came back, and of their cordons."""
         if not changes.nodes:
             return
-        there = frozenset(self._cluster.nodes)
+        there, cordoned = frozenset(self._cluster.nodes), frozenset(self._cluster.cordoned)
         now = self._wall_clock()
         self._gone |= dict.fromkeys(self._there - there, now)
         latest = sorted(self._gone.items(), key=lambda item: -item[1])[:MOST]
         self._gone = {name: at for name, at in latest if name not in there}
-        self._there = there
+        self._meant = (self._meant | self._cordoned | cordoned) & self._gone.keys()
+        self._there, self._cordoned = there, cordoned
 
-    def __iter__(self) -> Iterator[tuple[str, float]]:
-        """Yield the nodes that are gone, each with the time at which its lease ended."""
+    def __iter__(self) -> Iterator[tuple[str, float, bool]]:
+        """
+        Yield the nodes that are gone, each with the time at which its lease ended, and whether it was meant to go:
+        somebody had cordoned it, or did so then.
+        """
         oldest = self._wall_clock() - KEPT
-        yield from ((name, at) for name, at in sorted(self._gone.items()) if at >= oldest)
+        yield from ((name, at, name in self._meant) for name, at in sorted(self._gone.items()) if at >= oldest)

@@ -13,6 +13,7 @@ from twisted.web.resource import getChildForRequest
 from twisted.web.test.requesthelper import DummyRequest
 
 from daprdockr.api.page import UnchangingFile
+from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.history import RevisionRecord
 from daprdockr.model.stored.renewal import RenewalRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
@@ -134,6 +135,18 @@ class PagingTests(WholeCase):
         self.cluster.succeed(other)
         self.cluster.advance(5)
         self.assertEqual(parts.seen().gone, ())
+
+    def test_left(self) -> None:
+        """A node that was cordoned when it went has left, also when its cordon is removed, as by ``leave``."""
+        other = self.cluster.add("b")
+        self.cluster.advance(2)
+        self.cluster.store.put(KEYS.cordon("b"), b"")
+        self.cluster.advance(1)
+        self.cluster.crash(other)
+        self.cluster.store.commit([], [Delete(KEYS.node("b")), Delete(KEYS.cordon("b"))])
+        self.cluster.advance(2)
+        (gone,) = paging(self.measured).seen().gone
+        self.assertEqual((gone.name, gone.is_meant), ("b", True))
 
     def test_followed(self) -> None:
         """Those who follow the page get what changes of it, at most twice a second."""
