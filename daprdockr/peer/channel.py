@@ -32,7 +32,10 @@ from daprdockr.peer.admission import NodeBusy
 from daprdockr.peer.own import fingerprint_of
 
 OPENING = 15.0
-"""Seconds in which a connection has to become a session."""
+"""
+Seconds in which the other side has to show that it may have a session. That may then take longer to begin: the Docker
+Engine has a time of its own for each answer, and the reason is to be said.
+"""
 
 LINGER = 300.0
 """Seconds in which the other side has to read the end of a session."""
@@ -95,10 +98,10 @@ class PeerChannel(Int32StringReceiver):
         """The fingerprint of the certificate that the other side showed, "" if it showed none."""
         return fingerprint_of(self.transport)
 
-    @property
-    def is_known(self) -> bool:
-        """Whether the other side showed that it may have a session."""
-        return self._session is not None
+    def admit(self) -> None:
+        """Take note that the other side may have a session."""
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
 
     def connectionMade(self) -> None:
         self._deadline = self._reactor.callLater(OPENING, self.abort)
@@ -131,8 +134,7 @@ class PeerChannel(Int32StringReceiver):
         self._opening.addCallbacks(self._opened, self._not_opened)
 
     def _opened(self, session: OpenSession) -> None:
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
+        self.admit()
         self._session = session
         if self._over:
             session.gone()

@@ -169,6 +169,7 @@ class PeerListener(Service):
         """:raises SessionRefused: there is none."""
         self._admission.places.take(request.asked)
         self._channels[channel] = request
+        channel.admit()
         OF_SESSION.begin(channel.transport.socket)
 
     def _offer_session(self, channel: PeerChannel, request: SessionRequest, asked: OfferAsked) -> OpenSession:

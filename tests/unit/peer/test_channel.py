@@ -80,7 +80,6 @@ class ChannelTests(SynchronousTestCase):
         self.opening.callback(self.session)
         self.clock.advance(0)
         self.assertEqual(self.session.events, [(FrameKind.INPUT, b"a"), (FrameKind.INPUT_ENDS, b"")])
-        self.assertTrue(self.channel.is_known)
 
     def test_opened_at_once(self) -> None:
         """A session that is there at once is asked for once."""
@@ -134,6 +133,15 @@ class ChannelTests(SynchronousTestCase):
         self.begin()
         self.clock.advance(100 * OPENING)
         self.assertFalse(self.wire.aborted)
+
+    def test_slow_to_begin(self) -> None:
+        """One that may have a session gets the reason why it does not begin, however late that is known."""
+        self.receive(FrameKind.ASK, REQUEST.encode())
+        self.channel.admit()
+        self.clock.advance(OPENING + 5)
+        self.opening.errback(SessionRefused("the Docker Engine did not answer"))
+        self.assertFalse(self.wire.aborted)
+        self.assertEqual(self.refusal(), "the Docker Engine did not answer")
 
     def test_stalled(self) -> None:
         """The session is paused while the other side does not read, also if that was so before it was there."""

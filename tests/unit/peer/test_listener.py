@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.engine.streams import EngineStreams
+from daprdockr.model.errors import EngineSilent
 from daprdockr.model.frames import FrameKind, FrameReader, written
 from daprdockr.model.host import ContainerState
 from daprdockr.model.images import ImageStock
@@ -30,14 +31,15 @@ from daprdockr.model.session import (
     SessionAsked,
     SessionRequest,
     StockAsked,
+    VolumesAsked,
     image_token_digest,
     token_digest,
 )
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Batch, Entry
 from daprdockr.model.stored.token import TokenRecord
-from daprdockr.peer.admission import QUESTIONS, Places, SessionRefused, Tokens
-from daprdockr.peer.channel import PeerChannel
+from daprdockr.peer.admission import MOST, QUESTIONS, Places, SessionRefused, Tokens
+from daprdockr.peer.channel import OPENING, PeerChannel
 from daprdockr.peer.images import ImagesHere, ImageThreads
 from daprdockr.peer.joining import JoinSession
 from daprdockr.peer.listener import FOLLOW, MOST_UNKNOWN, Admission, PeerListener
@@ -92,13 +94,15 @@ class ListenerTests(SynchronousTestCase):
         self.store = LookedUp()
         self.place: ListenAddress = ("10.0.0.1", 5081)
         self.nothing = Nothing()
+        self.docker: Any = SimpleNamespace(ask=lambda *asked: self.answer)
+        self.answer: Deferred[Any] = Deferred()
         cluster = Cluster(KEYS)
         entry = Entry(KEYS.claim(instance(1)), ClaimRecord("a").encode(), 1, 5, 7)
         cluster.apply(Batch(1, 5, (entry,)))
-        here = OnThisNode("a", self.nothing, cluster, cast(EngineStreams, None), lambda subject, text: None)
+        here = OnThisNode("a", self.nothing, cluster, cast(EngineStreams, self.docker), lambda subject, text: None)
         places = Places(
             "a",
-            {LogsAsked: 2, ExecAsked: 1, ForwardAsked: 1, JoinAsked: 1, StockAsked: 1, ImageAsked: 1, OfferAsked: 1},
+            {one: 1 for one in MOST} | {LogsAsked: 2},
         )
         tokens = Tokens(lambda *call, **named: self.run_call(*call, **named), self.store, KEYS, "a")
         own = OwnPeer(PAIR, lambda: (self.place, self.place))
@@ -240,6 +244,15 @@ class ListenerTests(SynchronousTestCase):
         for _ in ("get", "commit"):
             held.waiting.pop().arrive()
         self.assertEqual(self.first(wire)[0], FrameKind.ACCEPTED)
+
+    def test_slow_engine(self) -> None:
+        """An Engine that answers late, or does not, ends no connection of one that has shown a token."""
+        _, stranger = self.connected()
+        _, wire = self.ask(1, asked=VolumesAsked())
+        self.reactor.advance(OPENING)
+        self.assertEqual((stranger.aborted, wire.aborted), (True, False))
+        self.answer.errback(EngineSilent("the Docker Engine did not answer within 20 s"))
+        self.assertEqual(self.first(wire), (FrameKind.REFUSED, "the Docker Engine did not answer within 20 s"))
 
     def test_changes(self) -> None:
         """Those that follow a service look for new containers when it changes here, and only then."""
