@@ -18,7 +18,7 @@ import posixpath
 import tarfile
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, NoReturn, Self
 
 from attrs import frozen
 
@@ -28,15 +28,14 @@ MOST_ENTRIES = 20_000
 MOST_TEXT = 4 * 1024 * 1024
 """The most octets of an image's configuration, and of an archive's list of images."""
 
-MOST_DESCRIPTION = 16 * 1024
+MOST_DESCRIPTION = 4 * 1024
 """The most octets of an entry that describes the next one, such as its long name."""
 
 PIECE = 256 * 1024
 
-_DESCRIBES = (
-    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.GNUTYPE_SPARSE),
-    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
-)
+_DESCRIBES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
+_UNKNOWN = (tarfile.XGLTYPE, tarfile.GNUTYPE_SPARSE)
+_FOREIGN = "it is none that Docker writes"
 _BLOCK = tarfile.BLOCKSIZE
 _END = 2 * _BLOCK
 
@@ -136,30 +135,40 @@ def read_archive(file: BinaryIO, reference: str, image: str = "") -> ImageArchiv
     except (tarfile.TarError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(f"the archive of the image is not usable: {_said(error)}") from None
     except (RecursionError, OverflowError):  # entries, or lists, that are nested without end, and impossible sizes
-        raise BadInput("the archive of the image is not usable: it is none that Docker writes") from None
+        raise BadInput(f"the archive of the image is not usable: {_FOREIGN}") from None
     if image and found != image:
         raise BadInput(f"the archive has another image than {image[:19]}: {found[:19]}")
     return ImageArchive(file, found, reference, config, tuple(_optional(entries, name) for name in names))
 
 
 class _Entry(tarfile.TarInfo):
-    """An entry; one that describes the next is read into memory as a whole, so its length is checked before."""
+    """
+    An entry that is read at little cost.
+
+    One that describes the next is read into memory as a whole, so its length is checked before. Others are refused
+    before more is read of them: what describes all entries is copied for each of them by ``tarfile``, and the list of
+    the parts of a sparse file may be as long as the archive.
+    """
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         found = super().frombuf(buf, encoding, errors)
-        if found.type in _DESCRIBES and found.size > MOST_DESCRIPTION:
-            raise ValueError("it is none that Docker writes")
+        if found.type in _UNKNOWN or (found.type in _DESCRIBES and found.size > MOST_DESCRIPTION):
+            raise ValueError(_FOREIGN)
         return found
+
+    def _proc_gnusparse_10(self, *_: object) -> NoReturn:
+        raise ValueError(_FOREIGN)
 
 
 def _entries(file: BinaryIO) -> dict[str, tarfile.TarInfo]:
     found: dict[str, tarfile.TarInfo] = {}
     with tarfile.open(fileobj=file, mode="r:", tarinfo=_Entry) as archive:
-        for entry in archive:
+        for number, entry in enumerate(archive, 1):
+            if number > MOST_ENTRIES or entry.issparse():
+                raise ValueError(_FOREIGN)
+            entry.pax_headers = {}  # a small text makes a large one
             found[posixpath.normpath(entry.name)] = entry
-            if len(found) > MOST_ENTRIES or entry.issparse():
-                raise ValueError("it is none that Docker writes")
     return found
 
 

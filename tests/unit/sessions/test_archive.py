@@ -17,6 +17,17 @@ from daprdockr.sessions.archive import MOST_TEXT, ArchivedFile, ImageArchive, re
 from tests.build.images import IMAGE, LAYERS, NAME, configuration, filled, listed, saved, tarred
 
 
+def described(kind: bytes, content: bytes) -> bytes:
+    """An entry of a kind that says something of others."""
+    entry = tarfile.TarInfo("x")
+    entry.type, entry.size = kind, len(content)
+    return entry.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % tarfile.BLOCKSIZE)
+
+
+def regular(content: bytes) -> bytes:
+    return described(tarfile.REGTYPE, content)
+
+
 class ArchiveTests(SynchronousTestCase):
     def file(self, content: bytes) -> BinaryIO:
         return filled(self.enterContext(tempfile.TemporaryFile()), content)
@@ -109,6 +120,8 @@ class ArchiveTests(SynchronousTestCase):
         self.assertIn("octets", self.refused(tarred({"manifest.json": b" " * (MOST_TEXT + 1)})))
         self.patch(archives, "MOST_ENTRIES", 3)
         self.assertIn("none that Docker writes", self.refused(saved()))
+        same = tarfile.TarInfo("a").tobuf(tarfile.GNU_FORMAT)
+        self.assertIn("none that Docker writes", self.refused(4 * same + bytes(1024)))
 
     def test_descriptions(self) -> None:
         """Entries that describe the next one are bounded in length and number, and impossible sizes are refused."""
@@ -121,6 +134,19 @@ class ArchiveTests(SynchronousTestCase):
         impossible = extended.tobuf(tarfile.GNU_FORMAT) + (b"9" * 23 + b" path=a\n").ljust(512, b"\0")
         for content in (long.tobuf(tarfile.GNU_FORMAT) + bytes(20480), name * 3000 + bytes(1024), impossible + saved()):
             self.assertIn("none that Docker writes", self.refused(content))
+
+    def test_bombs(self) -> None:
+        """Entries of which little makes much are refused, or forgotten: a small archive takes little memory."""
+        words = "".join(f"10 k{number:04}=\n" for number in range(300)).encode()
+        plain = b"".join(tarfile.TarInfo(f"f{number}").tobuf(tarfile.GNU_FORMAT) for number in range(1000))
+        sparse = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
+        parts = b"9999999\n" + b"0\n" * 500_000
+        self.assertIn("none that Docker writes", self.refused(described(tarfile.XGLTYPE, words) + plain))
+        self.assertIn("none that Docker writes", self.refused(described(tarfile.XHDTYPE, sparse) + regular(parts)))
+        self.assertIn("none that Docker writes", self.refused(described(tarfile.GNUTYPE_SPARSE, b"")))
+        file = self.file(described(tarfile.XHDTYPE, words) + regular(b"") + bytes(1024))
+        file.seek(0)
+        self.assertEqual([dict(one.pax_headers) for one in archives._entries(file).values()], [{}])
 
     def test_nested(self) -> None:
         """A list of images that is nested without end is refused, too."""
