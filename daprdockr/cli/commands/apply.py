@@ -144,7 +144,8 @@ class Applying:
             return
         say = (lambda line: None) if self.request.json else self.console.say
         request = evolve(self.request, service=name)
-        waiting = Waiting(request, self.store, time.monotonic, time.sleep, say, deadline=self.deadline)
+        clock, given = time.monotonic, self.given[name]
+        waiting = Waiting(request, self.store, clock, time.sleep, say, given, deadline=self.deadline)
         waiting.finish()
         say(awaited(waiting.cluster.services[name].definition))
         self._well.add(name)

@@ -16,6 +16,7 @@ from daprdockr.cli.snapshot import RolloutStopped, check_all_are_usable, check_e
 from daprdockr.model.known.owners import in_short, taken
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Store
+from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.instances import stopping, unmet
 
@@ -59,9 +60,11 @@ class Waiting(ClusterWait):
     The services that are awaited, and the instances that they lack.
 
     :ivar say: takes a line about the progress.
+    :ivar given: what a file says of the one service that is awaited. A rollout that was reverted to it has not failed.
     """
 
     say: Callable[[str], object] = lambda line: None
+    given: Definition | None = None
     _said: str = ""
     """The progress, as said last."""
     _reasoned: bool = False
@@ -104,10 +107,17 @@ class Waiting(ClusterWait):
     def _has_ended(self) -> bool:
         services, lacking = self.services, self.unmet
         stopped = self.rollouts.stopped(self.cluster)
-        check_rollouts({name: stopped[name] for name in services if name in stopped}, self.say)
+        check_rollouts({name: stopped[name] for name in services if self._counts(name, stopped)}, self.say)
         if self.request.service is not None and lacking:
             self._report(self.request.service)
         return not lacking
+
+    def _counts(self, service: ServiceName, stopped: Mapping[ServiceName, RolloutRecord]) -> bool:
+        """Return whether its rollout did not end as it is wanted."""
+        if service not in stopped:
+            return False
+        is_back = self.given is not None and self.cluster.services[service].definition.stated == self.given.stated
+        return not (is_back and stopped[service].state is RolloutState.REVERTED)
 
     def _progress(self, service: ServiceName) -> str:
         wanted, lacking = self.wanted(service), unmet(self.cluster, service)

@@ -17,6 +17,7 @@ from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.files import FileRecord
 from daprdockr.model.stored.history import Revisions
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.stored.sealed import SecretRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.events import read_events
@@ -454,6 +455,29 @@ class ApplyTests(ApplyCase):
         self.assertIn("not done after 0 s: 1.web.myapp is waiting for a node", done.stderr)
         self.assertNotIn("not applied", done.stderr)
         self.assertEqual(done.json, [{"Service": "web.myapp", "Action": "create"}])
+
+    def test_was_reverted(self) -> None:
+        """A service that was reverted to what the files say is as given: neither it nor those behind it fail."""
+        db, web = named("db"), named("web", After=["db"])
+        self.revert(db, named("db", image="db:bad"))
+        self.claim(web, 1)
+        self.run_line("apply", "-wait", given=[db, web])
+        self.assertEqual(self.stored("web"), web)
+
+    def test_is_reverted(self) -> None:
+        """A service that is reverted from what the files say is the error, and those behind it are not stored."""
+        db, bad = named("db"), named("db", image="db:bad")
+        self.store.coming = [partial(self.revert, db, bad)]
+        done = self.run_line("apply", given=[bad, named("web", After=["db"])], status=1)
+        self.assertIn("db.myapp: the rollout was reverted", done.stderr)
+        self.assertIn("not applied: web.myapp", done.stderr)
+
+    def revert(self, good: Definition, bad: Definition) -> None:
+        """Store and run what was there before the bad definition, as an agent does."""
+        self.define(good)
+        record = RolloutRecord(RolloutState.REVERTED, good.digest, bad.digest)
+        self.store.put(KEYS.rollout(good.name), record.encode())
+        self.claim(good, 1)
 
     def test_again(self) -> None:
         """Applied again, it waits as it did before, though what it waits for is stored by now."""
