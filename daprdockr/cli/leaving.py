@@ -18,6 +18,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from daprdockr.cli.agent_unit import AgentUnit
+from daprdockr.cli.announce import announce
 from daprdockr.cli.commands.drain import Draining, leave_or_stay
 from daprdockr.cli.console import Console
 from daprdockr.cli.outcome import TimedOut
@@ -108,6 +109,7 @@ class Leaving:
             self.console.say("etcd goes on without the member of this host")
         keys, node = self.request.keys, self.part.node
         store.commit([], [Delete(keys.node(node)), Delete(keys.cordon(node))])
+        announce(self.request, store, "has left the cluster", node)
 
     def _until(self, done: Callable[[], bool], otherwise: str) -> None:
         """:raises TimedOut: it is not so in time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from daprdockr.cli.absent import no_such_node
+from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
@@ -20,6 +21,7 @@ def cordon(request: Request, store: Store, console: Console) -> None:
     if node not in cluster.nodes:
         raise no_such_node(node, cluster.nodes)
     store.put(request.keys.cordon(node), b"")
+    announce(request, store, "cordoned", node)
     if request.json:
         console.print_json({"Node": node, "Cordoned": True, "Draining": False})
         return

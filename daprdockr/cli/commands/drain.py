@@ -8,6 +8,7 @@ from collections import Counter
 from attrs import define, field
 
 from daprdockr.cli.absent import no_such_node
+from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.follow import ClusterWait
@@ -38,6 +39,7 @@ def drain(request: Request, store: Store, console: Console) -> None:
     if node not in known:
         raise no_such_node(node, known)
     store.put(request.keys.cordon(node), asking_to_drain())
+    announce(request, store, "a drain was asked for", node)
     draining = Draining(request, store, time.monotonic, time.sleep, console)
     draining.cluster = snapshot(request, store)
     draining.announce()

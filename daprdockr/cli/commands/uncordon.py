@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
@@ -16,6 +17,7 @@ def uncordon(request: Request, store: Store, console: Console) -> None:
     if store.get(key) is None:
         raise NotFound(f"node {request.node} is not cordoned: daprdockrcmd nodes says which are")
     store.commit([], [Delete(key)])
+    announce(request, store, "takes instances again", request.node)
     if request.json:
         console.print_json({"Node": request.node, "Cordoned": False})
     else:

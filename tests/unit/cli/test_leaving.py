@@ -20,6 +20,7 @@ from daprdockr.etcd.member_change import MemberChanges
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import EtcdMember, HostPart
 from daprdockr.model.stored.entries import Delete
+from daprdockr.picture.events import event_table
 from daprdockr.process.held import LOCK
 from daprdockr.process.own_memory import secrets_folder, tls_folder
 from tests.build.command_line import DrainCase
@@ -84,6 +85,8 @@ class LeavingTests(DrainCase):
         self.assertIn("n1 is cordoned: 0 instances leave it", printed)
         self.assertIn("etcd was ended", printed)
         self.assertIn("n1 has left the cluster", printed)
+        (event,) = event_table(KEYS, self.store.list(KEYS.events).entries, 0.0).rows
+        self.assertEqual((event["Subject"], event["Text"]), ("n1", "has left the cluster"))
 
     def test_keys_in_memory(self) -> None:
         """Keys of certificates and files of secrets are not left in memory either; those of another agent stay."""

@@ -27,6 +27,14 @@ class CordonTests(DrainCase):
         self.assertIn(", its drain has ended", self.run_line("cordon n1").stdout)
         self.assertEqual((self.cluster.cordoned, self.cluster.draining), ({"n1"}, set()))
 
+    def test_events(self) -> None:
+        """A person's request about a node is an event about it; one that was refused is none."""
+        for line in ("cordon n1", "drain n1", "uncordon n1", "uncordon n1", "cordon n9"):
+            self.run_line(line)
+        found = self.run_line("events n1 -o json").json
+        texts = ["cordoned", "a drain was asked for", "takes instances again"]
+        self.assertEqual([(one["Subject"], one["Text"]) for one in found], [("n1", text) for text in texts])
+
     def test_unknown_node(self) -> None:
         """A node that does not exist is answered with exit status 3, and no cordon is left behind for it."""
         done = self.run_line("cordon n9")
