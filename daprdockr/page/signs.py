@@ -116,6 +116,7 @@ def _of_job(row: Row) -> Badge:
 _CERTIFICATES = {
     CertificateVerdict.NOT_NEEDED: Badge(Sign.IDLE, "not needed"),
     CertificateVerdict.AWAITED: Badge(Sign.BUSY, "none yet"),
+    CertificateVerdict.MISSING: Badge(Sign.BAD, "missing"),
     CertificateVerdict.USELESS: Badge(Sign.BAD, "none yet"),
     CertificateVerdict.ENDED: Badge(Sign.BAD, "has ended"),
     CertificateVerdict.ENDS_SOON: Badge(Sign.WARN, "ends soon"),

@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.stored.certificate import ACME, FILE, CertificateRecord
 from daprdockr.model.stored.renewal import RenewalRecord
+from daprdockr.model.wanted.http import REQUIRE
 from daprdockr.picture.cells import moment
 from daprdockr.picture.table import Column, Row, Table
-from daprdockr.planning.renewing.wanted import wanted_in_cluster
+from daprdockr.planning.renewing.wanted import covered_in_cluster, wanted_in_cluster
 
 DAY = 86400.0
 SOON = 14
@@ -39,7 +40,8 @@ def certificate_table(
     has one row for all of them.
 
     One by ACME is not needed if no service has its host name any more, or a certificate of the operator's own covers
-    it: it is not renewed. Those by which nodes reach etcd are there as well.
+    it: it is not renewed. Those by which nodes reach etcd are there as well, and those that are missing, without a
+    source.
 
     :param renewals: what became of the attempts to get certificates by ACME, by host name.
     """
@@ -56,6 +58,7 @@ def certificate_table(
     rows += _of_files(cluster, now)
     rows += _for_etcd(cluster, now)
     rows += _unusable(cluster)
+    rows += _missing(cluster, {row["Name"] for row in rows})
     return Table(sorted(rows, key=lambda row: (row["Name"], row["Source"], row["Nodes"])), COLUMNS)
 
 
@@ -64,6 +67,7 @@ class CertificateVerdict(enum.Enum):
 
     NOT_NEEDED = enum.auto()
     AWAITED = enum.auto()
+    MISSING = enum.auto()
     USELESS = enum.auto()
     ENDED = enum.auto()
     ENDS_SOON = enum.auto()
@@ -76,6 +80,8 @@ def verdict(row: Row) -> CertificateVerdict:
     left, fails = row["DaysLeft"], bool(row["LastError"])
     if not row["Needed"]:
         return CertificateVerdict.NOT_NEEDED
+    if not row["Source"]:
+        return CertificateVerdict.MISSING
     if left is None:
         return CertificateVerdict.USELESS if fails else CertificateVerdict.AWAITED
     if left < 0:
@@ -86,6 +92,7 @@ def verdict(row: Row) -> CertificateVerdict:
 
 
 _PHRASES: Mapping[CertificateVerdict, str] = {
+    CertificateVerdict.MISSING: "is missing",
     CertificateVerdict.USELESS: "is of no use",
     CertificateVerdict.ENDED: "has ended",
     CertificateVerdict.NOT_RENEWED: "is not renewed",
@@ -94,8 +101,8 @@ _PHRASES: Mapping[CertificateVerdict, str] = {
 
 def ending(rows: Iterable[Row]) -> dict[str, str]:
     """
-    Return what is wrong with the certificates that are needed, in one phrase each: they end soon, have ended, or cannot
-    be used. Those of files are named together with their nodes.
+    Return what is wrong with the certificates that are needed, in one phrase each: they are missing, end soon, have
+    ended, or cannot be used. Those of files are named together with their nodes.
     """
     found = {}
     for row in rows:
@@ -150,6 +157,20 @@ def _unusable(cluster: ClusterView) -> Iterator[Row]:
     for (name, reason), nodes in found.items():
         record = cluster.certificates.get(name)
         yield _row(name, FILE if record is None else record.source, Nodes=nodes, LastError=reason)
+
+
+def _missing(cluster: ClusterView, named: Container[str]) -> Iterator[Row]:
+    """
+    Yield the host names that are served by TLS alone, and for which there is no certificate. One that has ended is not
+    missing, and says so itself.
+
+    :param named: the names that have a row for another reason.
+    """
+    own = covered_in_cluster(cluster)
+    entries = (entry for service in cluster.services.values() for entry in service.definition.http)
+    for name in {name for entry in entries if entry.tls == REQUIRE for name in entry.host_names}:
+        if name not in named and not own.has(name, 0.0):
+            yield _row(name, "", LastError="clients are led to HTTPS, and get a warning there")
 
 
 def _term(begin: float, end: float, now: float) -> dict[str, object]:

@@ -86,7 +86,8 @@ COMMAND = Command(
     reference=(
         "certificates by name: where each comes from (``file``, ``stored`` or ``acme``), how many days it is valid, for"
         " which host names, on which nodes its files are, when a CA is asked next, and why the last attempt failed or"
-        " nodes cannot use it; ``etcd client`` and ``etcd authority`` are those by which nodes reach etcd",
+        " nodes cannot use it; host names with ``Tls: require`` that have none; ``etcd client`` and"
+        " ``etcd authority`` are those by which nodes reach etcd",
         "seal a certificate with its chain, and the key that belongs to it, both PEM, with the cluster key, and store"
         " it under the first of its names. What was stored under that name is replaced; nodes show it within a second",
         "delete the certificate that is stored under this name; nodes show it no more within a second",

@@ -126,7 +126,7 @@ COMMAND = Command(
     reference=(
         "services: wanted, running, healthy and current instances, and the reason if something is wrong; those that "
         "lack a port or host name, because an older service has it (exit status 1); "
-        "certificates that end within 14 days, have ended, or cannot be used; "
+        "certificates that are missing, end within 14 days, have ended, or cannot be used; "
         "stored values that cannot be read; nodes that cannot write to etcd, or doubt it (exit status 1). Of one "
         "service also the last lines of the instance for which its rollout was stopped (exit status 1). On a host with "
         "an agent it ends with a line about etcd: members that answer, the size of the database and its quota, the "

@@ -53,10 +53,14 @@ class Covered:
         return bool(having) and all(any(now < ends.get(one, now) for one in names) for ends in having)
 
 
+def covered_in_cluster(cluster: ClusterView) -> Covered:
+    stored = [one.facts for one in cluster.certificates.values() if one.source != ACME]
+    return Covered(stored, [node.record.certificates for node in cluster.nodes.values()])
+
+
 def wanted_in_cluster(cluster: ClusterView, now: float) -> tuple[str, ...]:
     """Return the names of a cluster in order. :param now: wall-clock seconds."""
-    stored = [one.facts for one in cluster.certificates.values() if one.source != ACME]
-    covered = Covered(stored, [node.record.certificates for node in cluster.nodes.values()])
+    covered = covered_in_cluster(cluster)
     definitions = (service.definition for service in cluster.services.values())
     return wanted_names(definitions, lambda name: covered.has(name, now))
 

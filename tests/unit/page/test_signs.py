@@ -113,8 +113,14 @@ class CertificateSignTests(SynchronousTestCase):
             (None, "refused", Sign.BAD, "none yet"),
         ):
             soon = left is not None and left < SOON
-            badge = of_certificate({"DaysLeft": left, "EndsSoon": soon, "LastError": error, "Needed": True})
+            row = {"Source": "acme", "DaysLeft": left, "EndsSoon": soon, "LastError": error, "Needed": True}
+            badge = of_certificate(row)
             self.assertEqual((badge.sign, badge.words), (sign, words))
+
+    def test_missing(self) -> None:
+        """A host name that clients are led to has none, and nobody gets one for it."""
+        badge = of_certificate({"Source": "", "DaysLeft": None, "LastError": "clients are warned", "Needed": True})
+        self.assertEqual((badge.sign, badge.words), (Sign.BAD, "missing"))
 
     def test_not_needed(self) -> None:
         """One that no service needs is not renewed, so nothing is wrong with it when it ends."""

@@ -156,6 +156,21 @@ class CertificatesTests(DefinitionCase):
         )
         self.assertRegex(self.run_line("status").stdout, r"\ncertificate etcd client on c ends in [23] days\n")
 
+    def test_missing(self) -> None:
+        """A host name that is served by TLS alone and has no certificate is named; one that has ended counts."""
+        http = {"HostName": f"{NAME},www.{NAME}", "ContainerPort": 8080}
+        service = named("web", Http=[{**http, "Tls": "require"}, {**http, "HostName": "b.test"}])
+        self.store.put(KEYS.service(service.name), service.encode())
+        self.add(self_signed((NAME,), days=30))
+        text = "clients are led to HTTPS, and get a warning there"
+        table, status = self.run_line("certificates"), self.run_line("status")
+        self.assertEqual(table.stdout.splitlines()[2].split(maxsplit=6), [f"www.{NAME}", *"-----", text])
+        self.assertIn(f"certificate www.{NAME} is missing: {text}\n", status.stdout)
+        self.assertNotIn("b.test is missing", status.stdout)
+        facts = CertificateFacts((f"*.{NAME}",), time.time() - 2 * DAY, time.time() - DAY)
+        self.store.put(KEYS.certificate(f"*.{NAME}"), CertificateRecord("s1", "k", facts).encode())
+        self.assertNotIn("is missing", self.run_line("status").stdout)
+
     def test_usage(self) -> None:
         """Wrong usage is one line that says what is lacking."""
         for words, said in (
