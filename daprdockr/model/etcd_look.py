@@ -75,6 +75,7 @@ class KnownRoom:
     def troubles(self) -> tuple[str, ...]:
         """The troubles that need a person, a line each, the worst first."""
         look = self.look
+        silent = len(look.voters) - len(look.statuses)
         found = {
             "its members disagree (alarm CORRUPT): replace the one that differs": look.corrupt,
             "its database is full, and it takes no writes (alarm NOSPACE): the agents' logs say what they do": bool(
@@ -82,7 +83,8 @@ class KnownRoom:
             ),
             f"its database has {self.share:.0%} of its quota: compact and defragment it, or raise"
             " --quota-backend-bytes": not look.full and self.share >= NEARLY_FULL,
-            f"{len(look.voters) - len(look.statuses)} of its members do not answer: start them": len(look.statuses)
-            < len(look.voters),
+            f"{silent} of its members {'does not answer: start it' if silent == 1 else 'do not answer: start them'}": (
+                silent > 0
+            ),
         }
         return tuple(line for line, is_so in found.items() if is_so)

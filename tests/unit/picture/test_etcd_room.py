@@ -38,7 +38,7 @@ class RoomTests(SynchronousTestCase):
             ({"full": frozenset({1})}, "takes no writes (alarm NOSPACE)"),
             ({"corrupt": True}, "disagree (alarm CORRUPT)"),
             ({"quota": 15 * MIB}, "80% of its quota"),
-            ({"statuses": WELL.look.statuses[:2]}, "1 of its members do not answer"),
+            ({"statuses": WELL.look.statuses[:2]}, "1 of its members does not answer: start it"),
         ):
             found = evolve(WELL, look=evolve(WELL.look, **change))
             self.assertEqual(len(found.troubles), 1)
