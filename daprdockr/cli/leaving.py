@@ -90,7 +90,10 @@ class Leaving:
         if stay:
             name, why = next(iter(stay.items()))
             number = number_of_instances(len(stay))
-            raise BadInput(f"{number} cannot leave {node}, such as {name} ({why}): scale down or delete first")
+            raise BadInput(
+                f"{number} cannot leave {node}, such as {name} ({why}): scale down or delete first; move data along"
+                " before (docs/guide/volumes.rst), for no command reaches it here when the host has left"
+            )
         store.put(request.keys.cordon(node), asking_to_drain())
         draining = Draining(request, store, self.changes.clock, self.changes.pause, self.console)
         draining.cluster = snapshot(request, store)

@@ -122,9 +122,9 @@ class LeavingTests(DrainCase):
     def test_stays(self) -> None:
         """Where an instance cannot leave, nothing is changed."""
         self.define(named("db", Container={"Volumes": ["data:/data"]}))
-        self.assertIn(
-            "1 instance cannot leave n1, such as 1.db.myapp (it keeps", str(self.assertRaises(BadInput, self.leave))
-        )
+        refusal = str(self.assertRaises(BadInput, self.leave))
+        self.assertIn("1 instance cannot leave n1, such as 1.db.myapp (it keeps", refusal)
+        self.assertIn("move data along before (docs/guide/volumes.rst)", refusal)
         self.define(named("dc", Container={"Volumes": ["data:/data"]}))
         self.assertIn("2 instances", str(self.assertRaises(BadInput, self.leave)))
         self.assertIsNone(self.store.get(KEYS.cordon("n1")))
