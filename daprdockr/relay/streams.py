@@ -145,14 +145,15 @@ class ClientSide(Side):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        assert self.transport is not None
-        self.transport.pause_reading()
         if self._clients.opened(self._choice):
             self._clients.connect(self._connect())
         else:
             self.reset()
 
     async def _connect(self) -> None:
+        assert self.transport is not None
+        # not in connection_made: Python 3.11.2, that of Debian 12, begins to read after it, paused or not
+        self.transport.pause_reading()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._clients.hold
         tried: list[Destination] = []

@@ -8,12 +8,22 @@ import socket
 import struct
 from typing import Any
 
-from daprdockr.relay.message import Destination
-from daprdockr.relay.streams import CONNECT
+from daprdockr.relay.choosing import Choice
+from daprdockr.relay.message import Destination, PortRoute
+from daprdockr.relay.streams import CONNECT, ClientCount, ClientSide
 from tests.build.ports import free_port
 from tests.build.relaying import HERE, PATIENCE, Client, RelayCase, RelayScene, naming
 
 _LINGER = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+class BegunAnyway(ClientSide):
+    """A client that is read from after ``connection_made`` in any case, as by Python 3.11.2, that of Debian 12."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        assert self.transport is not None
+        self.transport.resume_reading()
 
 
 class StreamTests(RelayCase):
@@ -77,6 +87,20 @@ class StreamTests(RelayCase):
             self.assertFalse(answer.done())
             await scene.lead(port, await scene.instance("late"))
             self.assertEqual(await answer, "late early")
+            scene.close()
+
+        self.play(scenario())
+
+    def test_waits_in_older_loops(self) -> None:
+        """A loop that begins to read a client in any case loses nothing of what that one sends at once."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port()
+            loop = asyncio.get_running_loop()
+            choice = Choice(PortRoute("tcp", port, "db.app", (await scene.instance("one"),)), loop.time)
+            clients = ClientCount(2)
+            scene.servers["relay"] = await loop.create_server(lambda: BegunAnyway(clients, choice), HERE, port)
+            self.assertEqual(await (await Client.to(port)).ask("early"), "one early")
             scene.close()
 
         self.play(scenario())
