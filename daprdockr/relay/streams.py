@@ -24,6 +24,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 from daprdockr.relay.choosing import OUR_FAULT, Choice
+from daprdockr.relay.held import Held
 from daprdockr.relay.message import Destination
 
 HOLD = 10.0
@@ -31,9 +32,6 @@ HOLD = 10.0
 
 CONNECT = 1.5
 """Seconds for a connection to an instance: a lost SYN is sent again after one."""
-
-BUFFER = 256 * 1024
-"""Bytes that wait for one side before the other is not read any more; the last read may bring as many again."""
 
 _OUR_FAULT = (*OUR_FAULT, errno.EADDRNOTAVAIL)
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
@@ -44,11 +42,13 @@ class ClientCount:
     All connections of clients; a route has at most half of ``most``, so that none keeps all others out.
 
     :ivar hold: seconds that each waits while no instance takes its connection.
+    :ivar held: what all of them, and the connections to instances, hold.
     """
 
     def __init__(self, most: int, hold: float = HOLD) -> None:
         self._most = most
         self.hold = hold
+        self.held = Held()
         self._of: Counter[Choice] = Counter()
         self._connecting: set[asyncio.Task[None]] = set()
 
@@ -68,10 +68,12 @@ class ClientCount:
         task.add_done_callback(self._connecting.discard)
 
 
-class Side(asyncio.Protocol):
-    """One of two connections; what it receives goes to ``other``."""
+class Side(asyncio.BufferedProtocol):
+    """One of two connections; what it receives goes to ``other``. See Note [Held for those that do not read]."""
 
-    def __init__(self, lost: Callable[[], None]) -> None:
+    def __init__(self, held: Held, lost: Callable[[], None]) -> None:
+        self._held = held
+        self._holds = 0
         self._lost = lost
         self._ended = False
         self.other: Side | None = None
@@ -79,7 +81,7 @@ class Side(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.set_write_buffer_limits(high=BUFFER)
+        self.transport.set_write_buffer_limits(high=0)
         own = transport.get_extra_info("socket")
         with contextlib.suppress(OSError):  # it has ended already
             own.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -90,9 +92,12 @@ class Side(asyncio.Protocol):
     def open(self) -> bool:
         return self.transport is not None and not self.transport.is_closing()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._held.place()
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self.other is not None and self.other.transport is not None:
-            self.other.transport.write(data)
+            self.other.transport.write(self._held.taken(nbytes))
 
     def eof_received(self) -> bool:
         """See Note [Both directions end by themselves]."""
@@ -107,14 +112,22 @@ class Side(asyncio.Protocol):
         return True
 
     def pause_writing(self) -> None:
+        assert self.transport is not None
+        self._hold(self.transport.get_write_buffer_size())
         if self.other is not None and self.other.transport is not None:
             self.other.transport.pause_reading()
 
     def resume_writing(self) -> None:
+        self._hold(0)
         if self.other is not None and self.other.transport is not None:
             self.other.transport.resume_reading()
 
+    def _hold(self, size: int) -> None:
+        self._held.size += size - self._holds
+        self._holds = size
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self._hold(0)
         self._lost()
         if self.other is not None:
             if exc is None:
@@ -139,7 +152,7 @@ class ClientSide(Side):
     """The connection of a client. See Note [A client waits]."""
 
     def __init__(self, clients: ClientCount, choice: Choice) -> None:
-        super().__init__(lambda: clients.closed(choice))
+        super().__init__(clients.held, lambda: clients.closed(choice))
         self._clients = clients
         self._choice = choice
 
@@ -174,7 +187,7 @@ class ClientSide(Side):
     async def _try(self, destination: Destination) -> bool:
         """Connect to this one; return whether that is over: it is not if another one is to be tried."""
         choice = self._choice
-        other = Side(lambda: choice.release(destination))
+        other = Side(self._clients.held, lambda: choice.release(destination))
         other.other = self
         try:
             async with asyncio.timeout(CONNECT):

@@ -47,7 +47,8 @@ class RelayScene:
 
     def __init__(self, most: int = 100, sessions: int = 100, hold: float = HOLD) -> None:
         self.sessions = UdpSessions(sessions)
-        self.listeners = Listeners(ClientCount(most, hold), self.sessions)
+        self.clients = ClientCount(most, hold)
+        self.listeners = Listeners(self.clients, self.sessions)
         self.servers: dict[str, Any] = {}
 
     async def instance(self, name: str, serve: Serve | None = None) -> Destination:
