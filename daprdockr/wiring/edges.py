@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from attrs import frozen
 
 from daprdockr.agent.certifying.certifying import Certifying
-from daprdockr.agent.host.ports import bound_to
 from daprdockr.dns.answering.name_servers import NameServers
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
@@ -26,7 +24,7 @@ from daprdockr.proxy.relay_files import RelayFiles
 from daprdockr.proxy.surroundings import settings_here
 from daprdockr.wiring.certifying import certifying, tls_files
 from daprdockr.wiring.embedding import embedded_etcd
-from daprdockr.wiring.foundation import Foundation, Surroundings, own_addresses
+from daprdockr.wiring.foundation import Foundation, Surroundings
 from daprdockr.wiring.peering import own_peer
 
 
@@ -127,11 +125,5 @@ def _relay(base: Foundation, around: Surroundings) -> Relay:
         is_sure=lambda: base.cluster.history.unbroken,
         record_event=base.journal.record,
     )
-    relay.move(listened(base, around.whereabouts.value.addresses))
+    relay.move(around.whereabouts.value.listened)
     return relay
-
-
-def listened(base: Foundation, published: Iterable[str]) -> tuple[str, ...]:
-    """Return where TCP and UDP routes are listened to: the published addresses, or all if none of them is here."""
-    own = own_addresses(base.outside.machine)
-    return bound_to(published, own) or tuple(sorted(address for address in own if "%" not in address))

@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from daprdockr.agent.certifying.given_pairs import GivenDirectory, GivenPairs
 from daprdockr.agent.holder import Holder
+from daprdockr.agent.host.ports import bound_to
 from daprdockr.agent.membership.etcd_certificates import EtcdCertificateFiles, EtcdCertificates
 from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.agent.mirror.own_containers import OwnContainers
@@ -154,13 +155,18 @@ def _said(read: Callable[[], frozenset[str]]) -> frozenset[str]:
 def _whereabouts(base: Foundation) -> Followed[Whereabouts]:
     """Follow where this node is, as its records say it."""
     settings, machine = base.settings, base.outside.machine
+    had: set[str] = set()
+
+    def whereabouts(published: tuple[str, ...]) -> Whereabouts:
+        own = _said(machine.addresses.now)
+        had.update(bound_to(published, own))
+        return Whereabouts.of(published, own, had)
 
     def read() -> Whereabouts:
         """:raises NotFound: this host has no default route for now."""
-        published = settings.host if settings.host_given else (machine.default_address(),)
-        return Whereabouts.of(published, _said(machine.addresses.now))
+        return whereabouts(settings.host if settings.host_given else (machine.default_address(),))
 
-    return _follow(base, "where this node is", read, Whereabouts.of(settings.host, _said(machine.addresses.now)))
+    return _follow(base, "where this node is", read, whereabouts(settings.host))
 
 
 def _cluster_keys(base: Foundation) -> Followed[tuple[PrivateKey, ...]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from daprdockr.peer.listener import PeerListener
 from daprdockr.wiring.deciding import Deciding
-from daprdockr.wiring.edges import Edges, forwarding, listened
+from daprdockr.wiring.edges import Edges, forwarding
 from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation
 from daprdockr.wiring.reporting import Reporting
@@ -73,7 +73,7 @@ def _subscribe_to_surroundings(base: Foundation, outward: Edges, found: Found, r
     around, herald, dns = found.around, found.member.herald, outward.dns
     around.whereabouts.subscribe(herald.update)
     herald.moved.subscribe(reports.publish.on_move)
-    herald.moved.subscribe(lambda addresses: outward.relay.move(listened(base, addresses)))
+    around.whereabouts.subscribe(lambda here: outward.relay.move(here.listened))
     herald.moved.subscribe(lambda addresses: base.signals.node_changed())
     if around.certificates is not None:
         around.certificates.subscribe(lambda content: base.outside.etcd.renew())

@@ -1,5 +1,6 @@
 """
-The addresses this node publishes, and those of them that this machine does not have. Values, and the lines about them.
+The addresses this node publishes, those of them that this machine does not have, and where it listens for TCP and UDP
+routes. Values, and the lines about them.
 
 Addresses that ``--host`` names stay as they are: behind a router that translates addresses, a machine has none of those
 by which others reach it. Without ``--host`` the address is that of the default route, which changes with a DHCP lease,
@@ -13,25 +14,33 @@ from collections.abc import Callable, Collection, Iterable
 from attrs import frozen
 from twisted.logger import Logger
 
+from daprdockr.agent.host.ports import bound_to
 from daprdockr.runtime.signal import Signal
 
 
 @frozen
 class Whereabouts:
-    """``missing`` are those of ``addresses`` that this machine does not have."""
+    """
+    ``missing`` are those of ``addresses`` that this machine does not have. TCP and UDP routes are listened to at
+    ``listened``: the published addresses, or all if it has none of those, as behind a router that translates addresses.
+    """
 
     addresses: tuple[str, ...]
     missing: tuple[str, ...] = ()
+    listened: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, addresses: Iterable[str], own: Collection[str]) -> Whereabouts:
+    def of(cls, addresses: Iterable[str], own: Collection[str], had: Collection[str] = ()) -> Whereabouts:
         """
         Compare the published addresses with this machine's.
 
         :param own: the addresses of this machine; empty: the kernel does not say.
+        :param had: the published addresses that it had at some time: one that is away comes back, and meanwhile no
+            route is to be open to networks that were not meant.
         """
         published = tuple(addresses)
-        return cls(published, tuple(address for address in published if own and address not in own))
+        missing = tuple(address for address in published if own and address not in own)
+        return cls(published, missing, bound_to(published, {*own, *had}) or tuple(sorted(own)) or published)
 
     @property
     def local(self) -> str:

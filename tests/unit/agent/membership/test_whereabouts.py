@@ -9,6 +9,7 @@ from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.model.stored.events import Event
 from daprdockr.picture.nodes import node_table
+from daprdockr.proxy.relay import LOOPBACK
 from daprdockr.wiring.carrying_out import network
 from tests.build.values import HTTP, KEYS, definition
 from tests.fakes.agents import MemoryAgent, MemoryCluster
@@ -43,8 +44,9 @@ class WhereaboutsTests(SynchronousTestCase):
 
     def test_values(self) -> None:
         """Missing addresses are known only where the kernel lists those that are there."""
-        self.assertEqual(Whereabouts.of(["1.2.3.4", "::1"], {"::1"}), Whereabouts(("1.2.3.4", "::1"), ("1.2.3.4",)))
-        self.assertEqual(Whereabouts.of(["1.2.3.4"], ()), Whereabouts(("1.2.3.4",)))
+        for own, missing, listened in (({"::1"}, ("1.2.3.4",), ("::1",)), ((), (), ("1.2.3.4", "::1"))):
+            where = Whereabouts.of(["1.2.3.4", "::1"], own)
+            self.assertEqual(where, Whereabouts(("1.2.3.4", "::1"), missing, listened))
 
     def test_missing(self) -> None:
         """An address that the machine does not have is published, with one warning, and ``nodes`` shows it."""
@@ -68,6 +70,24 @@ class WhereaboutsTests(SynchronousTestCase):
         self.assertEqual({host for target in agent.looked for host, _ in target.routes}, {"127.0.0.1"})
         assert agent.routing is not None
         self.assertEqual([u.address for route in agent.routing.routes for u in route.upstreams], ["203.0.113.7"])
+
+    def test_listened(self) -> None:
+        """Routes are listened to at an address of ``--host`` that comes later, also while it is away again."""
+        agent = self.cluster.make("a", host=("10.9.0.1",), host_given=True)
+        agent.interfaces = frozenset({"10.0.0.5"})
+        self.cluster.start(agent)
+        found = [self.listened(agent)]
+        for interfaces in ({"10.0.0.6"}, {"10.0.0.6", "10.9.0.1"}, {"10.0.0.6"}, set[str]()):
+            agent.interfaces = frozenset(interfaces)
+            self.cluster.advance(SOON)
+            found.append(self.listened(agent))
+        self.assertEqual(found, ["10.0.0.5", "10.0.0.6", *["10.9.0.1"] * 3])
+
+    def listened(self, agent: MemoryAgent) -> str:
+        """The first address at which the relay is to listen; behind it there is only loopback."""
+        first, *others = agent.parts.outward.relay._addresses
+        self.assertEqual(tuple(others), LOOPBACK)
+        return first
 
     def test_present(self) -> None:
         """An address that it has is nobody's concern."""
