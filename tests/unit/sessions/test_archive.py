@@ -132,8 +132,10 @@ class ArchiveTests(SynchronousTestCase):
         extended = tarfile.TarInfo("x")
         extended.type, extended.size = tarfile.XHDTYPE, 31
         impossible = extended.tobuf(tarfile.GNU_FORMAT) + (b"9" * 23 + b" path=a\n").ljust(512, b"\0")
-        for content in (long.tobuf(tarfile.GNU_FORMAT) + bytes(20480), name * 3000 + bytes(1024), impossible + saved()):
+        for content in (long.tobuf(tarfile.GNU_FORMAT) + bytes(20480), name * 3000 + bytes(1024)):
             self.assertIn("none that Docker writes", self.refused(content))
+        # of this one Python 3.11.2, that of Debian 12, says "invalid header" itself
+        self.assertIn("the archive of the image is not usable", self.refused(impossible + saved()))
 
     def test_bombs(self) -> None:
         """Entries of which little makes much are refused, or forgotten: a small archive takes little memory."""
