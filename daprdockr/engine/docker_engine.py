@@ -99,7 +99,8 @@ class DockerEngine:
         Return the image that a container was made from by this reference, to which that may lead no more; None if it
         was made by another one, or either is gone.
         """
-        with suppress(ContainerAbsent, ImageAbsent), self._asking(f"inspect container {container[:12]}") as client:
+        what = f"inspect container {container[:12]}"
+        with suppress(ContainerAbsent, ImageAbsent), self._clients.calling(what) as client:
             made = client.inspect_container(container)
             if made["Config"].get("Image") == reference:
                 return answers.image(client.inspect_image(made["Image"]), reference)

@@ -5,9 +5,9 @@ Note [Acknowledged, then stopped]
     A node that is going to stop a copy on purpose has to know that no name and no route leads to it any more, on any
     node. All nodes see all changes in one order, so a revision says how far each of them is. The node that waits names
     a revision in its own record (``awaits``); each other node, as soon as its names and its nginx have reached that
-    revision, writes how far it is into its record (``reached``). Nothing is written as long as nobody waits; and changes
-    that are over together cost one write of each node. Nobody waits for a later revision than its own: while there is
-    one change after the other, the last one is never over.
+    revision, writes how far it is into its record (``reached``). Nothing is written as long as nobody waits, and
+    changes that are over together cost one write of each node. No node has to reach the latest of the revisions that
+    are waited for before it reports an earlier one: while one change follows the other, the latest is never reached.
 
     A request that nginx passed on before may still be under way. So a node that has reached the revision asks its nginx
     once more, and reports the endpoints that work on requests although no route leads to them (``busy``). This list can

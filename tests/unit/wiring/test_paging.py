@@ -145,7 +145,7 @@ class PagingTests(WholeCase):
         self.cluster.crash(other)
         self.cluster.store.commit([], [Delete(KEYS.node("b")), Delete(KEYS.cordon("b"))])
         self.cluster.advance(2)
-        (gone,) = paging(self.measured).seen().gone
+        (gone,) = paging(self.parts).seen().gone
         self.assertEqual((gone.name, gone.is_meant), ("b", True))
 
     def test_followed(self) -> None:

@@ -225,7 +225,7 @@ class BusyTests(FollowersCase):
 
 class IdleTests(FollowersCase):
     def test_own_record(self) -> None:
-        """What it waits for itself it tells nobody that it has reached."""
+        """It does not report that it has reached what it waits for itself."""
         self.report("b", 8, Progress())
         self.progress.wait_for(7)
         self.report("a", 9, Progress(awaits=7))

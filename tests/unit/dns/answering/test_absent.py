@@ -53,7 +53,7 @@ class ManyZonesTests(SynchronousTestCase):
         zone = Zone.of(RUNNING, serial=serial)
         self.assertIsNotNone(AbsentNames(zone).reply(question("absent.container").to_wire(), False))
         query = read(question("1.web.myapp.container", "TXT").to_wire())
-        answer = decide(query, zone, False, NOBODY)
+        answer = decide(query, zone, False, NO_SERVERS)
         assert answer is not None
         self.assertEqual([owned.rrset for owned in answer.authority], [zone.soa])
         encode(answer, query, stream=False, recursion=False)
