@@ -125,7 +125,7 @@ fresh: ## as root: a cluster by init and join on three hosts of a fresh Debian 1
 	@$(MAKE) --silent --no-print-directory venv
 	@$(PYTHON) -m tests.fresh $(ARGS)
 
-oldest: venv ## unit tests with the oldest packages that setup.py allows; some minutes
+oldest: venv ## unit tests with the oldest packages that setup.py allows, and the oldest Python here; some minutes
 	@$(PYTHON) -m tools.oldest $(TESTS)
 
 chaos: ## as root: random faults on five hosts under load; SEED=7 FAULTS=100, else a seed is drawn and FAULTS is 10

@@ -109,7 +109,7 @@ def real_steps() -> list[Step]:
         ),
         Step(
             "oldest",
-            "unit tests of what imports a package, with the oldest ones that setup.py allows",
+            "unit tests of what imports a package, with the oldest ones and the oldest Python",
             ["nice", "-n", "5", PYTHON, "-m", "tools.oldest", "--adapters"],  # no later than their time-outs
             True,
             lane="models",

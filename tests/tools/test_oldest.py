@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tools.oldest import adapters, all_tests, imported, lowest, tests_of, wanted
+from tools.oldest import OF_PYTHON, adapters, all_tests, imported, lowest, oldest_python, tests_of, wanted
 from tools.stages import CHECKOUT
 
 
@@ -24,10 +25,19 @@ class OldestTests(SynchronousTestCase):
         for requirement in ("treq", "treq>=25.5,<30"):
             self.assertIn("name>=version", str(self.assertRaises(SystemExit, lowest, requirement)))
 
+    def test_older_python(self) -> None:
+        """The Python of the system is taken if it is older than this one, and new enough for an installation."""
+        system = Path(self.mktemp()).absolute()
+        self.assertEqual(sys.executable, oldest_python(system))
+        for version, chosen in (("3 11 0", str(system)), ("3 10 12", sys.executable), ("3 99 0", sys.executable)):
+            system.write_text(f"#!/bin/sh\necho {version}\n")
+            system.chmod(0o700)
+            self.assertEqual(chosen, oldest_python(system), version)
+
     def test_imported(self) -> None:
         """The packages of others count, however they are imported; those that all rooms use do not."""
         text = '''
-        import json, grpc.aio
+        import json, grpc.aio, asyncio
         from attrs import frozen
         from twisted.internet import defer
         from . import near
@@ -37,7 +47,7 @@ class OldestTests(SynchronousTestCase):
             from docker.errors import APIError
             return import_module("yaml")
         '''
-        self.assertEqual({"grpc", "docker", "yaml"}, imported(text.replace("\n        ", "\n")))
+        self.assertEqual({"grpc", "docker", "yaml", "asyncio"}, imported(text.replace("\n        ", "\n")))
 
     def test_every_package_is_tested(self) -> None:
         """The rooms of the adapters import each package that an installation needs."""
@@ -54,7 +64,8 @@ class OldestTests(SynchronousTestCase):
             "requests",
             "urllib3",
         }
-        self.assertEqual(modules | {"treq", "idna", "yaml", "cronsim", "dotenv", "prometheus_client"}, found)
+        modules |= {"treq", "idna", "yaml", "cronsim", "dotenv", "prometheus_client"}
+        self.assertEqual(modules | OF_PYTHON, found)
 
     def test_their_tests(self) -> None:
         """The tests of a room are those that stand in its place; all tests are those, too, without the house."""
