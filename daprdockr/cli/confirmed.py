@@ -24,7 +24,11 @@ def confirm(request: Request, console: Console, question: str, otherwise: str) -
         return
     if request.json or not console.stdin.isatty():
         raise NotConfirmed(f"nothing was changed: {otherwise}")
-    console.stdout.write(printable(question))  # it may have names that a definition gave
     console.stdout.flush()
-    if console.stdin.readline(64).strip() != b"yes":
+    console.stderr.write(printable(question))  # it may have names that a definition gave; stdout may be a file
+    console.stderr.flush()
+    answer = console.stdin.readline(64)
+    if not answer.endswith(b"\n"):
+        print(file=console.stderr)
+    if answer.strip() != b"yes":
         raise NotConfirmed("nothing was changed")

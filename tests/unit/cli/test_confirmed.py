@@ -19,8 +19,15 @@ class Terminal(io.BytesIO):
 class ConfirmTests(SynchronousTestCase):
     def test_names(self) -> None:
         """The names in a question, which a definition may have given, move no cursor."""
-        stdout = io.StringIO()
-        console = Console(Terminal(b"no\n"), stdout, io.StringIO())
+        stderr = io.StringIO()
+        console = Console(Terminal(b"no\n"), io.StringIO(), stderr)
         question = "volume \x1b[2Jdata stays behind. Type yes to go on: "
         self.assertRaises(NotConfirmed, confirm, Request("volume"), console, question, "")
-        self.assertEqual(stdout.getvalue(), question.replace("\x1b", "\\x1b"))
+        self.assertEqual(stderr.getvalue(), question.replace("\x1b", "\\x1b"))
+
+    def test_unanswered(self) -> None:
+        """A question is seen where stdout is a file, and the line ends at the end of the input, too."""
+        stdout, stderr = io.StringIO(), io.StringIO()
+        console = Console(Terminal(b""), stdout, stderr)
+        self.assertRaises(NotConfirmed, confirm, Request("delete"), console, "Type yes to go on: ", "")
+        self.assertEqual(("", "Type yes to go on: \n"), (stdout.getvalue(), stderr.getvalue()))
