@@ -15,6 +15,7 @@ import secrets
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import sha256
@@ -54,18 +55,19 @@ class PeerSession:
     first: list[tuple[FrameKind, bytes]]
     """Frames that came with the acceptance."""
 
-    def frames(self) -> Iterator[tuple[FrameKind, bytes]]:
+    def frames(self, check: Callable[[], object] = lambda: None) -> Iterator[tuple[FrameKind, bytes]]:
         """
         Yield what comes, the status last.
 
+        :param check: called when anything has come, a part of a frame too: raises what ends this.
         :raises SessionFailed: the connection is lost, or the agent cannot go on.
         """
-        for kind, content in self._all():
+        for kind, content in self._all(check):
             yield kind, content
             if kind is FrameKind.STATUS:
                 return
 
-    def _all(self) -> Iterator[tuple[FrameKind, bytes]]:
+    def _all(self, check: Callable[[], object]) -> Iterator[tuple[FrameKind, bytes]]:
         yield from self._checked(self.first)
         while True:
             try:
@@ -74,6 +76,7 @@ class PeerSession:
                 raise self.lost(error) from None
             if not data:
                 raise SessionFailed(f"node {self.node} is lost: its agent ended the connection")
+            check()
             yield from self._checked(self.reader.feed(data))
 
     def _checked(self, frames: list[tuple[FrameKind, bytes]]) -> Iterator[tuple[FrameKind, bytes]]:
@@ -216,11 +219,18 @@ def show_own(context: ssl.SSLContext, own: CertificatePair) -> None:
 
 
 def _accepted(node: str, connection: ssl.SSLSocket, patience: float) -> PeerSession:
-    """Return the session when the agent accepted it. :raises SessionFailed: it did not."""
+    """
+    Return the session when the agent accepted it.
+
+    :raises SessionFailed: it did not.
+    :raises TimeoutError: it has not done so in time, however steadily something comes.
+    """
     connection.settimeout(patience)
-    reader = FrameReader()
+    reader, until = FrameReader(), time.monotonic() + patience
     while True:
         data = connection.recv(MAX_FRAME)
+        if time.monotonic() > until:
+            raise TimeoutError
         if not data:
             raise SessionFailed(f"node {node} ended the connection: try again later")
         frames = reader.feed(data)

@@ -73,7 +73,7 @@ class Fetching:
         session = open_session(node, record, lambda: SessionRequest("", OfferAsked(reference)), self.own)
         try:
             session.connection.settimeout(ANSWER)
-            for kind, content in session.frames():
+            for kind, content in session.frames(self._limit(f"node {node} did not say what it has", ANSWER)):
                 if kind is FrameKind.OUTPUT:
                     return Offered(session, ImageOffer.decode(content))
             raise SessionFailed(f"node {node} does not answer as an agent does: use the same version on both sides")
@@ -104,6 +104,16 @@ class Fetching:
             load(self.engine, archive, held)
         return size
 
+    def _limit(self, failure: str, seconds: float) -> Callable[[], None]:
+        """Return what raises SessionFailed so many seconds from now: a node may go on sending without an end."""
+        until = self.clock() + seconds
+
+        def check() -> None:
+            if self.clock() > until:
+                raise SessionFailed(f"{failure} within {seconds:g} s")
+
+        return check
+
     def _check_room(self, size: int) -> None:
         """:raises DiskError: there is too little: Note [Room before it is saved]."""
         try:
@@ -115,11 +125,9 @@ class Fetching:
         """Return the file with the archive, and its size. :raises DaprdockrError: it did not arrive."""
         file: BinaryIO | None = None
         size = came = 0
-        until = self.clock() + LONGEST_FETCH
+        limit = self._limit(f"node {session.node} did not send the image", LONGEST_FETCH)
         try:
-            for kind, content in session.frames():
-                if self.clock() > until:
-                    raise SessionFailed(f"node {session.node} did not send the image within {LONGEST_FETCH:g} s")
+            for kind, content in session.frames(limit):
                 if kind is FrameKind.ACCEPTED and file is None:
                     size = _size(content, session.node)
                     file = spool(self.directory, size, self.node)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
+from itertools import count
+from types import SimpleNamespace
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput, NotFound
-from daprdockr.model.frames import BUSY, MAX_FRAME, FrameKind
+from daprdockr.model.frames import BUSY, MAX_FRAME, FrameKind, written
 from daprdockr.model.session import LIFE, ExecAsked, SessionRequest, token_digest
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.token import TokenRecord
+from daprdockr.sessions import client
 from daprdockr.sessions.client import PeerSession, SessionBusy, SessionFailed, Sessions, address_of
 from tests.build.values import KEYS, instance
 from tests.fakes.peer_node import PeerConnection, PeerNode
@@ -144,6 +148,18 @@ class OpeningTests(SessionCase):
         self.assertIn("use the same version", self.refusal(node.record()))
         refusal = self.assertRaises(BadInput, self.sessions.open, "a", ASKED, node.record())
         self.assertIn("no agent of ours", str(refusal))
+
+    def test_drops(self) -> None:
+        """A node whose answer comes drop by drop is given up in time."""
+        self.patch(client, "time", SimpleNamespace(monotonic=count(0.0, 20.0).__next__))
+
+        def drop(one: PeerConnection) -> None:
+            one.asked()
+            with contextlib.suppress(OSError):
+                for octet in written(FrameKind.NOTE, bytes(200)):
+                    one.connection.sendall(bytes([octet]))
+
+        self.assertIn("timed out", self.refusal(PeerNode(self, drop).record()))
 
     def test_nothing_listens(self) -> None:
         """A node without a listener, or whose record names none, is one line that names it."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 from attrs import evolve
@@ -134,6 +136,20 @@ class FetchingTests(SynchronousTestCase):
         ):
             refusal = self.assertRaises(kind, self.fetching().offered, "b", node.record(), NAME)
             self.assertIn(text, str(refusal))
+
+    def test_no_end(self) -> None:
+        """A node that goes on saying other things, and never says what it has, is given up."""
+
+        def talk(one: PeerConnection) -> None:
+            one.accept()
+            with contextlib.suppress(OSError):
+                while True:
+                    one.send((FrameKind.NOTE, b"soon"))
+
+        node = PeerNode(self, talk)
+        slow = evolve(self.fetching(), clock=count(0.0, 2.0).__next__)
+        refusal = self.assertRaises(SessionFailed, slow.offered, "b", node.record(), NAME)
+        self.assertEqual(str(refusal), "node b did not say what it has within 5 s")
 
     def test_size(self) -> None:
         """More or less than was announced is not loaded, nor is what was not announced in a number."""

@@ -139,7 +139,7 @@ class HandingTests(SynchronousTestCase):
         """A connection that breaks while nothing was answered is reported as lost."""
 
         class Broken(PeerSession):
-            def frames(self) -> Iterator[tuple[FrameKind, bytes]]:
+            def frames(self, check: Callable[[], object] = lambda: None) -> Iterator[tuple[FrameKind, bytes]]:
                 return iter([NOTHING])
 
             def close(self) -> None: ...
