@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any, cast
 
 from twisted.internet.error import ConnectionDone
@@ -12,9 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.test.requesthelper import DummyRequest
 
-from daprdockr.api.bounded_site import LIFETIME, BoundedSite
+from daprdockr.api.bounded_site import LIFETIME, VANISHED, BoundedSite
 from daprdockr.api.readers import BEAT, MOST_READERS, PACE, PATIENCE, Readers, Stream
 from tests.fakes.run import LoopClock
+from tests.fakes.wire import Options
 
 
 class FakeLive:
@@ -190,7 +192,9 @@ class StayingTests(SynchronousTestCase):
         site.doStart()
         self.addCleanup(site.doStop)
         self.channel: Any = site.buildProtocol(None)
-        self.transport: Any = StringTransport()
+        self.transport = cast(Any, StringTransport())
+        self.options = Options()
+        self.transport.socket = self.options
         self.channel.makeConnection(self.transport)
         self.channel.dataReceived(b"GET /stream?at=e.1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
@@ -211,6 +215,12 @@ class StayingTests(SynchronousTestCase):
         self.clock.pump([PACE] * int(PATIENCE / PACE + 2))
         self.assertEqual(self.transport.value(), before)
         self.assertTrue(self.transport.disconnected)
+        self.channel.connectionLost(Failure(ConnectionDone()))
+
+    def test_vanished(self) -> None:
+        """A client whose host is gone, and that acknowledges nothing, keeps no place for long."""
+        self.assertEqual(self.options, {(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT): 1000 * VANISHED})
+        self.assertGreater(VANISHED, BEAT)
         self.channel.connectionLost(Failure(ConnectionDone()))
 
     def test_caught_up(self) -> None:
