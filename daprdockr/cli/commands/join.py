@@ -8,6 +8,7 @@ from pathlib import Path
 
 from daprdockr.arguments.address import short_host_name
 from daprdockr.cli.agent_unit import AgentUnit
+from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.commands.init import address_of_host
 from daprdockr.cli.console import Console
@@ -39,6 +40,7 @@ def join_cluster(host: JoiningHost, agent: OwnAgent, given: str = "") -> None:
         agent.unit.start()
         host.say(f"waiting for the agent of {part.node}")
         agent.awaited(store, part.node)
+        announce(agent.request, store, "has joined the cluster", part.node)
     host.say(f"{part.node} is in the cluster{_as_what(part)}")
 
 

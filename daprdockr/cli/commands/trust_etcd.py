@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.confirmed import confirm
 from daprdockr.cli.console import Console
@@ -33,6 +34,8 @@ def trust_etcd(request: Request, store: Store, console: Console) -> None:
         "set what is missing again, or add -yes to go on without it",
     )
     store.put(request.keys.trust, encode_trust(record.number for record in found.values()))
+    for node in sorted(found):
+        announce(request, store, "is to go on with the etcd that it doubts", node)
     if not request.json:
         console.say(f"{', '.join(sorted(found))}: they go on with this etcd within a minute")
 

@@ -19,6 +19,7 @@ from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput
 from daprdockr.model.joining import JoinAnswer, JoinToken
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.picture.events import event_table
 from tests.build.values import KEYS
 from tests.fakes.command_line import LentStore, command_line
 
@@ -50,6 +51,8 @@ class JoinTests(SynchronousTestCase):
         """It ends when the agent reports, and says what the host is."""
         self.join()
         self.assertIn("b is in the cluster: its member of etcd votes when", self.said[-1])
+        (event,) = event_table(KEYS, self.store.list(KEYS.events).entries, 0.0).rows
+        self.assertEqual((event["Subject"], event["Text"]), ("b", "has joined the cluster"))
 
     def test_client(self) -> None:
         """A client is said to be one."""

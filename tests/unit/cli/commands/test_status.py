@@ -223,6 +223,8 @@ class NoWritesTests(ShowCase):
         entry = self.store.get(KEYS.trust)
         assert entry is not None
         self.assertEqual(entry.value, encode_trust([7]))
+        (event,) = command_line(self.store, "events", "n1", "-o", "json").json
+        self.assertEqual(event["Text"], "is to go on with the etcd that it doubts")
 
     def test_a_reader(self) -> None:
         """A user who may only read learns nothing of the nodes from that, and gets the usual answer."""
