@@ -198,12 +198,13 @@ class TimesTests(SynchronousTestCase):
         )
         self.ownerless.startService()
 
-    def put(self, *nodes: str, lease: int = 0) -> None:
-        """Records of these nodes are seen at once."""
+    def put(self, *nodes: str, leased: str = "") -> None:
+        """Records of these nodes are seen at once, and of one that has a lease, and cannot be read."""
+        leases = dict.fromkeys(nodes, 0) | ({leased: self.store.grant(60).id} if leased else {})
         entries = []
-        for node in nodes:
-            revision = self.store.put(KEYS.node(node), b"[]" if lease else b"{}", lease)
-            entries.append(Entry(KEYS.node(node), b"[]" if lease else b"{}", revision, revision, lease))
+        for node, lease in leases.items():
+            revision = self.store.put(KEYS.node(node), b"[]", lease)
+            entries.append(Entry(KEYS.node(node), b"[]", revision, revision, lease))
         self.ownerless.on_changes(self.cluster.apply(Batch(1, self.store.revision, tuple(entries))))
 
     def search(self) -> None:
@@ -232,10 +233,8 @@ class TimesTests(SynchronousTestCase):
     def test_more_meanwhile(self) -> None:
         """A record that comes later, or with others that are not concerned, puts none off."""
         self.search()
-        lease = self.store.grant(60).id
-        self.put("ghost")
+        self.put("ghost", leased="another")
         self.chance = 0.5
-        self.put("another", lease=lease)
         self.put("third")
         self.clock.advance(DELAY)
         self.assertEqual(self.calls.names, ["commit"])
