@@ -7,14 +7,18 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.host import ContainerState
+from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.stored.claim import ClaimRecord, State
+from daprdockr.model.stored.revisioned import StoredVolumes
+from daprdockr.model.stored.volume import VolumeRecord
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.health import Health
 from daprdockr.planning.attempts import LASTING, STEADY, Attempts
+from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.claim_steps import DropSuccession, GiveUpSuccession, WriteClaim
 from daprdockr.planning.container_steps import CreateContainer
 from daprdockr.planning.lanes import Lane
-from daprdockr.planning.placing.failing import brought_up, fails_here
+from daprdockr.planning.placing.failing import brought_up, failing_now, fails_here, gives_up, is_released
 from daprdockr.planning.plan import Plan, plan
 from tests.build.situations import (
     NOW,
@@ -37,9 +41,11 @@ OURS = claim(running_record(RUNNING))
 class FailingCopyTests(SynchronousTestCase):
     """Of which copy a failure is: the instance is given up for failures of the present definition's."""
 
-    def fails(self, of: ContainerState, *running: ContainerState, since: float = STEADY) -> bool:
+    def fails(
+        self, of: ContainerState, *running: ContainerState, since: float = STEADY, unhealthy: bool = False
+    ) -> bool:
         lane = Lane("container", FIRST, of.definition)
-        attempts = {lane: Attempts(LASTING, NOW, "died", of=of.definition)}
+        attempts = {lane: Attempts(LASTING, NOW, "died", of=of.definition, unhealthy=unhealthy)}
         seen = situation(claims=(OURS,), containers=running, attempts=attempts)
         return fails_here(seen, NOW + since) == [FIRST]
 
@@ -48,6 +54,11 @@ class FailingCopyTests(SynchronousTestCase):
         self.assertTrue(self.fails(RUNNING, OLD))
         self.assertFalse(self.fails(RUNNING, OLD, RUNNING))
         self.assertTrue(self.fails(RUNNING, OLD, RUNNING, since=STEADY - 1))
+        self.assertTrue(self.fails(RUNNING, OLD, evolve(RUNNING, status=Status.EXITED)))
+
+    def test_unhealthy(self) -> None:
+        """Of one that was replaced because it was unhealthy it does not matter that it runs."""
+        self.assertTrue(self.fails(RUNNING, RUNNING, unhealthy=True))
 
     def test_old(self) -> None:
         """Failures of the old copy do not count against the instance."""
@@ -57,7 +68,61 @@ class FailingCopyTests(SynchronousTestCase):
         """If the image cannot be pulled none of the wanted instances comes up here, whether it is ours or not."""
         for count, failing in ((LASTING, [FIRST, instance(2)]), (LASTING - 1, [])):
             pulls = {"web:1": Attempts(count, NOW, "manifest unknown")}
-            self.assertEqual(fails_here(situation(definition(instances=2), (OURS,), pulls=pulls), NOW), failing)
+            seen = situation(definition(instances=2), (OURS,), pulls=pulls)
+            self.assertEqual((fails_here(seen, NOW), failing_now(seen, NOW)), (failing, {"a"} if failing else set()))
+
+
+class GivesUpTests(SynchronousTestCase):
+    """``gives_up``: whether the owner wants another node to try."""
+
+    def gives(self, of: Definition = WEB_1, nodes: str = "ab", count: int = LASTING, **fields: Any) -> bool:
+        """Whether node ``a`` gives its instance up, of which no container has come up so often."""
+        attempts = {FIRST: Attempts(count, NOW, "died", of=of.digest)}
+        known: dict[str, Any] = {"claims": (OURS,), "candidates": candidates(*nodes), "attempts": attempts, **fields}
+        return gives_up(situation(of, **known), OURS, NOW)
+
+    def test_failed(self) -> None:
+        """It does when that failed often enough, and there is another node."""
+        self.assertTrue(self.gives())
+        self.assertFalse(self.gives(count=LASTING - 1))
+        self.assertFalse(self.gives(nodes="a"))
+        self.assertFalse(gives_up(situation(None, (OURS,)), OURS, NOW))
+
+    def test_fails_elsewhere(self) -> None:
+        """Not if the service fails on all the others, by their records or their claims."""
+        failing = evolve(Candidate("b", {}, 0), fails=frozenset({str(WEB_1.name)}))
+        self.assertFalse(self.gives(candidates=(*candidates("a"), failing)))
+        self.assertTrue(self.gives(candidates=(*candidates("a", "c"), failing)))
+        theirs = claim(starting_record("b", state=State.BACKING_OFF), 2)
+        self.assertFalse(self.gives(definition(instances=2), claims=(OURS, theirs)))
+
+    def test_prepared(self) -> None:
+        """While a successor tries it goes on giving up, unless that one fails as well."""
+        taken = {1: claim(starting_record("b"), fence=45)}
+        self.assertTrue(self.gives(nodes="a", successors=taken))
+        failing = evolve(Candidate("b", {}, 0), fails=frozenset({str(WEB_1.name)}))
+        self.assertFalse(self.gives(candidates=(*candidates("a", "c"), failing), successors=taken))
+
+    def test_at_most_one(self) -> None:
+        """One of which there may be one copy is not given up while that runs; others are."""
+        for of, given_up in ((definition(OnPartition="stop"), False), (WEB_1, True)):
+            runs, ended = container("x", of=of), container("y", of=of, status=Status.EXITED)
+            sick = {FIRST: Attempts(LASTING, NOW, "sick", of=of.digest, unhealthy=True)}
+            self.assertEqual(self.gives(of, containers=(runs, ended), attempts=sick), given_up)
+            self.assertTrue(self.gives(of, containers=(ended,)))
+
+    def test_released(self) -> None:
+        """Such a one leaves by being released; so does one that has no data here yet, and no other."""
+        data = definition(Container={"Volumes": ["data:/data"]})
+        here = {1: StoredVolumes(VolumeRecord("a", ("data",)), 9)}
+        for of, volumes, released in (
+            (WEB_1, {}, False),
+            (definition(OnPartition="stop"), {}, True),
+            (data, {}, True),
+            (data, here, False),
+        ):
+            self.assertEqual(is_released(situation(of, (OURS,), volumes=volumes), FIRST), released)
+        self.assertFalse(is_released(situation(None, (OURS,)), FIRST))
 
 
 CHECKED = evolve(WEB_1, health=Health("tcp", port=8080))
@@ -84,6 +149,7 @@ class BroughtUpTests(SynchronousTestCase):
         """One that this node prepares, and an own one that is due, whose turn a successor elsewhere has."""
         self.assertEqual(self.of("a", state=State.RUNNING, healthy=True), [1])
         self.assertEqual(self.of("b", state=State.RUNNING, healthy=True, leaving=True), [])
+        self.assertEqual(self.of("b", state=State.UNHEALTHY, leaving=True), [])
         self.assertEqual(self.of("b", state=State.UNHEALTHY, due=True), [1])
 
     def test_another_node(self) -> None:
