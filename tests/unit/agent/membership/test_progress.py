@@ -96,6 +96,13 @@ class ReportTests(FollowersCase):
         self.clock.advance(1)
         self.assertEqual(self.written, [Progress(reached=10)])
 
+    def test_just_reached(self) -> None:
+        """It need not have reached more than that."""
+        self.come_into_force(9)
+        self.report("b", 9, Progress(awaits=9))
+        self.clock.advance(SPACING)
+        self.assertEqual(self.written, [Progress(reached=9)])
+
     def test_once(self) -> None:
         """For what it has said already it writes nothing again."""
         self.come_into_force(20)
@@ -146,6 +153,15 @@ class WaitTests(FollowersCase):
         self.reached = 7
         self.clock.advance(0.1)
         self.assertEqual((self.progress.reached, self.advances), ({"a": 7}, 1))
+
+    def test_passed_silently_later(self) -> None:
+        """However long that takes."""
+        self.progress.wait_for(7)
+        self.clock.pump([0.1] * 50)
+        self.cluster.apply(Batch(CLUSTER, 7, ()))
+        self.reached = 7
+        self.clock.advance(1)
+        self.assertEqual(self.progress.reached, {"a": 7})
 
     def test_known_already(self) -> None:
         """It asks nobody when all have said it, or nobody is there."""
@@ -201,6 +217,34 @@ class BusyTests(FollowersCase):
         late.callback(frozenset())
         self.assertEqual(self.progress.busy, {E1})
 
+    def test_asked_once(self) -> None:
+        """While nginx takes its time to answer it is not asked again, and what was reached meanwhile comes next."""
+        slow: Deferred[frozenset[str]] = Deferred()
+        asked, self.busy = self.asked, slow
+        self.come_into_force(12)
+        self.report("b", 12, Progress(awaits=11))
+        self.report("b", 20, Progress(awaits=19))
+        self.come_into_force(20)
+        self.clock.advance(1)
+        self.assertEqual(self.asked, asked + 1)
+        self.busy = frozenset()
+        slow.callback(frozenset({E2}))
+        self.clock.pump([0, SPACING, SPACING])
+        self.assertEqual((self.asked, self.written[-1]), (asked + 2, Progress(20)))
+
+    def test_stopped_while_asking(self) -> None:
+        """An answer that comes after the stop has no consequences."""
+        slow: Deferred[frozenset[str]] = Deferred()
+        self.busy = slow
+        self.come_into_force(12)
+        self.report("b", 12, Progress(awaits=11))
+        self.progress.stopService()
+        slow.callback(frozenset({E1}))
+        asked = self.asked
+        self.clock.advance(60)
+        self.assertEqual(self.asked, asked)
+        self.progress.startService()
+
     def test_of_others(self) -> None:
         """Those at other nodes count too."""
         self.report("b", 11, Progress(busy=("10.0.0.1:3",)))
@@ -253,5 +297,5 @@ class IdleTests(FollowersCase):
         self.progress.on_changes(Changes(nodes=True))
         self.progress.wait_for(5)
         self.clock.advance(1)
-        self.assertEqual((self.written, self.asked), ([], 0))
+        self.assertEqual((self.written, self.asked, self.clock.getDelayedCalls()), ([], 0, []))
         self.progress.startService()
