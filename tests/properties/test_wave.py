@@ -14,6 +14,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.volume import VolumeRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import candidates, failing
 from daprdockr.planning.placing.placement import rank, vacancies
@@ -110,6 +111,16 @@ class WaveTests(SynchronousTestCase):
         self.place(etcd, wishes, data)
         etcd.lose(nodes[-1])
         self.place(etcd, [], data)
+
+    def test_tied(self) -> None:
+        """An instance that waits for the node with its data counts as that node's, and is given to no other one."""
+        etcd = Etcd("ab")
+        db = etcd.define("db", 1, Container={"Volumes": ["data:/data"]})
+        etcd.tell(KEYS.volumes(InstanceName(db.name, 1)), VolumeRecord("a", ("data",)).encode())
+        web = etcd.define("web", 1)
+        seen = offers(etcd.cluster, candidates(etcd.cluster))
+        loads = {name: {one.name: one.load for one in offered} for name, offered in seen.items()}
+        self.assertEqual(loads, {web.name: {"a": 1, "b": 0}})
 
     @given(NODES, st.lists(st.integers(1, 9), max_size=6))
     def test_even(self, nodes: str, sizes: list[int]) -> None:
