@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.host import ContainerState, Image, Status
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.attempts import SETTLED, Attempts
+from daprdockr.planning.attempts import LASTING, SETTLED, Attempts
 from daprdockr.planning.claim_steps import WriteClaim
 from daprdockr.planning.keeping.reporting import report, report_without_engine, settled_at
 from daprdockr.planning.lanes import Lane
@@ -23,6 +23,7 @@ from tests.build.situations import (
     PORT,
     WEB_1,
     WEB_2,
+    candidates,
     changed,
     claim,
     container,
@@ -69,6 +70,8 @@ class WithoutEngineTests(SynchronousTestCase):
         """One that is due gives its turn up, unless a successor has it, and one that is well is not overdue."""
         unwell = running_record(RUNNING, state=State.UNHEALTHY, healthy=False, due=True, overdue=True)
         ours, other = claim(unwell), claim(starting_record(node="b"), fence=60)
+        seen = situation(CHECKED, (ours,), (RUNNING,), here=self.away, verdicts=self.bad, successors={1: other})
+        self.assertFalse(report_without_engine(seen, claim(evolve(unwell, due=False)), CHECKED, NOW).due)
         for verdicts, successors, turn in (
             ({}, {}, (True, False)),
             (self.bad, {}, (True, False)),
@@ -90,6 +93,21 @@ class WithoutEngineTests(SynchronousTestCase):
             seen = situation(CHECKED, (claim(step.record),), (RUNNING,), here=self.away, verdicts={RUNNING.id: True})
             self.assertEqual(plan(seen, NOW).steps, ())
 
+    def test_of_another_run(self) -> None:
+        """Nor is anything of another run, of a copy that has ended or is being stopped, or without a verdict."""
+        again, ended = evolve(RUNNING, started=RUNNING.started + 1), evolve(RUNNING, status=Status.EXITED)
+        cases: tuple[tuple[ContainerState, dict[str, Any]], ...] = (
+            (again, {}),
+            (ended, {}),
+            (RUNNING, {"stopping": frozenset({RUNNING.id})}),
+            (RUNNING, {"verdicts": {}}),
+        )
+        ours = claim(running_record(RUNNING))
+        for copy, fields in cases:
+            known: dict[str, Any] = {"verdicts": {RUNNING.id: False}, **fields}
+            seen = situation(CHECKED, (ours,), (copy,), here=self.away, **known)
+            self.assertEqual(report_without_engine(seen, ours, CHECKED, NOW), ours.record)
+
     def test_none(self) -> None:
         """Nothing is written under another lease, out of touch, or of another container."""
         ours = claim(running_record(RUNNING))
@@ -102,6 +120,34 @@ class WithoutEngineTests(SynchronousTestCase):
         ):
             seen = situation(CHECKED, (own,), copies, here=here, verdicts=self.bad)
             self.assertEqual(plan(seen, NOW).steps, ())
+
+
+class LeavingTests(SynchronousTestCase):
+    """Whether the owner wants another node to take the instance over."""
+
+    def leaves(self, verdict: bool = False, count: int = LASTING, node: str = "a", **fields: Any) -> bool:
+        failed = {FIRST: Attempts(count, NOW, "sick", of=CHECKED.digest, unhealthy=True)}
+        ours = claim(evolve(running_record(RUNNING), node=node))
+        known: dict[str, Any] = {"verdicts": {RUNNING.id: verdict}, "attempts": failed, **fields}
+        return told(situation(CHECKED, (ours,), (RUNNING,), candidates=candidates("a", "b"), **known), CHECKED).leaving
+
+    def test_given_up(self) -> None:
+        """One that it cannot bring up, as long as it is not healthy; the successor of another says nothing of that."""
+        self.assertTrue(self.leaves())
+        self.assertFalse(self.leaves(verdict=True))
+        self.assertFalse(self.leaves(node="b"))
+
+    def test_in_time(self) -> None:
+        """One that is drained, or evens out the load, from its time on, healthy or not."""
+        for at, leaves in ((NOW, True), (NOW + 1, False)):
+            for verdict in (True, False):
+                self.assertEqual(self.leaves(verdict, 0, leaving={1: at}), leaves)
+
+    def test_overdue(self) -> None:
+        """One that is healthy is not overdue, however long it took."""
+        for verdict in (True, False):
+            seen = situation(CHECKED, containers=(RUNNING,), verdicts={RUNNING.id: verdict}, coming_up={1: NOW})
+            self.assertEqual(told(seen, CHECKED, NOW + 999).overdue, not verdict)
 
 
 class RunningTests(SynchronousTestCase):
@@ -144,6 +190,21 @@ class RunningTests(SynchronousTestCase):
         for healthy, reason in ((True, "no DNS"), (False, "nothing answers on port 8080")):
             seen = situation(CHECKED, containers=(RUNNING,), verdicts={RUNNING.id: healthy}, lacking="no DNS")
             self.assertEqual(told(seen, CHECKED).reason, reason)
+
+    def test_only_of_a_changed_definition(self) -> None:
+        """A healthy copy of the present definition is reported without the reason of what failed at that definition."""
+        one, failed = container(ports=(PORT,)), Attempts(1, NOW - 1, "died", of=WEB_1.digest)
+        seen = situation(containers=(one,), pulls={"web:1": failed}, attempts={FIRST: failed})
+        self.assertEqual((told(seen).healthy, told(seen).reason), (True, ""))
+
+    def test_due_itself(self) -> None:
+        """The copy that is reported is due if its own check fails so often, not that of another one."""
+        other = container("other", of=CHECKED)
+        bad = {RUNNING.id: False, other.id: False}
+        for sick, due in ((RUNNING, True), (other, False)):
+            failed = {sick.id: 99}
+            record = told(situation(CHECKED, containers=(RUNNING, other), verdicts=bad, failed=failed), CHECKED)
+            self.assertEqual((record.container, record.due), (RUNNING.id, due))
 
     def test_complaints(self) -> None:
         """The complaint says which check failed."""
