@@ -152,5 +152,6 @@ def about_rollout(service: ServiceName, stopped: RolloutRecord, way_back: bool) 
     read = [_BEFORE.format(service=service, run=stopped.run)] if stopped.run else []
     better = "store a better definition"
     if stopped.state is RolloutState.REVERTED:  # a rollback would now lead to what was before the former one
-        return [*read, f"{better}: the former one is in force again"]
+        stays = f"if that is to stay, take note of the revert: daprdockrcmd resume {service}"
+        return [*read, f"{better}: the former one is in force again; {stays}"]
     return [*read, f"{better}, or go back: daprdockrcmd rollback {service}" if way_back else better]

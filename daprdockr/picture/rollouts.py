@@ -35,9 +35,9 @@ class Rollouts:
                     continue  # a newer version wrote it: this one goes by the claims
 
     def stopped(self, cluster: ClusterView) -> Mapping[ServiceName, RolloutRecord]:
-        """Return the records that are about the present definitions."""
+        """Return the records that are about the present definitions, and of which no person has taken note."""
         found = ((name, self._records.get(name), service) for name, service in cluster.services.items())
-        return {name: record for name, record, service in found if record and record.concerns(service.definition)}
+        return {name: one for name, one, service in found if one and one.wants_attention(service.definition)}
 
     def _name(self, key: str) -> ServiceName | None:
         parts = key.removeprefix(self.keys.rollouts).split("/") if key.startswith(self.keys.rollouts) else ()

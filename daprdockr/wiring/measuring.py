@@ -143,8 +143,9 @@ def _rollouts(cluster: ClusterView) -> Iterator[Sample]:
 
 def _stopped(cluster: ClusterView, name: ServiceName) -> RolloutState | None:
     found = cluster.rollout(name)
-    concerns = found is not None and found.record.concerns(cluster.services[name].definition)
-    return found.record.state if found is not None and concerns else None
+    if found is None or not found.record.wants_attention(cluster.services[name].definition):
+        return None
+    return found.record.state
 
 
 def _certificates(cluster: ClusterView, now: float) -> Iterator[Sample]:

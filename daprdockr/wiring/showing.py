@@ -21,9 +21,12 @@ from daprdockr.wiring.foundation import Foundation
 
 
 def stopped_rollouts(cluster: ClusterView) -> dict[ServiceName, RolloutRecord]:
-    """Return the rollouts that did not end well, of the services whose definition is still the one concerned."""
+    """
+    Return the rollouts that did not end well, of the services whose definition is still the one concerned, and of which
+    no person has taken note.
+    """
     known = ((name, cluster.rollout(name), service) for name, service in cluster.services.items())
-    return {name: one.record for name, one, service in known if one and one.record.concerns(service.definition)}
+    return {name: one.record for name, one, service in known if one and one.record.wants_attention(service.definition)}
 
 
 def known_doubts(base: Foundation, found: Found) -> dict[str, str]:

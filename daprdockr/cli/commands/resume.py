@@ -1,6 +1,7 @@
 # -*- test-case-name: tests.unit.cli.commands.test_pause -*-
 """
-``resume``: the end of a pause, of a service's HTTP requests or of a rollout that waits for a person.
+``resume``: the end of a pause, of a service's HTTP requests or of a rollout that waits for a person; and the end of the
+report of one that was reverted.
 
 Note [Stopped again, too late]
     Several nodes may see that a rollout failed, and the request of one of them may arrive when another one's was first,
@@ -11,6 +12,8 @@ Note [Stopped again, too late]
 from __future__ import annotations
 
 from contextlib import suppress
+
+from attrs import evolve
 
 from daprdockr.cli.absent import NoSuchService
 from daprdockr.cli.announce import announce
@@ -40,14 +43,19 @@ def resume(request: Request, store: Store, console: Console) -> None:
     goes_on = _go_on(request, store, service)
     if goes_on:
         announce(request, store, f"rollout resumed by {author(request)}")
+    was_reverted = _acknowledge(request, store, service)
+    if was_reverted:
+        announce(request, store, f"the reverted rollout was acknowledged by {author(request)}")
     if request.json:
-        paused = {"Paused": None, "WasPaused": was_paused, "RolloutGoesOn": goes_on}
+        paused = {"Paused": None, "WasPaused": was_paused, "RolloutGoesOn": goes_on, "Acknowledged": was_reverted}
         console.print_json({"Service": str(service), **paused})
         return
     if was_paused:
         console.say(f"{service} gets HTTP requests again")
     if goes_on:
         console.say(f"the rollout of {service} goes on")
+    elif was_reverted:
+        console.say(f"{service} runs as before its reverted rollout, which is not reported any more")
     elif not was_paused:
         console.say(f"{service} is not paused")
 
@@ -58,7 +66,8 @@ def _go_on(request: Request, store: Store, service: ServiceName) -> bool:
 
     def transaction(record: Entry | None) -> Transaction | None:
         nonlocal waited
-        if record is None or not _waits(record):
+        stopped = _read(record)
+        if record is None or stopped is None or stopped.state is RolloutState.REVERTED:
             return None
         waited = True
         known = [entry for entry in [store.get(request.keys.service(service))] if entry is not None]
@@ -69,19 +78,37 @@ def _go_on(request: Request, store: Store, service: ServiceName) -> bool:
     return waited
 
 
-def _waits(record: Entry) -> bool:
+def _acknowledge(request: Request, store: Store, service: ServiceName) -> bool:
+    """Take note of a rollout that was reverted; return whether there was one of which nobody had."""
+    key, was_reverted = request.keys.rollout(service), False
+
+    def transaction(entry: Entry | None) -> Transaction | None:
+        nonlocal was_reverted
+        record = _read(entry)
+        if record is None or record.state is not RolloutState.REVERTED or record.acknowledged:
+            return None
+        was_reverted = True
+        return [unchanged(key, entry)], [Put(key, evolve(record, acknowledged=True).encode())]
+
+    change(store, key, transaction)
+    return was_reverted
+
+
+def _read(entry: Entry | None) -> RolloutRecord | None:
+    """Return the record; None if there is none, or a newer version wrote it."""
     with suppress(BadInput):
-        return RolloutRecord.decode(record.value).state is not RolloutState.REVERTED
-    return False
+        return None if entry is None else RolloutRecord.decode(entry.value)
+    return None
 
 
 COMMAND = Command(
     name="resume",
-    usage=(("resume SERVICE", "end a pause of requests, or of a rollout"),),
+    usage=(("resume SERVICE", "end a pause of requests or of a rollout, or the report of a revert"),),
     run=resume,
     flags=("o",),
     word="SERVICE",
     reference=(
-        "end a pause or maintenance: requests that wait go on at once; a rollout that is paused or has failed goes on",
+        "end a pause or maintenance: requests that wait go on at once; a rollout that is paused or has failed goes on; "
+        "one that was reverted is not reported any more",
     ),
 )

@@ -30,7 +30,8 @@ class RolloutRecord:
     """
     A rollout from the definition with the digest ``before`` to the one with ``to``. ``reason`` says why it did not go
     on, ``node`` and ``instance`` where that was seen, and ``lines`` are the last that this instance logged; or, if it
-    was the command before the rollout that failed, the ``run`` with that number (0: it was not).
+    was the command before the rollout that failed, the ``run`` with that number (0: it was not). A person who has
+    taken note of a revert has ``acknowledged`` it.
     """
 
     state: RolloutState
@@ -41,6 +42,7 @@ class RolloutRecord:
     instance: str = ""
     lines: tuple[str, ...] = ()
     run: int = 0
+    acknowledged: bool = False
 
     @classmethod
     def decode(cls, data: bytes) -> RolloutRecord:
@@ -65,6 +67,10 @@ class RolloutRecord:
         if self.state is RolloutState.REVERTED:
             return definition.stated.digest == self.before
         return definition.digest == self.to
+
+    def wants_attention(self, definition: Definition) -> bool:
+        """Return whether it is about the present definition, and no person has taken note of it yet."""
+        return not self.acknowledged and self.concerns(definition)
 
     def __str__(self) -> str:
         seen = " on ".join(filter(None, (self.instance, self.node)))
@@ -98,4 +104,5 @@ _MEMBERS: Members = {
     "Instance": ("instance", reading.text),
     "Lines": ("lines", _lines),
     "Run": ("run", reading.integer(0, 2**53)),
+    "Acknowledged": ("acknowledged", reading.boolean),
 }

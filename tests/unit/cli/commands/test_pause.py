@@ -7,8 +7,11 @@ import os
 import time
 from pathlib import Path
 
+from attrs import evolve
+
 from daprdockr.model.errors import EtcdRefused
 from daprdockr.model.stored.pause import MAX_PAGE, PauseMode, PauseRecord
+from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from tests.build.command_line import DefinitionCase, demo
 from tests.build.values import KEYS, named
 from tests.fakes.command_line import InterruptedStore, Outcome, command_line
@@ -133,19 +136,36 @@ class PauseTests(DefinitionCase):
         )
         for was_paused in (True, False):
             done = self.run_line("resume", "web.myapp", "-o", "json")
-            ended = {"Paused": None, "WasPaused": was_paused, "RolloutGoesOn": False}
+            ended = {"Paused": None, "WasPaused": was_paused, "RolloutGoesOn": False, "Acknowledged": False}
             self.assertEqual(done.json, {"Service": "web.myapp", **ended})
 
     def test_rollout(self) -> None:
-        """A rollout that waits for a person goes on; one that was reverted is over."""
+        """A rollout that waits for a person goes on."""
         key = KEYS.rollout(WEB)
-        for state, goes_on in (("paused", True), ("failed", True), ("reverted", False)):
+        for state in ("paused", "failed"):
             self.store.put(key, json.dumps({"State": state}).encode())
             said = self.run_line("resume", "web.myapp").stdout
-            self.assertEqual(said, "the rollout of web.myapp goes on\n" if goes_on else "web.myapp is not paused\n")
-            self.assertEqual(self.store.get(key) is None, goes_on)
+            self.assertEqual(said, "the rollout of web.myapp goes on\n")
+            self.assertIsNone(self.store.get(key))
         texts = [one["Text"] for one in self.run_line("events", "-o", "json").json]
         self.assertEqual([text.split(" by ")[0] for text in texts], ["rollout resumed"] * 2)
+
+    def test_reverted(self) -> None:
+        """One that was reverted is reported until a person has taken note, once; its record stays for the agents."""
+        self.store.put(KEYS.service(WEB), demo().encode())
+        record = RolloutRecord(RolloutState.REVERTED, demo().stated.digest, "ba9876543210", "exit status 3", "b")
+        self.store.put(KEYS.rollout(WEB), record.encode())
+        self.assertIn("was reverted", self.run_line("wait", "web.myapp").stderr)
+        done = self.run_line("resume", "web.myapp")
+        said = "web.myapp runs as before its reverted rollout, which is not reported any more\n"
+        self.assertEqual(done, Outcome(0, said, ""))
+        self.assertNotIn("was reverted", self.run_line("status", "web.myapp").stdout)
+        entry = self.store.get(KEYS.rollout(WEB))
+        assert entry is not None
+        self.assertEqual(RolloutRecord.decode(entry.value), evolve(record, acknowledged=True))
+        self.assertEqual(self.run_line("resume", "web.myapp").stdout, "web.myapp is not paused\n")
+        (text,) = [one["Text"] for one in self.run_line("events", "-o", "json").json]
+        self.assertEqual(text.split(" by ")[0], "the reverted rollout was acknowledged")
 
     def test_shown(self) -> None:
         """``status`` says who paused a service, and as JSON also when, without the page."""

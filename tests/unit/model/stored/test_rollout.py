@@ -23,6 +23,7 @@ REVERTED = {
     "Instance": "2.web.myapp",
     "Lines": ["no such file", "giving up"],
     "Run": 0,
+    "Acknowledged": False,
 }
 OLD, NEW = definition("web:1"), definition("web:2")
 
