@@ -6,6 +6,7 @@ Note [Held for those that do not read]
     What a peer does not take is held, and the other side of its connection is not read meanwhile: so each side holds
     what one read brought. As long as all together hold less than ``ROOM``, a read may bring ``READ`` bytes, which is
     fastest; then ``LEAST``, so that thousands of peers that stopped reading slow the others down, and fill no memory.
+    All that a read brought counts until the last of it is taken, because Python 3.12 and newer keep it for so long.
 """
 
 from __future__ import annotations

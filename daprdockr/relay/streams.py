@@ -73,7 +73,7 @@ class Side(asyncio.BufferedProtocol):
 
     def __init__(self, held: Held, lost: Callable[[], None]) -> None:
         self._held = held
-        self._holds = 0
+        self._holds = self._sent = 0
         self._lost = lost
         self._ended = False
         self.other: Side | None = None
@@ -97,7 +97,12 @@ class Side(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         if self.other is not None and self.other.transport is not None:
-            self.other.transport.write(self._held.taken(nbytes))
+            self.other.send(self._held.taken(nbytes))
+
+    def send(self, data: bytes) -> None:
+        assert self.transport is not None
+        self._sent = len(data)
+        self.transport.write(data)
 
     def eof_received(self) -> bool:
         """See Note [Both directions end by themselves]."""
@@ -112,8 +117,7 @@ class Side(asyncio.BufferedProtocol):
         return True
 
     def pause_writing(self) -> None:
-        assert self.transport is not None
-        self._hold(self.transport.get_write_buffer_size())
+        self._hold(self._sent)
         if self.other is not None and self.other.transport is not None:
             self.other.transport.pause_reading()
 
@@ -212,7 +216,7 @@ class ClientSide(Side):
             other.reset()
             return
         if self._choice.route.proxy_protocol:
-            other.transport.write(_proxy_line(self.transport))
+            other.send(_proxy_line(self.transport))
         self.transport.resume_reading()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
+from typing import Any, cast
 
 from daprdockr.relay.held import LEAST, READ, Held
 from daprdockr.relay.streams import Side
@@ -38,6 +38,19 @@ def _waiting() -> int:
     return sum(one.get_write_buffer_size() for one in transports if isinstance(one.get_protocol(), Side))
 
 
+class AlmostTaken:
+    """A transport whose peer takes all but one byte."""
+
+    def __init__(self, protocol: Side) -> None:
+        self._protocol = protocol
+
+    def write(self, data: bytes) -> None:
+        self._protocol.pause_writing()
+
+    def get_write_buffer_size(self) -> int:
+        return 1
+
+
 class HeldTests(RelayCase):
     def test_lengths(self) -> None:
         """A read is long while there is room for it, and then short."""
@@ -46,6 +59,16 @@ class HeldTests(RelayCase):
         for held.size in (0, 9, 10, 1_000_000):
             lengths.append(len(held.place()))
         self.assertEqual(lengths, [READ, READ, LEAST, LEAST])
+
+    def test_rest(self) -> None:
+        """All of a read counts until the last byte is taken: a transport of Python 3.12 keeps it for so long."""
+        held = Held()
+        side, other = Side(held, lambda: None), Side(held, lambda: None)
+        side.other, other.transport = other, cast(asyncio.Transport, AlmostTaken(other))
+        side.buffer_updated(5000)
+        self.assertEqual(held.size, 5000)
+        other.resume_writing()
+        self.assertEqual(held.size, 0)
 
     def test_unread(self) -> None:
         """Connections of clients that do not read hold no more than is allowed, lose nothing, and leave nothing."""
