@@ -228,15 +228,13 @@ def _accepted(node: str, connection: ssl.SSLSocket, patience: float) -> PeerSess
     connection.settimeout(patience)
     reader, until = FrameReader(), time.monotonic() + patience
     while True:
-        data = connection.recv(MAX_FRAME)
-        if time.monotonic() > until:
-            raise TimeoutError
+        data = _received(connection, until)
         if not data:
             raise SessionFailed(f"node {node} ended the connection: try again later")
         frames = reader.feed(data)
         if frames:
             (kind, content), *rest = frames
-            if kind is FrameKind.REFUSED and _is_busy(connection, reader, rest):
+            if kind is FrameKind.REFUSED and _is_busy(lambda: _received(connection, until), reader, rest):
                 raise SessionBusy(content.decode("utf-8", "replace"))
             check_frame(node, kind, content)
             if kind is not FrameKind.ACCEPTED:
@@ -245,10 +243,18 @@ def _accepted(node: str, connection: ssl.SSLSocket, patience: float) -> PeerSess
             return PeerSession(node, connection, reader, rest)
 
 
-def _is_busy(connection: ssl.SSLSocket, reader: FrameReader, frames: list[tuple[FrameKind, bytes]]) -> bool:
+def _received(connection: ssl.SSLSocket, until: float) -> bytes:
+    """:raises TimeoutError: that was too late, however steadily something came before."""
+    data = connection.recv(MAX_FRAME)
+    if time.monotonic() > until:
+        raise TimeoutError
+    return data
+
+
+def _is_busy(receive: Callable[[], bytes], reader: FrameReader, frames: list[tuple[FrameKind, bytes]]) -> bool:
     """Return whether what follows a refusal says that it will soon have passed; an older agent says nothing more."""
     with suppress(OSError, BadInput):
-        while not frames and (data := connection.recv(MAX_FRAME)):
+        while not frames and (data := receive()):
             frames = reader.feed(data)
     return (FrameKind.STATUS, BUSY) in frames
 

@@ -161,6 +161,21 @@ class OpeningTests(SessionCase):
 
         self.assertIn("timed out", self.refusal(PeerNode(self, drop).record()))
 
+    def test_refusal_drops(self) -> None:
+        """Nor does one that refuses, and has more come drop by drop, keep anybody waiting."""
+        moments = count(0.0, 20.0)
+        self.patch(client, "time", SimpleNamespace(monotonic=moments.__next__))
+
+        def drop(one: PeerConnection) -> None:
+            one.asked()
+            one.send((FrameKind.REFUSED, b"full"))
+            with contextlib.suppress(OSError):
+                for octet in written(FrameKind.NOTE, bytes(200)):
+                    one.connection.sendall(bytes([octet]))
+
+        self.assertEqual(self.refusal(PeerNode(self, drop).record()), "full")
+        self.assertEqual(next(moments), 80.0)
+
     def test_nothing_listens(self) -> None:
         """A node without a listener, or whose record names none, is one line that names it."""
         with socket.create_server(("127.0.0.1", 0)) as closed:
