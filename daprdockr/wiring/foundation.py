@@ -156,9 +156,11 @@ def _whereabouts(base: Foundation) -> Followed[Whereabouts]:
     """Follow where this node is, as its records say it."""
     settings, machine = base.settings, base.outside.machine
     had: set[str] = set()
+    own = frozenset[str]()
 
     def whereabouts(published: tuple[str, ...]) -> Whereabouts:
-        own = _said(machine.addresses.now)
+        nonlocal own
+        own = _said(machine.addresses.now) or own  # it may be out of file descriptors for a moment
         had.update(bound_to(published, own))
         return Whereabouts.of(published, own, had)
 

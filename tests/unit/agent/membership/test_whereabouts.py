@@ -83,6 +83,15 @@ class WhereaboutsTests(SynchronousTestCase):
             found.append(self.listened(agent))
         self.assertEqual(found, ["10.0.0.5", "10.0.0.6", *["10.9.0.1"] * 3])
 
+    def test_unsaid(self) -> None:
+        """Behind a router routes are listened to as before while the kernel does not say which addresses there are."""
+        agent = self.cluster.make("a", host=("203.0.113.7",), host_given=True)
+        agent.interfaces = frozenset({"10.0.0.5"})
+        self.cluster.start(agent)
+        agent.interfaces = frozenset()
+        self.cluster.advance(SOON)
+        self.assertEqual(self.listened(agent), "10.0.0.5")
+
     def listened(self, agent: MemoryAgent) -> str:
         """The first address at which the relay is to listen; behind it there is only loopback."""
         first, *others = agent.parts.outward.relay._addresses
