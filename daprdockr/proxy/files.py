@@ -142,4 +142,6 @@ class ProxyFiles:
 
 
 def _places_of_keys(text: bytes | None) -> frozenset[Path]:
-    return frozenset(Path(os.fsdecode(found)) for found in _KEYS.findall(text or b""))
+    """Return the directories with keys, each by one name only: ``/var/run`` is a link to ``/run``."""
+    found = (Path(os.fsdecode(one)) for one in _KEYS.findall(text or b""))
+    return frozenset(Path(os.path.realpath(one.parent), one.name) for one in found)

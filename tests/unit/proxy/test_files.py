@@ -69,6 +69,18 @@ class ProxyFilesTests(SynchronousTestCase):
         self.assertTrue(self.files.prepare())
         self.assertEqual(self.files.configuration.read_text(), BAD)
 
+    def test_keys(self) -> None:
+        """The keys of a former configuration go, but not those that the present one has by another path."""
+        self.files.prepare()
+        memory = Path(self.mktemp()).absolute()
+        (memory / "a.tls").mkdir(parents=True)
+        link = Path(self.mktemp()).absolute()
+        link.symlink_to(memory)
+        for place, is_there in ((link, True), (memory, True), (memory.parent, False)):
+            self.take_up(f'door_tls.seed("{place}/a.tls/certificates.json")')
+            self.files.keep()
+            self.assertEqual((memory / "a.tls").exists(), is_there)
+
     def test_kept_twice(self) -> None:
         """A text that is the last good one already is not written again."""
         self.files.prepare()
