@@ -18,7 +18,7 @@ from tests.fakes.run import LoopClock
 E1, E2 = "10.0.0.1:20001", "10.0.0.1:20002"
 
 
-class FollowersCase(SynchronousTestCase):
+class ProgressCase(SynchronousTestCase):
     """Node ``a`` beside others; ``reached`` and ``busy`` are what names and nginx say, ``written`` each record."""
 
     def setUp(self) -> None:
@@ -64,7 +64,7 @@ class FollowersCase(SynchronousTestCase):
         self.clock.advance(0)
 
 
-class ReportTests(FollowersCase):
+class ReportTests(ProgressCase):
     """The progress that this node reports, for which others wait."""
 
     def test_when_it_is_true(self) -> None:
@@ -131,7 +131,7 @@ class ReportTests(FollowersCase):
         self.assertEqual((self.record.value, self.progress.reached), (Progress(), {"a": 0}))
 
 
-class WaitTests(FollowersCase):
+class WaitTests(ProgressCase):
     """The progress of others for which this node waits."""
 
     def test_asks(self) -> None:
@@ -174,7 +174,7 @@ class WaitTests(FollowersCase):
         self.assertEqual(self.written, [])
 
 
-class BusyTests(FollowersCase):
+class BusyTests(ProgressCase):
     """Requests that nginx passed on to endpoints to which nothing leads any more."""
 
     def setUp(self) -> None:
@@ -267,7 +267,7 @@ class BusyTests(FollowersCase):
         self.assertEqual(self.progress.busy, set())
 
 
-class IdleTests(FollowersCase):
+class IdleTests(ProgressCase):
     def test_own_record(self) -> None:
         """It does not report that it has reached what it waits for itself."""
         self.report("b", 8, Progress())
