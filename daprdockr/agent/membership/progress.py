@@ -7,7 +7,8 @@ Note [Acknowledged, then stopped]
     a revision in its own record (``awaits``); each other node, as soon as its names and its nginx have reached that
     revision, writes how far it is into its record (``reached``). Nothing is written as long as nobody waits, and
     changes that are over together cost one write of each node. No node has to reach the latest of the revisions that
-    are waited for before it reports an earlier one: while one change follows the other, the latest is never reached.
+    are waited for before it reports an earlier one: while one change follows the other, the latest is never reached. So
+    a node that stays behind also reports how far it is: a node that waits for several revisions names only the latest.
 
     A request that nginx passed on before may still be under way. So a node that has reached the revision asks its nginx
     once more, and reports the endpoints that work on requests although no route leads to them (``busy``). This list can
@@ -39,6 +40,9 @@ SPACING = 0.05
 
 POLLS = Backoff(first=0.02, limit=0.5)
 """The delays between two polls: whether a revision is reached, and which endpoints are busy."""
+
+MOST_BEHIND = 4
+"""After so many polls, within a second, a node reports how far it is, even if that is less than anybody waits for."""
 
 MOST_BUSY = 256
 """The most busy endpoints that a node reports: its record must stay small."""
@@ -147,8 +151,12 @@ class ClusterProgress(Service):
         if known < self._reached:  # another history: no revision of the former one counts
             self._reached, self._awaits, self._record.value = 0, 0, Progress()
         wanted = [one for one in (self._awaits, *self._wanted_by_others()) if one > self._reached]
-        if wanted and not self._asking:
-            if min(wanted) <= self._serving.reached() <= known:
+        if not wanted:
+            self._behind = 0
+        elif not self._asking:
+            reached = self._serving.reached()
+            is_enough = min(wanted) <= reached or self._behind > MOST_BEHIND
+            if is_enough and self._reached < reached <= known:
                 Deferred.fromCoroutine(self._advance())
             else:
                 self._check_later()
@@ -206,7 +214,7 @@ class ClusterProgress(Service):
     def _report(self) -> None:
         """Put into the record what others wait for, and what we wait for."""
         value = before = self._record.value
-        if any(value.reached < one <= self._reached for one in self._wanted_by_others()):
+        if value.reached < self._reached and any(value.reached < one for one in self._wanted_by_others()):
             value = evolve(value, reached=self._reached, busy=tuple(sorted(self._busy)[:MOST_BUSY]))
         elif value.busy:
             value = evolve(value, busy=tuple(one for one in value.busy if one in self._busy))

@@ -96,6 +96,18 @@ class ReportTests(ProgressCase):
         self.clock.advance(1)
         self.assertEqual(self.written, [Progress(reached=10)])
 
+    def test_always_behind(self) -> None:
+        """Nor if the same node, or this one, waits for later and later ones, all of which it has yet to reach."""
+        for revision in range(20, 60):
+            self.reached = revision - 10
+            self.report("b", revision, Progress(awaits=revision))
+            self.progress.wait_for(revision)
+            self.clock.advance(SPACING)
+        reached = [progress.reached for progress in self.written]
+        self.assertGreater(reached[-1], 40)
+        self.assertLess(len(set(reached)), 10)
+        self.assertEqual(self.progress.reached["a"], reached[-1])
+
     def test_just_reached(self) -> None:
         """It need not have reached more than that."""
         self.come_into_force(9)
