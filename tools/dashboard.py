@@ -58,6 +58,13 @@ PANELS = (
     Panel("Nodes", [("max by (state) (daprdockr_nodes)", "{{state}}")]),
     Panel("Rollouts", [("max by (state) (daprdockr_rollouts)", "{{state}}")]),
     Panel(
+        "Jobs that failed, or were missed",
+        [
+            ("max by (service) (daprdockr_job_last_run_failed) > 0", "{{service}} failed"),
+            ("max by (service) (daprdockr_job_last_run_missed) > 0", "{{service}} missed"),
+        ],
+    ),
+    Panel(
         "Loops that do not work",
         [("sum by (instance, loop) (1 - daprdockr_loop_healthy) > 0", "{{instance}} {{loop}}")],
     ),

@@ -101,6 +101,13 @@ ROLLOUTS = _metric(
     "state",
 )
 
+JOB_FAILED = _metric(
+    _GAUGE, "job_last_run_failed", "1 if the last run of a job that ended has failed, or is lost; 0 if not", "service"
+)
+JOB_MISSED = _metric(
+    _GAUGE, "job_last_run_missed", "1 if the last run of a job that was due did not begin in time; 0 if not", "service"
+)
+
 DNS_REPLIES = _metric(
     _COUNTER,
     "dns_replies_total",

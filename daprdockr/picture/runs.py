@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import KnownRun, newest_of
-from daprdockr.model.stored.run import RunState
+from daprdockr.model.stored.run import RunRecord, RunState
 from daprdockr.picture.cells import moment
 from daprdockr.picture.table import Column, Row, Table
+from daprdockr.planning.keeping.preceding import belongs
 
 ENDED_BADLY = frozenset({RunState.FAILED.value, RunState.LOST.value, RunState.MISSED.value})
+
+_ENDED = frozenset({RunState.DONE, RunState.FAILED, RunState.LOST})
+"""The states of a run that began once, and does not go on."""
 
 JOB_COLUMNS: tuple[Column, ...] = (
     ("JOB", lambda row: row["Job"]),
@@ -84,6 +88,36 @@ def job_row(cluster: ClusterView, name: ServiceName, now: float) -> Row | None:
 def last_run(cluster: ClusterView, name: ServiceName) -> KnownRun | None:
     """Return the last run of a job, or of the command before rollouts; None if there was none."""
     return newest_of({number: run for number, run in cluster.runs(name).items() if run.record.is_run})
+
+
+def has_failed(cluster: ClusterView, job: ServiceName) -> bool:
+    """Return whether the last run of a job that ended has failed, or is lost."""
+    ended = {number: run for number, run in cluster.runs(job).items() if run.record.state in _ENDED}
+    last = newest_of(ended)
+    return last is not None and last.record.state is not RunState.DONE
+
+
+def was_missed(cluster: ClusterView, job: ServiceName, now: float) -> bool:
+    """
+    Return whether the last run of a job that was due did not begin in time, though it may be that no node has been able
+    to write that down. A run that a person asked for makes up for it as soon as it begins.
+    """
+    runs, service = cluster.runs(job), cluster.services[job]
+    schedule, newest = service.definition.schedule, newest_of(runs)
+    if schedule is not None and newest is not None and belongs(service, newest):
+        due = next(schedule.due_after(newest.record.until), None)
+        if due is not None and due + schedule.window < now:
+            return True
+    settled = {number: run for number, run in runs.items() if _is_settled(run.record)}
+    last = newest_of(settled)
+    return last is not None and last.record.state is RunState.MISSED
+
+
+def _is_settled(record: RunRecord) -> bool:
+    """Return whether a run has begun, or was due and did not."""
+    if record.state is RunState.MISSED:
+        return record.due > 0
+    return record.state is RunState.RUNNING or record.state in _ENDED
 
 
 def _due(row: Row) -> str:

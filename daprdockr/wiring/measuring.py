@@ -22,6 +22,7 @@ from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.rollout import RolloutState
 from daprdockr.picture.certificates import certificate_table
 from daprdockr.picture.nodes import node_table
+from daprdockr.picture.runs import has_failed, was_missed
 from daprdockr.picture.services import service_table
 from daprdockr.planning.renewing.wanted import wanted_in_cluster
 from daprdockr.proxy.nginx import Nginx
@@ -72,6 +73,7 @@ def _shared(parts: Parts) -> Iterator[Sample]:
     """
     if parts.found.known.mirror.in_touch:
         yield from _cluster(parts.base.cluster)
+        yield from _jobs(parts.base.cluster, parts.base.outside.clocks.wall())
     if (room := known_room(parts.found)) is not None:
         yield from _room(room)
 
@@ -146,6 +148,13 @@ def _stopped(cluster: ClusterView, name: ServiceName) -> RolloutState | None:
     if found is None or not found.record.wants_attention(cluster.services[name].definition):
         return None
     return found.record.state
+
+
+def _jobs(cluster: ClusterView, now: float) -> Iterator[Sample]:
+    for name, service in sorted(cluster.services.items()):
+        if service.definition.schedule is not None:
+            yield Sample(metric.JOB_FAILED, has_failed(cluster, name), (str(name),))
+            yield Sample(metric.JOB_MISSED, was_missed(cluster, name, now), (str(name),))
 
 
 def _certificates(cluster: ClusterView, now: float) -> Iterator[Sample]:

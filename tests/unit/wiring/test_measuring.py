@@ -19,6 +19,7 @@ from daprdockr.proxy.nginx import ProxyStatus
 from daprdockr.runtime.durations import Distribution
 from daprdockr.wiring.edges import Edges
 from daprdockr.wiring.measuring import measured
+from tests.build.jobs import REPORT, end_runs, job
 from tests.build.values import KEYS, definition
 from tests.build.whole import WholeCase
 from tests.fakes.etcd_upkeep import MIB, looked, status
@@ -34,6 +35,8 @@ LATER: tuple[Metric, ...] = (
     metric.RETRIED,
     metric.UNSERVED,
     metric.PAUSED,
+    metric.JOB_FAILED,
+    metric.JOB_MISSED,
     metric.CERTIFICATE_END,
     metric.CERTIFICATE_BEGIN,
     metric.CERTIFICATE_AWAITED,
@@ -87,6 +90,17 @@ class MeasuredTests(MeasuredCase):
         self.cluster.advance(1)
         self.assertEqual(self.values(metric.NODES)["ready",], 0)
         self.assertEqual(self.values(metric.NODES)["cordoned",], 1)
+
+    def test_jobs(self) -> None:
+        """A job has one series of each metric of jobs, a service none; a run that fails shows in it."""
+        self.cluster.define(definition())
+        self.cluster.define(job(Once=True))
+        self.cluster.advance(2)
+        name = (str(REPORT),)
+        self.assertEqual((self.values(metric.JOB_FAILED), self.values(metric.JOB_MISSED)), ({name: 0}, {name: 0}))
+        end_runs(self.agent, status=3)
+        self.cluster.advance(1)
+        self.assertEqual((self.values(metric.JOB_FAILED), self.values(metric.JOB_MISSED)), ({name: 1}, {name: 0}))
 
     def test_room(self) -> None:
         """The room in etcd is among them as soon as it was seen."""
@@ -163,18 +177,20 @@ class MeasuredTests(MeasuredCase):
         would be what it saw last.
         """
         self.cluster.define(definition(instances=2))
+        self.cluster.define(job())
         self.cluster.advance(3)
-        self.assertEqual(self.values(metric.SERVICE_HEALTHY), {("web.myapp",): 2})
+        self.assertEqual(self.values(metric.SERVICE_HEALTHY)["web.myapp",], 2)
         self.cluster.store.unavailable = True
         self.cluster.advance(8)
         self.assertEqual(self.values(metric.IN_TOUCH), {(): False})
         shared = {metric.NODES, metric.WANTED, metric.RUNNING, metric.SERVICE_HEALTHY, metric.UNUSABLE, metric.ROLLOUTS}
+        shared |= {metric.JOB_FAILED, metric.JOB_MISSED}
         shared |= {metric.ETCD_MEMBERS, metric.ETCD_SIZE, metric.ETCD_QUOTA, metric.ETCD_ALARM, metric.ETCD_COMPACTED}
         self.assertEqual(shared & {sample.metric for sample in self.with_room()}, set())
         self.assertEqual(self.values(metric.INSTANCES)["running",], 2)
         self.cluster.store.unavailable = False
         self.cluster.advance(8)
-        self.assertEqual(self.values(metric.SERVICE_HEALTHY), {("web.myapp",): 2})
+        self.assertEqual(self.values(metric.SERVICE_HEALTHY)["web.myapp",], 2)
 
     def test_all(self) -> None:
         """Each metric has a value, with its labels, in a text that is not long."""
