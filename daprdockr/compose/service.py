@@ -92,8 +92,9 @@ class ComposeService:
         self.findings.append(Finding(self.at(key.partition("[")[0]), self.path(key), text, weighty))
 
     def find_value(self, key: str, text: str, value: SecretKey | FileKey, stamp: str = "") -> None:
-        """Name a secret or a file that somebody has to set."""
-        self.findings.append(Finding(self.at(key.partition("[")[0]), self.path(key), text, False, value, stamp))
+        """Name a secret or a file that somebody has to set: once, though several services use it."""
+        if not any((one.text, one.value) == (text, value) for one in self.findings):
+            self.findings.append(Finding(self.at(key.partition("[")[0]), self.path(key), text, False, value, stamp))
 
     def owned(self, name: str) -> str:
         """Return the name in the cluster of something of the project's own."""

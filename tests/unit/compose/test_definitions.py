@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from typing import Any
 
 from daprdockr.model.errors import BadInput
+from daprdockr.model.stored.mirrored_keys import FileKey, SecretKey
 from tests.build.compose_samples import project
 from tests.build.compose_service import ServiceCase
 
@@ -345,6 +347,14 @@ class StoredTests(ServiceCase):
             ],
             [one.text for one in found.findings],
         )
+
+    def test_shared(self) -> None:
+        """A secret or a file that several services use has to be stored once."""
+        top = {"secrets": {"a": {"file": "a"}}, "configs": {"b": {"file": "b"}}}
+        used = {"secrets": ["a"], "configs": ["b"]}
+        services = {name: {"image": name, **used} for name in ("web", "worker")}
+        found = self.imported({**top, "services": services}, {"b": "a\0b"})
+        self.assertEqual({SecretKey("shop_a"): 1, FileKey("shop_b"): 1}, Counter(one.value for one in found.findings))
 
     def test_volumes(self) -> None:
         """Options of the short form are kept."""
