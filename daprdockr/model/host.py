@@ -113,8 +113,8 @@ class ContainerState:
     """The health check of its definition when it was created, as JSON ("": an older agent made it)."""
     volumes: tuple[str, ...] = ()
     """The volumes of the driver ``local`` that it mounts, by name."""
-    signalled: bool = False
-    """Whether it ended soon after it was sent a signal; only its end is reported so."""
+    signalled: bool = field(default=False, eq=False)
+    """Whether it was seen to end soon after it was sent a signal; the Engine does not say so later."""
     complaint: str = field(default="", eq=False)
     """The last line of the image's own HEALTHCHECK when it was inspected ("": none, or it has none)."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from contextlib import closing
@@ -190,6 +191,22 @@ class EngineRestartTests(AgentTestCase):
         self.private.start()
         self.agent.command("wait", self.web)
         self.assertIn("VERSION=2", self.agent.command("-svc", self.web), self.agent.log)
+
+    def test_run_of_a_job(self) -> None:
+        """A run that the Engine stops, and that ends with status 0 then, has failed."""
+        image, job = sample_image(self.private.url), f"job.{self.agent.group}"
+        program = "trap 'exit 0' TERM; while :; do sleep 1; done"
+        container = {"Image": image, "Entrypoint": ["sh", "-c"], "Cmd": [program]}
+        definition = {"Name": "job", "Group": self.agent.group, "Container": container, "Schedule": {"Once": True}}
+        self.agent.command("-stdin", stdin=json.dumps(definition))
+        until(lambda: [c["State"] for c in self.agent.containers()] == ["running"], seen=self.agent.story)
+        self.private.stop()
+        until(lambda: not self.agent.is_well())
+        self.private.start()
+        until(lambda: self.agent.containers() == [], seen=self.agent.story)
+        (run,) = json.loads(self.agent.command("job", "history", job, "-o", "json"))
+        told = "exit status 0, after it was sent a signal"
+        self.assertEqual((run["State"], run["Status"], run["Reason"]), ("failed", 0, told), self.agent.log)
 
 
 class EphemeralTests(AgentTestCase):

@@ -180,6 +180,7 @@ class Containers:
         if old is not None and old.started != state.started:
             self._stopping.pop(state.id, None)
         if old is not None and _has_ended(old, state):
+            state = evolve(state, signalled=self.signals.explain(state))
             self._ended(state)
         if state.running:
             began = old is not None and not old.running
@@ -220,7 +221,6 @@ class Containers:
 
     def _ended(self, state: ContainerState) -> None:
         """See Note [Deaths]. The end of a run is what it was begun for, and its record says how it ended."""
-        state = evolve(state, signalled=self.signals.explain(state))
         if state.run:
             return
         unhealthy = self._stopping.get(state.id)

@@ -21,20 +21,27 @@ class SentSignals:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._at: dict[str, float] = {}
+        self._died: dict[str, float] = {}
 
     def sent(self, container: str) -> None:
         """Take note that a container was sent a signal now."""
         self._at[container] = self._reactor.seconds()
 
+    def died(self, container: str) -> None:
+        """Take note that a container ended now: an Engine that is restarted may long not say how."""
+        self._died[container] = self._reactor.seconds()
+
     def explain(self, ended: ContainerState) -> bool:
         """Return whether a container that has ended was sent a signal shortly before, and forget that."""
-        at = self._at.pop(ended.id, None)
-        return at is not None and self._reactor.seconds() - at <= ended.stop_timeout + LATE
+        at, died = self._at.pop(ended.id, None), self._died.pop(ended.id, self._reactor.seconds())
+        return at is not None and died - at <= ended.stop_timeout + LATE
 
     def forget(self, container: str) -> None:
         """Forget the signals of a container that was started again."""
         self._at.pop(container, None)
+        self._died.pop(container, None)
 
     def keep_only(self, containers: Collection[str]) -> None:
         """Forget the signals of all other containers."""
         self._at = {container: at for container, at in self._at.items() if container in containers}
+        self._died = {container: at for container, at in self._died.items() if container in containers}

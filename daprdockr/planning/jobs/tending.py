@@ -186,8 +186,9 @@ def _until_deadline(
 def _end(situation: Situation, run: KnownRun, container: ContainerState, schedule: Schedule) -> Step:
     """Return the step that writes down how a run ended."""
     status = min(max(container.exit_code, 0), 255)
-    cut = bool(schedule.deadline) and container.id in situation.host.stopping  # many programs end with 0 at SIGTERM
-    if not (status or container.oom_killed or container.error or cut):
+    # Many programs end with 0 at SIGTERM, which an Engine that ends sends to all of them.
+    cut = bool(schedule.deadline) and container.id in situation.host.stopping
+    if not (status or container.oom_killed or container.error or cut or container.signalled):
         done = evolve(run.record, state=RunState.DONE, ended=situation.runs.wall, status=status, reason="")
         return rewritten(situation, run, done, container.id)
     how, lived = how_it_ended(container), container.finished - container.started

@@ -115,6 +115,15 @@ class RunTests(JobCase):
         self.assertEqual(self.events, ["run 2 failed: exit status 3"])
         self.assertFalse(self.agent.parts.found.local.failures.of_anything)
 
+    def test_stopped(self) -> None:
+        """A run that was stopped from outside has not done its work, though its program ended with 0."""
+        self.define()
+        for one in self.agent.running:
+            self.agent.docker.stop(one.id, 10)
+        self.cluster.advance(1)
+        self.assertEqual((self.newest().state, self.newest().status), (RunState.FAILED, 0))
+        self.assertEqual(self.events, ["run 2 failed: exit status 0, after it was sent a signal"])
+
     def test_retries(self) -> None:
         """A run that failed is tried again after a pause, as often as ``Retries`` says."""
         self.define(Retries=1)

@@ -87,6 +87,19 @@ class ListTests(HostCase):
         self.assertEqual(attempts.reason, "exit status 0, after it was sent a signal")
         self.assertTrue(attempts.last.killed)
 
+    def test_stopped_with_its_engine(self) -> None:
+        """So was one whose end is seen late, because its Engine stopped it and was away then; that is remembered."""
+        one = self.run_one()
+        self.start()
+        self.engine.stop(one.id, 10)
+        self.engine.failures = 1
+        self.step()
+        self.clock.advance(one.stop_timeout + LATE + 1)
+        self.clock.advance(LIST_INTERVAL)
+        self.assertEqual(self.failures.attempts[one.instance].reason, "exit status 0, after it was sent a signal")
+        ended = self.host.containers.get(one.id)
+        self.assertTrue(ended is not None and ended.signalled)
+
     def test_missed_events(self) -> None:
         """The periodic list finds changes of which no event reported."""
         gone = self.run_one(1)

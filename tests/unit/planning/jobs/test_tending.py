@@ -251,6 +251,12 @@ class AttendTests(TendCase):
         by_itself = self.written(RUNNING, exited, definition=job(Deadline=20))
         self.assertEqual(by_itself.state, RunState.DONE)
 
+    def test_sent_a_signal(self) -> None:
+        """So has one that ends with 0 because of a signal from outside, as from an Engine that is restarted."""
+        ended = self.written(RUNNING, carrying(1, Status.EXITED, signalled=True))
+        self.assertEqual((ended.state, ended.status), (RunState.FAILED, 0))
+        self.assertEqual(ended.reason, "exit status 0, after it was sent a signal")
+
     def test_retries(self) -> None:
         """With retries left the run waits for its next attempt."""
         exited, definition = carrying(1, Status.EXITED, exit_code=3), job(Retries=1)
