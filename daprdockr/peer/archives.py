@@ -7,7 +7,9 @@ stalls] in ``channel``.
 Note [A whole archive]
     Neither side learns the length of an archive before its end, and a connection that ends says nothing about why. But
     a tar archive ends with two empty blocks. So one that ends without them is not whole, and both sides say so: what
-    was written of a backup is of no use, and a restore has put a part into the volume.
+    was written of a backup is of no use, and a restore has put a part into the volume. A file may have such blocks,
+    too, as those of databases do: in a backup they count where a header could be, and an Engine that takes a restore
+    sees for itself that a file ends too early.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from daprdockr.peer.channel import PeerChannel
 from daprdockr.peer.commands import InputFrames
 from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.reaching import Reached, reach
+from daprdockr.peer.tar_walk import TarWalk
 
 _END = bytes(1024)
 """The end of each tar archive."""
@@ -38,7 +41,7 @@ class BackupSession:
         self._here = here
         self._reached: Reached | None = None
         self._stream: EngineAnswer | None = None
-        self._tail = b""
+        self._walk = TarWalk()
 
     async def begin(self) -> None:
         """Send what is in the volume. :raises SessionRefused, EngineError: it cannot be read."""
@@ -68,7 +71,7 @@ class BackupSession:
             self._stream.close()
 
     def received(self, data: bytes) -> None:
-        self._tail = (self._tail + data)[-len(_END) :]
+        self._walk.take(data)
         self._channel.send(FrameKind.OUTPUT, data)
 
     def ended(self) -> None:
@@ -79,7 +82,7 @@ class BackupSession:
         """See Note [A whole archive]."""
         if self._reached is not None:
             self._reached.leave()
-        if self._tail == _END:
+        if self._walk.is_whole:
             self._channel.finish(FrameKind.STATUS, b"0")
         else:
             self._channel.refuse(f"the Docker Engine ended the archive of volume {self._asked.volume} too early")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
@@ -29,13 +30,23 @@ from tests.fakes.log_lines import LogLines
 from tests.fakes.peer_channel import SentFrames
 from tests.fakes.wire import Wire
 
-END = bytes(1024)
+END, ZEROS = bytes(1024), bytes(2048)
 FIRST = "daprdockr-archive-daprdockr-a-1"
 MOUNTS = [
     {"Type": "volume", "Name": "data", "Destination": "/data"},
     {"Type": "bind", "Source": "/etc", "Destination": "/etc"},
     {"Type": "volume", "Name": "logs", "Destination": "/logs"},
 ]
+
+
+def header() -> bytes:
+    """The header of a file that has nothing but zeros."""
+    entry = tarfile.TarInfo("ab")
+    entry.size = len(ZEROS)
+    return entry.tobuf()
+
+
+HEADER = header()
 
 
 class Engine:
@@ -85,7 +96,7 @@ class Engine:
         self.path = path
         await self.connect(EngineAnswer(b"", doing), doing)
         assert self.answer is not None
-        self.answer.dataReceived(b"HTTP/1.0 200 OK\r\n\r\nab")
+        self.answer.dataReceived(b"HTTP/1.0 200 OK\r\n\r\n" + HEADER[:2])
         return self.answer
 
     def close(self) -> None:
@@ -197,15 +208,15 @@ class BackupTests(ArchiveCase):
     def test_whole(self) -> None:
         """All that the Engine sends is sent on, in pieces, and the end of an archive is a good one."""
         self.backup()
-        self.answer.dataReceived(b"cd" + END[:1000])
+        self.answer.dataReceived(HEADER[2:] + ZEROS + END[:1000])
         self.answer.dataReceived(END[1000:])
         self.engine.close()
-        self.assertEqual((self.output, self.channel.over), (b"abcd" + END, "STATUS 0"))
+        self.assertEqual((self.output, self.channel.over), (HEADER + ZEROS + END, "STATUS 0"))
 
     def test_cut_off(self) -> None:
-        """An archive without its end is not whole."""
+        """An archive without its end is not whole, though it ends in the middle of a file of nothing but zeros."""
         self.backup()
-        self.answer.dataReceived(END[:1000])
+        self.answer.dataReceived(HEADER[2:] + ZEROS[: len(END)])
         self.engine.close()
         self.assertIn("ended the archive of volume data too early", self.channel.over)
 
