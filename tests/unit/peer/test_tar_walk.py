@@ -67,6 +67,6 @@ class WalkTests(SynchronousTestCase):
         self.assertFalse(found.is_whole)
 
     def test_no_archive(self) -> None:
-        """What is no archive has no end."""
+        """Octets that are no archive have no end."""
         for data in (b"x" * 512, b"\xff" * 512, large().replace(b"19 size", b"00 size"), large().replace(b"=9", b"=x")):
             self.assertFalse(walk(data + END).is_whole)
