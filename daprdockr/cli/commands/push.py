@@ -79,8 +79,10 @@ def _carried_out(engine: object, word: str, pushing: Push) -> SavedImage:
         raise _absent(word, wanted)
     name = "" if is_image_id(wanted) else wanted
     with tempfile.TemporaryFile() as file:
-        read = partial(saved, engine, wanted, name, file)
-        archive = read() if engine.stores_whole() else None  # its ids are others: Note [Images of containerd]
+        whole = engine.stores_whole()  # its ids are others: Note [Images of containerd]
+        # By its id, because its name may lead to another image when the nodes have said what they have of this one.
+        read = partial(saved, engine, wanted if whole else found.id, name, file)
+        archive = read() if whole else None
         image = SavedImage(archive.image if archive else found.id, name, found.layers)
         nodes = pushing.ask(image)
         if nodes:

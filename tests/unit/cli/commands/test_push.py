@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 
 from daprdockr.cli.commands import push as command
 from daprdockr.cli.parse import read_request
@@ -10,8 +11,9 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.images import ImageStock, Receipt
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.sessions.archive import read_archive
 from tests.build.adapter import AdapterCase
-from tests.build.images import DIFFS, IMAGE, NAME, saved
+from tests.build.images import DIFFS, IMAGE, NAME, filled, saved
 from tests.build.values import KEYS
 from tests.fakes.command_line import LentStore, Outcome, command_line
 from tests.fakes.peer_node import PeerConnection, PeerNode
@@ -59,6 +61,14 @@ class PushCommandTests(AdapterCase):
         self.assertEqual((done.status, done.stdout), (0, f"{NAME} is on 1 of 1 nodes, 0.0 MB were sent from here\n"))
         self.assertIn(f"reading {NAME} from the Docker Engine here, 62.1 MB", done.stderr)
         self.assertIn("a has it, and received 62.0 MB", done.stderr)
+
+    def test_built_anew(self) -> None:
+        """The image that the nodes were asked for is sent, also if its name leads to another one meanwhile."""
+        self.server.answers[f"/images/{NAME}/get"] = (200, saved((b"other", b"layers" * 5000)))
+        self.node(ImageStock(1), Receipt("a", 5))
+        done = self.typed("push", NAME, "-o", "json")
+        whole = read_archive(filled(self.enterContext(tempfile.TemporaryFile()), saved()), NAME)
+        self.assertEqual((done.status, json.loads(done.stdout)["Sent"]), (0, whole.size(1)), done.stderr)
 
     def test_failed(self) -> None:
         """A node that does not have it is named, also in JSON, and the exit status says so."""
