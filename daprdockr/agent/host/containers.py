@@ -186,6 +186,8 @@ class Containers:
             began = old is not None and not old.running
             if began:
                 self._stopping.pop(state.id, None)
+            if old is not None and old.started != state.started:
+                self.signals.forget(state.id)
             self._failures.ran(state, began)
         if state.cut_off and (old is None or not old.cut_off):
             self._on_cut_off(state.cut_off)

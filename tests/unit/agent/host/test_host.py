@@ -87,6 +87,17 @@ class ListTests(HostCase):
         self.assertEqual(attempts.reason, "exit status 0, after it was sent a signal")
         self.assertTrue(attempts.last.killed)
 
+    def test_restarted(self) -> None:
+        """The signal by which a person restarted one explains no later end."""
+        one = self.run_one()
+        self.start()
+        self.engine.stop(one.id, 10)
+        self.engine.start(one.id)
+        self.step()
+        self.engine.crash(one.id, 0)
+        self.step()
+        self.assertEqual(self.failures.attempts[one.instance].reason, "exit status 0, as if its work were done")
+
     def test_stopped_with_its_engine(self) -> None:
         """So was one whose end is seen late, because its Engine stopped it and was away then; that is remembered."""
         one = self.run_one()
