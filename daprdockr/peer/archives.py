@@ -85,7 +85,8 @@ class BackupSession:
         if self._walk.is_whole:
             self._channel.finish(FrameKind.STATUS, b"0")
         else:
-            self._channel.refuse(f"the Docker Engine ended the archive of volume {self._asked.volume} too early")
+            text = f"the Docker Engine ended the archive of volume {self._asked.volume} too early"
+            self._channel.refuse(f"{text}, as it does if a file becomes shorter meanwhile")
 
 
 class RestoreSession:

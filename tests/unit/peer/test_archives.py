@@ -218,7 +218,7 @@ class BackupTests(ArchiveCase):
         self.backup()
         self.answer.dataReceived(HEADER[2:] + ZEROS[: len(END)])
         self.engine.close()
-        self.assertIn("ended the archive of volume data too early", self.channel.over)
+        self.assertIn("ended the archive of volume data too early, as it does if a file", self.channel.over)
 
     def test_paused(self) -> None:
         """While the other side does not read, the Engine is not read."""
