@@ -226,15 +226,17 @@ class Rollout:
 class Runs:
     """
     The runs of a job: the ``records`` that are remembered, by number, the ``containers`` here that carry out one, and
-    the ``wall`` clock, in seconds since the epoch, as far as it is believed. By the monotonic clock, and by number:
-    ``claimed_since`` and ``running_since`` are for runs of this node, ``waiting_since`` is for those that wait, with 0
-    for the job as a whole if its time is to begin anew, ``away_since`` for runs under way whose node is away, and
-    ``stuck_since`` for those that a person asked for and no node may carry out.
+    the ``wall`` clock, in seconds since the epoch, as far as it is believed; by that, this machine was ``booted``. By
+    the monotonic clock, and by number: ``claimed_since`` and ``running_since`` are for runs of this node,
+    ``waiting_since`` is for those that wait, with 0 for the job as a whole if its time is to begin anew, ``away_since``
+    for runs under way whose node is away, and ``stuck_since`` for those that a person asked for and no node may carry
+    out.
     """
 
     records: Mapping[int, KnownRun] = field(factory=dict)
     containers: tuple[ContainerState, ...] = ()
     wall: float = 0.0
+    booted: float = 0.0
     claimed_since: Mapping[int, float] = field(factory=dict)
     running_since: Mapping[int, float] = field(factory=dict)
     waiting_since: Mapping[int, float] = field(factory=dict)

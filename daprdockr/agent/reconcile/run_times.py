@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.reconcile.first_seen import FirstSeen
+from daprdockr.agent.reconcile.wall import BelievedWall
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import newest_of
@@ -20,11 +21,11 @@ from daprdockr.planning.situation import Here, KnownClaims, OnHost, Rollout, Run
 class RunTimes:
     """
     :param here: returns this node, as it is at the moment of the call.
-    :param wall: the wall clock as far as it is believed: ``BelievedWall``.
+    :param wall: the wall clock as far as it is believed.
     """
 
     def __init__(
-        self, *, here: Callable[[], Here], cluster: ClusterView, containers: Containers, wall: Callable[[], float]
+        self, *, here: Callable[[], Here], cluster: ClusterView, containers: Containers, wall: BelievedWall
     ) -> None:
         self._here = here
         self._cluster = cluster
@@ -51,6 +52,7 @@ class RunTimes:
             records=dict(self._cluster.runs(name)),
             containers=tuple(sorted(self._containers.runs_of(name), key=lambda one: (one.run, one.id))),
             wall=self._wall(),
+            booted=self._wall.booted,
             claimed_since=self._claimed.of(name),
             running_since=self._running.of(name),
             waiting_since=self._waiting.of(name),

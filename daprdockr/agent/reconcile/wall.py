@@ -54,3 +54,8 @@ class BelievedWall:
         else:
             self._jumped = seen, self._jumped[1]
         return now + self._shift
+
+    @property
+    def booted(self) -> float:
+        """When this machine was started, in seconds since the epoch."""
+        return self() - self._monotonic()

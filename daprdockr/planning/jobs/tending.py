@@ -17,6 +17,11 @@ Note [An Engine's fault]
     Neither a container that could not be created nor one that could not be started has carried out anything, so the
     Engine is asked again, each time later. The attempt ends when the Engine refuses what is defined, or says that the
     program cannot be started; and if its fault lasts, after ``PATIENCE`` seconds, or with the run's window.
+
+Note [Stopped with status 0]
+    Many programs end with status 0 when they are asked to stop, which an Engine that ends asks all of them. So an end
+    soon after a signal is no success. Nor is one before the host was started again, if the run began before that: a
+    host that goes down ends the agent first, so nobody saw whether the Engine stopped the run.
 """
 
 from __future__ import annotations
@@ -184,15 +189,17 @@ def _until_deadline(
 
 
 def _end(situation: Situation, run: KnownRun, container: ContainerState, schedule: Schedule) -> Step:
-    """Return the step that writes down how a run ended."""
+    """Return the step that writes down how a run ended: Note [Stopped with status 0]."""
     status = min(max(container.exit_code, 0), 255)
-    # Many programs end with 0 at SIGTERM, which an Engine that ends sends to all of them.
     cut = bool(schedule.deadline) and container.id in situation.host.stopping
-    if not (status or container.oom_killed or container.error or cut or container.signalled):
+    is_good = not (status or container.oom_killed or container.error)
+    unseen = is_good and max(run.record.started, container.finished) < situation.runs.booted
+    if is_good and not (cut or container.signalled or unseen):
         done = evolve(run.record, state=RunState.DONE, ended=situation.runs.wall, status=status, reason="")
         return rewritten(situation, run, done, container.id)
     how, lived = how_it_ended(container), container.finished - container.started
     late = cut or (schedule.deadline and lived >= schedule.deadline)
+    how = f"exit status 0, but {situation.here.node} went down, which may have stopped it" if unseen else how
     reason = f"it took longer than its Deadline of {schedule.deadline:.15g} s: {how}" if late else how
     return failed(situation, run, schedule, RunState.FAILED, reason, container.id, status)
 

@@ -23,6 +23,14 @@ class WallTests(SynchronousTestCase):
         """A correction by little is followed, however far it goes in the end."""
         self.assertEqual([self.after(15, 1.5) for _ in range(4)], [1.5, 3.0, 4.5, 6.0])
 
+    def test_booted(self) -> None:
+        """The machine was started at the same time, however long it runs, as far as the clock is believed."""
+        self.assertEqual(self.wall.booted, 1_000_000.0)
+        self.after(100, 3600.0)
+        self.assertEqual(self.wall.booted, 1_000_000.0)
+        self.after(BELIEVED)
+        self.assertEqual(self.wall.booted, 1_003_600.0)
+
     def test_jump_undone(self) -> None:
         """A jump that is undone is never believed; nor is another one counted from the first."""
         for jump in (3600.0, -3600.0):

@@ -257,6 +257,18 @@ class AttendTests(TendCase):
         self.assertEqual((ended.state, ended.status), (RunState.FAILED, 0))
         self.assertEqual(ended.reason, "exit status 0, after it was sent a signal")
 
+    def test_host_went_down(self) -> None:
+        """So has one that ended before its host was started again, unless it began after that, by a clock since set."""
+        exited = carrying(1, Status.EXITED, finished=620.0)
+        began = evolve(RUNNING, started=610.0)
+        ended = self.written(began, exited, booted=625.0)
+        self.assertEqual((ended.state, ended.status), (RunState.FAILED, 0))
+        self.assertEqual(ended.reason, "exit status 0, but a went down, which may have stopped it")
+        told = self.written(began, evolve(exited, exit_code=3), booted=625.0)
+        self.assertEqual(told.reason, "exit status 3")
+        for one, booted in ((began, 605.0), (began, 615.0), (evolve(began, started=626.0), 625.0)):
+            self.assertEqual(self.written(one, exited, booted=booted).state, RunState.DONE, booted)
+
     def test_retries(self) -> None:
         """With retries left the run waits for its next attempt."""
         exited, definition = carrying(1, Status.EXITED, exit_code=3), job(Retries=1)
