@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.planning.placing.test_leaving -*-
+# -*- test-case-name: tests.unit.planning.placing.test_leaving,tests.unit.planning.placing.test_moves -*-
 """
 Moves that are under way, and the room that they take: a node that prepares to take an instance over counts it already.
 
