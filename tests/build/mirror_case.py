@@ -39,10 +39,14 @@ class SilentFollower:
 
 
 class MirrorCase(SynchronousTestCase):
-    """A mirror to which the test passes changes as the follower would; ``changes`` has those that it handed on."""
+    """
+    A mirror to which the test passes changes as the follower would; ``changes`` has those that it handed on, and
+    ``drawn`` is the number that it draws next.
+    """
 
     def setUp(self) -> None:
         self.clock = LoopClock()
+        self.drawn = 7
         self.changes: list[Changes] = []
         self.follower = SilentFollower()
         self.store = MemoryStore()
@@ -57,7 +61,7 @@ class MirrorCase(SynchronousTestCase):
             etcd=Connection(self.store, run, Outage(self.clock.seconds)),
             cluster=Cluster(KEYS),
             state=self.state,
-            draw_identity=lambda: 7,
+            draw_identity=lambda: self.drawn,
             follow=lambda mirror: self.follower,
             on_changes=self.changes.append,
         )

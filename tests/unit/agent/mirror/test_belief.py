@@ -6,11 +6,14 @@ from twisted.logger import capturedLogs
 
 from daprdockr.agent.mirror.belief import ASK_AGAIN, MOST_BYTES
 from daprdockr.agent.mirror.snapshots import KEEP_DELAY
+from daprdockr.model.stored.doubts import Doubt, encode_trust
 from daprdockr.model.stored.entries import Batch, Deleted, Entry
 from tests.build.history import defined
 from tests.build.mirror_case import MirrorCase
 from tests.build.values import API, KEYS, WEB, named
 from tests.fakes.run import HeldRun
+
+WENT_BACK = "this etcd went back from revision 5 to 4"
 
 
 class FreezeTests(MirrorCase):
@@ -108,6 +111,29 @@ class FreezeTests(MirrorCase):
         self.assertTrue(self.mirror.in_touch)
         self.assertEqual(self.mirror.known_services(), {API, WEB})
         self.assertIsNone(self.state.read_doubt())
+
+    def test_number(self) -> None:
+        """A doubt keeps its number whatever else is doubted meanwhile; the next one has its own, which nobody saw."""
+        self.changed(6, cluster=2)
+        first = self.mirror.doubt
+        self.drawn = 8
+        self.listed(9, cluster=2)
+        self.listed(4)
+        assert first is not None
+        self.assertEqual((first.number, first.lasts), (7, False))
+        self.assertEqual(self.state.read_doubt(), Doubt(7, WENT_BACK))
+
+    def test_number_of_the_next(self) -> None:
+        """After the known etcd was back another doubt begins, which no decision about the first one ends."""
+        self.changed(6, cluster=2)
+        self.listed(5, defined(WEB, 3))
+        self.assertIsNone(self.mirror.doubt)
+        self.drawn = 8
+        self.listed(4)
+        self.assertEqual(self.state.read_doubt(), Doubt(8, WENT_BACK))
+        for decided, is_over in ((7, False), (8, True)):
+            self.listed(9, defined(WEB, 3), Entry(KEYS.trust, encode_trust([decided]), 9, 9))
+            self.assertEqual(self.mirror.doubt is None, is_over)
 
 
 class PutOffTests(MirrorCase):
