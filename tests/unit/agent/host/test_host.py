@@ -300,6 +300,14 @@ class DeathTests(HostCase):
             self.again(end)
         self.assertEqual(self.failures.attempts[FIRST].count, 2)
 
+    def test_sent_a_signal_before(self) -> None:
+        """A signal explains no end of a later run, as after ``docker restart``, which no inspection saw stopped."""
+        self.host.containers.signals.sent(self.one.id)
+        self.again(self.ended(1, exit_code=0))
+        self.host.containers.update(self.ended(1, exit_code=3))
+        self.assertEqual(self.failures.attempts[FIRST].reason, "exit status 3")
+        self.assertFalse(self.failures.attempts[FIRST].last.killed)
+
     def test_ends_itself_with_the_status_of_a_signal(self) -> None:
         """A program that ends again and again with exit status 137 or 143 is started ever more seldom."""
         for status in (137, 143):
