@@ -162,10 +162,13 @@ def _unusable(cluster: ClusterView) -> Iterator[Row]:
 def _missing(cluster: ClusterView, named: Container[str]) -> Iterator[Row]:
     """
     Yield the host names that are served by TLS alone, and for which there is no certificate. One that has ended is not
-    missing, and says so itself.
+    missing, and says so itself. Where no node listens for TLS, trusted proxies before them do, with certificates that
+    nobody here knows.
 
     :param named: the names that have a row for another reason.
     """
+    if not any(node.record.tls for node in cluster.nodes.values()):
+        return
     own = covered_in_cluster(cluster)
     entries = (entry for service in cluster.services.values() for entry in service.definition.http)
     for name in {name for entry in entries if entry.tls == REQUIRE for name in entry.host_names}:

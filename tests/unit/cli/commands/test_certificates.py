@@ -161,6 +161,9 @@ class CertificatesTests(DefinitionCase):
         http = {"HostName": f"{NAME},www.{NAME}", "ContainerPort": 8080}
         service = named("web", Http=[{**http, "Tls": "require"}, {**http, "HostName": "b.test"}])
         self.store.put(KEYS.service(service.name), service.encode())
+        self.store.put(KEYS.node("a"), NodeRecord(version=__version__).encode(), self.store.grant(60).id)
+        self.assertEqual(self.run_line("certificates", "-o", "json").json, [])  # trusted proxies may serve it by TLS
+        self.store.put(KEYS.node("b"), NodeRecord(version=__version__, tls=True).encode(), self.store.grant(60).id)
         self.add(self_signed((NAME,), days=30))
         text = "clients are led to HTTPS, and get a warning there"
         table, status = self.run_line("certificates"), self.run_line("status")
