@@ -35,6 +35,7 @@ from daprdockr.model.stored.entries import Delete
 from daprdockr.picture.extent import number_of_instances
 from daprdockr.planning.etcd_departure import departure
 from daprdockr.planning.etcd_membership import MemberStep
+from daprdockr.planning.placing.leaving import keeps_data
 from daprdockr.process.own_memory import USUAL, remove_own
 
 PAUSE = 0.5
@@ -43,6 +44,7 @@ _LEFT = b"left"
 _PROCESSES = ("nginx", "relay", "guard", "etcd")
 """The directories of processes that outlive the agent, in the order in which they are ended."""
 _KEPT = ("lost+found",)
+_MOVE_DATA = "; move data along before (docs/guide/volumes.rst), for no command reaches it here when the host has left"
 
 
 @frozen(kw_only=True)
@@ -86,14 +88,14 @@ class Leaving:
         request, node = self.request, self.part.node
         if record_of(request, store, node) is None:
             raise BadInput(f"the agent of {node} does not report: start it, so that its instances can move first")
-        stay = {name: why for name, why in leave_or_stay(snapshot(request, store), node).items() if why}
+        cluster = snapshot(request, store)
+        stay = {name: why for name, why in leave_or_stay(cluster, node).items() if why}
         if stay:
             name, why = next(iter(stay.items()))
             number = number_of_instances(len(stay))
-            raise BadInput(
-                f"{number} cannot leave {node}, such as {name} ({why}): scale down or delete first; move data along"
-                " before (docs/guide/volumes.rst), for no command reaches it here when the host has left"
-            )
+            has_data = any(keeps_data(cluster.services[one.service].definition) for one in stay)
+            data = _MOVE_DATA if has_data else ""
+            raise BadInput(f"{number} cannot leave {node}, such as {name} ({why}): scale down or delete first{data}")
         store.put(request.keys.cordon(node), asking_to_drain())
         draining = Draining(request, store, self.changes.clock, self.changes.pause, self.console)
         draining.cluster = snapshot(request, store)

@@ -120,7 +120,10 @@ class LeavingTests(DrainCase):
         self.assertIsNone(self.store.get(KEYS.cordon("n1")))
 
     def test_stays(self) -> None:
-        """Where an instance cannot leave, nothing is changed."""
+        """Where an instance cannot leave, nothing is changed; that data is left behind is said where there is any."""
+        self.define(named("db", Placement={"Constraints": ["disk == ssd"]}))
+        refusal = str(self.assertRaises(BadInput, self.leave))
+        self.assertTrue(refusal.endswith("(no other node meets its constraints): scale down or delete first"), refusal)
         self.define(named("db", Container={"Volumes": ["data:/data"]}))
         refusal = str(self.assertRaises(BadInput, self.leave))
         self.assertIn("1 instance cannot leave n1, such as 1.db.myapp (it keeps", refusal)
