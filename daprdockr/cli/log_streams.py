@@ -93,7 +93,6 @@ class LogStreams:
         finally:
             with self._lock:
                 self._read.discard(place)
-                self._ended[place[0]] += 1
             self._merging.end(source)
 
     def _attempt(self, place: LogPlace, asked: LogsAsked, reading: Reading) -> bool:
@@ -104,6 +103,8 @@ class LogStreams:
                 reading.read(session)
             finally:
                 session.close()
+                with self._lock:
+                    self._ended[place[0]] += 1
         except DaprdockrError as error:
             if place in self._wanted and str(error) != reading.said:
                 reading.said = str(error)

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.cli.claimed_places import ClaimedPlaces
 from daprdockr.cli.commands.logs import logs
 from daprdockr.cli.console import Console
-from daprdockr.cli.log_streams import LogStreams, Reading
+from daprdockr.cli.log_streams import ATTEMPTS, LogStreams, Reading
 from daprdockr.cli.log_text import as_json, as_text, harmless, is_coloured, moment_of
 from daprdockr.cli.merging import MOST, LogLine, Merging
 from daprdockr.cli.parse import read_request
@@ -80,8 +80,10 @@ class OccupiedNode:
     def __init__(self, lines: int) -> None:
         self._lines = lines
         self._place = threading.Lock()
+        self.asked: list[SessionAsked] = []
 
     def open(self, node: str, asked: SessionAsked) -> Any:
+        self.asked.append(asked)
         if not self._place.acquire(blocking=False):
             raise SessionBusy(f"node {node} has 1 logs under way, the most it takes: try again later")
         session = Scripted([(FrameKind.OUTPUT, stamped(1, "one"))] * self._lines + END)
@@ -262,11 +264,13 @@ class StreamsTests(SynchronousTestCase):
 
     def test_left_out(self) -> None:
         """Logs for which there is no place, because the end of others waits for their lines, are named."""
-        lines, complaints = self.read(OccupiedNode(MOST + 1), *(("a", instance(number)) for number in (1, 2)))
+        node = OccupiedNode(MOST + 1)
+        lines, complaints = self.read(node, *(("a", instance(number)) for number in range(1, 7)))
         self.assertGreater(len(lines), MOST)
         for said in complaints:
             self.assertIn("node a sends no more logs at once: ask for this one alone", said)
-        self.assertEqual(len(complaints), 1)
+        self.assertEqual(len(complaints), 5)
+        self.assertEqual(len(node.asked), 1 + 5 * ATTEMPTS)  # that one is left out gives the others no place
 
     def test_note(self) -> None:
         """A note of an agent is a line beside the output."""
