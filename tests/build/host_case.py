@@ -70,7 +70,11 @@ class HostCase(SynchronousTestCase):
     def make(self, run: Run = run_at_once) -> Host:
         stock = Stock(self.failures.pulled)
         containers = Containers(
-            reactor=self.clock, failures=self.failures, on_changes=self.changed, on_cut_off=stock.doubt
+            reactor=self.clock,
+            failures=self.failures,
+            on_changes=self.changed,
+            on_cut_off=stock.doubt,
+            wall_clock=lambda: self.engine.now,
         )
         return Host(
             reactor=self.clock,

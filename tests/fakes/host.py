@@ -17,7 +17,11 @@ def memory_host(reactor: Any, engine: MemoryEngine, failures: Failures) -> Host:
     """One that receives no events, only lists and answers about single containers."""
     stock = Stock(failures.pulled)
     containers = Containers(
-        reactor=reactor, failures=failures, on_changes=lambda services: None, on_cut_off=stock.doubt
+        reactor=reactor,
+        failures=failures,
+        on_changes=lambda services: None,
+        on_cut_off=stock.doubt,
+        wall_clock=lambda: engine.now,
     )
     return Host(
         reactor=reactor,

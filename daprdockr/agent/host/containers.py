@@ -65,6 +65,7 @@ class Containers:
         failures: Failures,
         on_changes: Callable[[Iterable[ServiceName]], None],
         on_cut_off: Callable[[str], None],
+        wall_clock: Callable[[], float],
         on_death: Callable[[ContainerState, bool, str], None] = lambda container, news, unhealthy: None,
         is_held_back: Callable[[ContainerState], bool] = lambda container: False,
     ) -> None:
@@ -74,7 +75,7 @@ class Containers:
         self._on_death = on_death
         self._is_held_back = is_held_back
         self._endings = Endings(reactor)
-        self.signals = SentSignals(reactor)
+        self.signals = SentSignals(wall_clock)
         self._waiting: dict[str, ContainerState] = {}
         self._containers: dict[str, ContainerState] = {}
         self._services: dict[ServiceName, dict[int, tuple[ContainerState, ...]]] = {}
@@ -188,8 +189,6 @@ class Containers:
             began = old is not None and not old.running
             if began:
                 self._stopping.pop(state.id, None)
-            if old is not None and old.started != state.started:
-                self.signals.forget(state.id)
             self._failures.ran(state, began)
         if state.cut_off and (old is None or not old.cut_off):
             self._on_cut_off(state.cut_off)

@@ -130,8 +130,6 @@ class Host(Service):
             return  # its creator knows, and until it starts it concerns nobody else
         if action == "kill":
             self._reactor.callFromThread(self.containers.signals.sent, container)
-        elif action == "die":
-            self._reactor.callFromThread(self.containers.signals.died, container)
         self._hints.hint(container)
 
     def on_connected(self) -> None:

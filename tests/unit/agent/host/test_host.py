@@ -98,16 +98,19 @@ class ListTests(HostCase):
         self.step()
         self.assertEqual(self.failures.attempts[one.instance].reason, "exit status 0, as if its work were done")
 
-    def test_stopped_with_its_engine(self) -> None:
-        """So was one whose end is seen late, because its Engine stopped it and was away then; that is remembered."""
+    def test_stopped_with_the_engine(self) -> None:
+        """So was one of which only the signal was seen, because the Engine was away for a minute then; that is remembered."""
         one = self.run_one()
         self.start()
         self.engine.stop(one.id, 10)
-        self.engine.failures = 1
+        self.engine.failures = 9
         self.step()
-        self.clock.advance(one.stop_timeout + LATE + 1)
+        self.engine.unavailable = True
+        self.clock.advance(60)
+        self.engine.now += 60
+        self.engine.unavailable, self.engine.failures = False, 0
         self.clock.advance(LIST_INTERVAL)
-        self.assertEqual(self.failures.attempts[one.instance].reason, "exit status 0, after it was sent a signal")
+        self.assertTrue(self.failures.attempts[one.instance].last.killed)
         ended = self.host.containers.get(one.id)
         self.assertTrue(ended is not None and ended.signalled)
 
@@ -283,8 +286,8 @@ class DeathTests(HostCase):
         """So is one that ends with any status soon after it was sent a signal, as by an Engine that ends itself."""
         for status in (0, 3, 0):
             end = self.ended(1, exit_code=status)
+            self.engine.now = end.finished - end.stop_timeout
             self.host.containers.signals.sent(end.id)
-            self.clock.advance(end.stop_timeout)
             self.host.containers.update(end)
             self.again(end)
         self.assertEqual(self.failures.attempts[FIRST].count, 1)
@@ -293,8 +296,8 @@ class DeathTests(HostCase):
     def test_sent_a_signal_long_ago(self) -> None:
         """A signal explains one end, and none that comes long after it."""
         end = self.ended(1, exit_code=0)
+        self.engine.now = end.finished - end.stop_timeout - LATE - 0.1
         self.host.containers.signals.sent(end.id)
-        self.clock.advance(end.stop_timeout + LATE + 0.1)
         for _ in range(2):
             self.host.containers.update(end)
             self.again(end)
