@@ -30,10 +30,10 @@ class ClaimRecord:
     A claim as its owner reports it. ``addresses`` are the host's; ``ports`` have their host ports; ``started`` is the
     Engine's wall-clock time in seconds; ``reason`` says why the state is what it is, for people. ``leaving`` says that
     the owner wants another node to take the instance over, and ``due`` that it is going to replace the container, which
-    is unhealthy. ``overdue`` says that it has not come up in time, and that others need not wait for it. ``routed`` are
-    the container ports to which routes lead, by the definition of the container. ``delivered`` is the digest of the
-    contents of which the container got the signal ("": not known yet); None: it asks for no signal, or an older agent
-    says nothing of that.
+    is unhealthy. ``overdue`` says that it has not come up in time, or cannot without its Engine, and that others need
+    not wait for it. ``routed`` are the container ports to which routes lead, by the definition of the container.
+    ``delivered`` is the digest of the contents of which the container got the signal ("": not known yet); None: it asks
+    for no signal, or an older agent says nothing of that.
     """
 
     node: str
