@@ -5,12 +5,13 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.host import ContainerState, Image, Port
+from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.stored.claim import State
 from daprdockr.model.wanted.pinned import pin
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.claim_steps import WriteClaim
 from daprdockr.planning.container_steps import PullImage, RemoveContainer, StartContainer, StopContainer
+from daprdockr.planning.keeping.pinning import pin_first
 from daprdockr.planning.keeping.running import host_ports
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.rollout_steps import PinImage, TakeSlot
@@ -54,6 +55,14 @@ class RestartTests(PlanTestCase):
         absent = situation(found, (OURS,), (RUNNING,), images={})
         self.assert_steps(absent, PullImage(f"web@{DIGEST}"))
         self.assert_steps(changed(absent, image=Image("i")), TakeSlot(FIRST, 1, 0, found.digest))
+
+    def test_former(self) -> None:
+        """The way back leads to the image of a former container: of one that runs, if any does, and of no new one."""
+        again = definition("web:1", Restarted="now")
+        new, ended, runs = container("new", of=again), container("old", status=Status.EXITED), container("old-2", 2)
+        for copies, former in (((new, ended, runs), runs.id), ((new, ended), ended.id), ((new,), "")):
+            seen = situation(again, (OURS,), copies, pulled_for="now", resolved=DIGEST)
+            self.assertEqual(pin_first(seen), PinImage(WEB, DEFINED, DIGEST, former))
 
 
 class BeforeTests(PlanTestCase):
