@@ -472,6 +472,15 @@ class ApplyTests(ApplyCase):
         self.assertIn("db.myapp: the rollout was reverted", done.stderr)
         self.assertIn("not applied: web.myapp", done.stderr)
 
+    def test_stands_still(self) -> None:
+        """A rollout to what the files say that waits for a person is no such one: the command fails."""
+        db = named("db")
+        self.define(db)
+        self.claim(db, 1)
+        for state in (RolloutState.PAUSED, RolloutState.FAILED):
+            self.store.put(KEYS.rollout(db.name), RolloutRecord(state, "", db.digest).encode())
+            self.run_line("apply", "-wait", given=[db], status=1)
+
     def revert(self, good: Definition, bad: Definition) -> None:
         """Store and run what was there before the bad definition, as an agent does."""
         self.define(good)
