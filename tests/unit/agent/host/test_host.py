@@ -303,6 +303,15 @@ class DeathTests(HostCase):
             self.again(end)
         self.assertEqual(self.failures.attempts[FIRST].count, 2)
 
+    def test_signals_of_others(self) -> None:
+        """Of containers that are gone, or are none of ours, no signal is remembered."""
+        signals = self.host.containers.signals
+        for one in (self.one.id, "theirs"):
+            signals.sent(one)
+        self.host.containers.take_list([self.one], self.host.containers.inspections)
+        self.assertFalse(signals.explain(self.ended(1, id="theirs")))
+        self.assertTrue(signals.explain(self.ended(1)))
+
     def test_sent_a_signal_before(self) -> None:
         """A signal explains no end of a later run, as after ``docker restart``, which no inspection saw stopped."""
         self.host.containers.signals.sent(self.one.id)
