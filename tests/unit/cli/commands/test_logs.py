@@ -91,6 +91,16 @@ class OccupiedNode:
         return session
 
 
+class CrowdedNode(OccupiedNode):
+    """A node whose only place others have nearly always taken."""
+
+    def open(self, node: str, asked: SessionAsked) -> Any:
+        if (len(self.asked) + 1) % (ATTEMPTS // 2):
+            self.asked.append(asked)
+            raise SessionBusy(f"node {node} has 1 logs under way, the most it takes: try again later")
+        return super().open(node, asked)
+
+
 class RequestTests(SynchronousTestCase):
     def read(self, *words: str) -> Request:
         return read_request(words, {})
@@ -261,6 +271,11 @@ class StreamsTests(SynchronousTestCase):
         """Logs that a node refuses because it sends others are read when those have ended."""
         lines, complaints = self.read(OccupiedNode(2), *(("a", instance(number)) for number in range(1, 6)))
         self.assertEqual((len(lines), complaints), (10, []))
+
+    def test_patience(self) -> None:
+        """As long as others end, a log is asked for again more often than otherwise."""
+        lines, complaints = self.read(CrowdedNode(1), *(("a", instance(number)) for number in range(1, 13)))
+        self.assertEqual((len(lines), complaints), (12, []))
 
     def test_left_out(self) -> None:
         """Logs for which there is no place, because the end of others waits for their lines, are named."""
