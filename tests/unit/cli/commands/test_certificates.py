@@ -210,6 +210,8 @@ class CertificatesTests(DefinitionCase):
             self.store.put(KEYS.certificate(name), CertificateRecord("s", "k", facts, ACME).encode())
             own = CertificateFacts((f"own-{name}",), now - begun, now - begun + 6 * DAY)
             self.store.put(KEYS.certificate(f"own-{name}"), CertificateRecord("s", "k", own, STORED).encode())
+        year = CertificateFacts(("year.com",), now - 305 * DAY, now + 60 * DAY)
+        self.store.put(KEYS.certificate("year.com"), CertificateRecord("s", "k", year, STORED).encode())
         ends = {"file.com": now + 4 * DAY, "late-file.com": now + DAY / 2, "old.com": now + 4 * DAY}
         brief = {"file.com": now - 2 * DAY, "late-file.com": now - 5.5 * DAY}
         self.store.put(KEYS.node("a"), NodeRecord(certificates=ends, brief=brief).encode(), self.store.grant(60).id)
