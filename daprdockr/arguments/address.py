@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 from daprdockr.model.errors import NotFound
 from daprdockr.model.names import check_label
@@ -26,6 +27,32 @@ def default_address() -> str:
         except OSError:
             continue
     raise NotFound("this host has no default route: name its address with --host or HOST_IP")
+
+
+def usual_address(cluster: Path | None) -> str:
+    """
+    Return the address of a node that is given none: the one with which its host became a part of a cluster, where the
+    member of etcd listens, as long as the host has it; otherwise that of the default route.
+
+    :param cluster: the state directory of a host of ``daprdockrcmd init`` or ``join``; None: it is none.
+    :raises NotFound: this host has no default route.
+    :raises BadInput: what the host keeps of the cluster is damaged.
+    """
+    from daprdockr.etcd.cluster_files import ClusterFiles  # a command line asks for no such address
+
+    part = None if cluster is None else ClusterFiles(cluster).part()
+    return part.address if part is not None and _is_here(part.address) else default_address()
+
+
+def _is_here(address: str) -> bool:
+    """Return whether an interface of this host has an address."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
 
 
 def short_host_name(host_name: str) -> str:

@@ -21,7 +21,7 @@ from daprdockr import __version__
 from daprdockr.arguments import parameter
 from daprdockr.arguments.access import ETCD_PARAMETERS, access_of_host, is_of_cluster, read_access
 from daprdockr.arguments.acme import ACME_PARAMETERS, read_acme
-from daprdockr.arguments.address import default_address, short_host_name
+from daprdockr.arguments.address import short_host_name, usual_address
 from daprdockr.arguments.agent_parameters import FLAGS, PARAMETERS
 from daprdockr.arguments.parameter import Parameter
 from daprdockr.arguments.settings import Settings
@@ -95,7 +95,7 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         try:
             self._settings = self._read()
-        except BadInput as error:
+        except (BadInput, NotFound) as error:
             raise usage.UsageError(str(error)) from None
 
     def settings(self) -> Settings:
@@ -109,12 +109,14 @@ class Options(usage.Options):
         values = {row.name: self._value(row) for row in PARAMETERS if row not in apart}
         values |= {name: bool(self[name]) for name in FLAGS}
         values["host-given"] = self["host"] is not None
-        if self["peer"] is None:
-            values["peer"] = (values["host"][0], PEER_PORT)
-        named = {name.replace("-", "_"): value for name, value in values.items()}
         if self["embedded-etcd"] and is_of_cluster(values["state-dir"]):
             raise BadInput("--embedded-etcd is not for a host of daprdockrcmd init or join: leave it out")
         own = access_of_host(etcd, values["state-dir"])
+        if not values["host-given"]:
+            values["host"] = (usual_address(values["state-dir"] if own else None),)
+        if self["peer"] is None:
+            values["peer"] = (values["host"][0], PEER_PORT)
+        named = {name.replace("-", "_"): value for name, value in values.items()}
         return Settings(etcd=own or read_access(etcd), founded=own is not None, acme=read_acme(acme), **named)
 
     def _given(self, rows: tuple[Parameter, ...]) -> dict[str, str]:
@@ -129,7 +131,7 @@ class Options(usage.Options):
             if text is None:
                 return _COMPUTED[row.name]() if row.name in _COMPUTED else None
             return row.read(text)
-        except (BadInput, NotFound) as error:
+        except BadInput as error:
             raise BadInput(f"--{row.name}{_origin(row)}: {error}") from None
 
 
@@ -139,6 +141,5 @@ def _origin(row: Parameter) -> str:
 
 _COMPUTED: Mapping[str, Callable[[], object]] = {
     "node": lambda: short_host_name(socket.gethostname()),
-    "host": lambda: (default_address(),),
     "dns-allow": lambda: parameter.networks(PRIVATE_NETWORKS),
 }

@@ -61,7 +61,7 @@ class Addresses:
 class Machine:
     """
     ``identity`` is the machine id, "" where there is none; ``mark`` differs on each running machine.
-    ``default_address`` returns that of the default route. ``guard`` runs the guard of this state directory.
+    ``default_address`` returns that of a node that is given none. ``guard`` runs the guard of this state directory.
     """
 
     identity: str

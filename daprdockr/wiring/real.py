@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from daprdockr.agent.host.real_probe import RealProbe
 from daprdockr.agent.membership.contested import this_machine
 from daprdockr.agent.reconcile.other_nodes import FETCH_THREADS
 from daprdockr.agent.statedir import StateDir
-from daprdockr.arguments.address import default_address
+from daprdockr.arguments.address import usual_address
 from daprdockr.arguments.settings import Settings
 from daprdockr.dns.listening.addresses import SharedAddresses, host_addresses
 from daprdockr.engine.docker_engine import DockerEngine
@@ -76,7 +75,7 @@ def real(settings: Settings, state: StateDir, reactor: Any) -> Outside:
         reactor=reactor,
         clocks=Clocks(wall=time.time, boottime=boottime, boot=boot_id()),
         chance=Chance(fraction=random.random, secret=_secret),
-        machine=_machine(state, reactor, threads.guard, dict(os.environ)),
+        machine=_machine(settings, state, reactor, threads.guard),
         pools=threads,
         etcd=_etcd(settings),
         docker=partial(_docker, settings, reactor, threads.engine.checks),
@@ -129,14 +128,15 @@ def _secret() -> int:
     return random.SystemRandom().randrange(1, 2**60)
 
 
-def _machine(state: StateDir, reactor: Any, guard: Workers, environment: Mapping[str, str]) -> Machine:
+def _machine(settings: Settings, state: StateDir, reactor: Any, guard: Workers) -> Machine:
+    environment = dict(os.environ)
     addresses = SharedAddresses(host_addresses, reactor.seconds)
     return Machine(
         identity=machine_id(),
         mark=this_machine(),
         environment=environment,
         addresses=Addresses(now=addresses.now, recent=addresses),
-        default_address=default_address,
+        default_address=partial(usual_address, settings.state_dir if settings.founded else None),
         resolv_conf=Path("/etc/resolv.conf"),
         guard=guard_process(state, guard, reactor, dict(environment)),
     )

@@ -19,6 +19,7 @@ from daprdockr.arguments.settings import Settings
 from daprdockr.etcd.address import EtcdEndpoint
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput
+from daprdockr.model.etcd_member import HostPart
 from daprdockr.model.wanted.privileges import PRIVILEGES
 
 SURROUNDINGS = {"HOST_IP": "192.0.2.7"}
@@ -152,6 +153,25 @@ class DefaultTests(SynchronousTestCase):
     def test_host_is_that_of_the_default_route(self) -> None:
         """Without HOST_IP the address of the default route is published."""
         self.assertEqual(read(environment={}).host, (default_address(),))
+
+    def test_host_of_a_cluster(self) -> None:
+        """
+        A host that joined with an address (HOST_IP, where another one has the default route) keeps it while it has it:
+        etcd listens there. It counts for the agent of that cluster, and after what is given.
+        """
+        files = ClusterFiles(Path(self.mktemp()).absolute())
+        for path in (files.authority, files.agent_certificate, files.host_key):
+            files.write(path, b"x")
+        files.write_endpoints(("https://127.0.0.9:2379",))
+        files.write(files.host, HostPart("a", "127.0.0.9").encode())
+        words = ("--state-dir", str(files.state))
+        settings = read(*words, environment={})
+        self.assertEqual((settings.host, settings.host_given), (("127.0.0.9",), False))
+        self.assertEqual(settings.peer, ("127.0.0.9", 5081))
+        self.assertEqual(read(*words, environment=SURROUNDINGS).host, ("192.0.2.7",))
+        self.assertEqual(read(*words, "--etcd", "http://e:1", environment={}).host, (default_address(),))
+        files.write(files.host, HostPart("a", "192.0.2.77").encode())
+        self.assertEqual(read(*words, environment={}).host, (default_address(),))
 
 
 class GivenTests(SynchronousTestCase):

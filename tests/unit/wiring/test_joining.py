@@ -41,6 +41,7 @@ class JoiningTests(SynchronousTestCase):
         session: Any = make(None, None)  # type: ignore[arg-type]
         self.assertEqual(session._admission.now().tzname(), "UTC")
         base.outside.etcd.move(base.settings.etcd.endpoints)
+        self.assertEqual(base.outside.machine.default_address(), "127.0.0.1")  # it is that of the host's part
         other = self.base()
         self.assertEqual((admitting(other), own_member(other, None)), (None, None))
         other.outside.etcd.move(other.settings.etcd.endpoints)
