@@ -57,14 +57,17 @@ class OwnAgent:
         request = self.request
         end = self.clock() + request.timeout
         while True:
+            reason = ""
             try:
                 record = record_of(request, store, node)
-            except EtcdUnavailable:
-                record = None
+            except EtcdUnavailable as error:
+                record, reason = None, f" ({error})"
             if record is not None:
                 return record
             if self.clock() >= end:
+                remedy = "its log says why, mend that" if self.unit.runs else "start it"
                 raise TimedOut(
-                    f"the agent of {node} does not report after {request.timeout:g} s: start it, and run the same again"
+                    f"the agent of {node} does not report after {request.timeout:g} s{reason}: {remedy}, and run the"
+                    " same again"
                 )
             self.pause(PAUSE)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import fcntl
 import io
+import os
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from daprdockr.model.joining import JoinToken
 from daprdockr.model.session import token_digest
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.token import TokenRecord
+from daprdockr.process.held import LOCK
 from tests.build.values import KEYS
 from tests.fakes.command_line import LentStore, command_line
 
@@ -69,7 +72,13 @@ class InitTests(SynchronousTestCase):
     def test_no_agent(self) -> None:
         """An agent that does not come is waited for as long as asked; the same command goes on later."""
         self.starts_after = 100
-        self.assertIn("run the same again", str(self.assertRaises(TimedOut, self.run_it)))
+        remedy = "after 5 s (etcd did not answer at memory: check that it runs there): start it, and run the same"
+        self.assertIn(remedy, str(self.assertRaises(TimedOut, self.run_it)))
+        lock = os.open(self.files.state / LOCK, os.O_CREAT)
+        self.addCleanup(os.close, lock)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        self.starts_after = 12
+        self.assertIn("after 5 s: its log says why", str(self.assertRaises(TimedOut, self.run_it)))
         self.starts_after = 0
         self.run_it()
         self.assertTrue(self.said[-1].startswith("daprdockrcmd join dj"), self.said)
