@@ -124,7 +124,7 @@ class FirstHost:
                 files.write_endpoints((client_url(address),))
             case Founding.PART:
                 part = HostPart(node, address, (f"{node}={member_url(address)}",), secrets.token_hex(8))
-                files.write(files.host, part.encode())
+                files.become(part)
 
     def _sign(self) -> None:
         files = self.files

@@ -103,5 +103,5 @@ class JoiningHost:
         for path, text in {**given, files.cluster_key: answer.cluster_key}.items():
             files.write(path, text.encode())
         files.write_endpoints(answer.endpoints)
-        files.write(files.host, part.encode())
+        files.become(part)
         self.say(f"received the certificates of this host and the cluster key: {files.directory}")

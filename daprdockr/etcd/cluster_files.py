@@ -87,14 +87,23 @@ class ClusterFiles:
         """Whether the member of this host has its data."""
         return (self.state / "etcd" / "data" / "member").exists()
 
-    def check_data(self) -> None:
-        """:raises BadInput: the first host's data are gone, and etcd would make an empty cluster in their place."""
-        if self.began.exists() and not self.has_data:
+    def check_data(self, part: HostPart) -> None:
+        """
+        :raises BadInput: the member's data are gone. That of the first host would make an empty cluster in their place,
+            and another one vote without what it has confirmed, which etcd does not survive.
+        """
+        if self.has_data or not self.began.exists():
+            return
+        lost = f"the data of etcd in {self.state}/etcd/data are gone"
+        if not part.cluster:
             raise BadInput(
-                f"the data of etcd in {self.state}/etcd/data are gone, and an empty cluster would take their place: if"
-                " other hosts have a member, move this state directory away and join; if none has, remove"
-                f" {self.began}, and restore a backup afterwards"
+                f"{lost}, and the others count on what this member had: end the agent, move this state directory away,"
+                " and join again"
             )
+        raise BadInput(
+            f"{lost}, and an empty cluster would take their place: if other hosts have a member, move this state"
+            f" directory away and join; if none has, remove {self.began}, and restore a backup afterwards"
+        )
 
     @property
     def etcd_process(self) -> Path:
@@ -145,6 +154,20 @@ class ClusterFiles:
         if chain is None or key is None:
             raise BadInput(f"{self.authority_key} is missing: ask a host that has a member of etcd")
         return CertificatePair(chain.decode(), key.decode())
+
+    def become(self, part: HostPart) -> None:
+        """
+        Make this host a part of a cluster, by the last file. Marks of a former one, which somebody removed by hand, do
+        not count for this one.
+
+        :raises BadInput: a file cannot be written, or removed.
+        """
+        for mark in (self.began, self.recovery, self.leaving):
+            try:
+                mark.unlink(missing_ok=True)
+            except OSError as error:
+                raise BadInput(f"{mark} cannot be removed: {error.strerror}") from None
+        self.write(self.host, part.encode())
 
     def part(self) -> HostPart | None:
         """Return this host's part in the cluster; None: it has none. :raises BadInput: the file cannot be read."""

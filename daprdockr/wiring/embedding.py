@@ -44,8 +44,7 @@ def flags_of_member(files: ClusterFiles) -> Callable[[Path], list[str]]:
         part = files.part()
         if part is None or not part.is_member:
             raise BadInput("this host has no member of etcd any more")
-        if part.cluster:
-            files.check_data()
+        files.check_data(part)
         return member_flags(part, files, data, alone=files.take_recovery())
 
     return flags

@@ -97,7 +97,8 @@ class OwnMember(Periodic):
             await self._miss(part)
             return
         self._absent = 0
-        await self._run(self._mark_begun)
+        if own.name:  # else it is awaited, and has no data yet
+            await self._run(self._mark_begun)
         self.role = COPIES if own.learner else VOTES
         if own.learner and may_vote(found) and await self._run(self._is_up, own):
             await self._promote(own)

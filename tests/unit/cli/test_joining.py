@@ -76,6 +76,18 @@ class JoiningHostTests(SynchronousTestCase):
         evolve(self.host, address="10.0.0.9").join(TOKEN)
         self.assertIn("goes on as b at 10.0.0.2", self.said[-1])
 
+    def test_former_part(self) -> None:
+        """Marks of a former part, which somebody removed by hand, do not count: ``leave`` would go by one."""
+        marks = (self.files.began, self.files.recovery, self.files.leaving)
+        for mark in marks:
+            self.files.write(mark, b"left")
+        self.host.join(TOKEN)
+        self.assertEqual([mark.exists() for mark in marks], [False] * 3)
+        self.files.host.unlink()
+        self.files.leaving.mkdir()
+        self.assertIn("leaving cannot be removed", str(self.assertRaises(BadInput, self.host.join, TOKEN)))
+        self.assertIsNone(self.files.part())
+
     def test_first(self) -> None:
         """The first host of a cluster joins no other one."""
         self.files.write(self.files.host, HostPart("a", "10.0.0.1", ("a=x",), "5f").encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.statedir import StateDir
@@ -72,3 +73,13 @@ class JoiningTests(SynchronousTestCase):
         self.assertEqual(["--force-new-cluster" in flags(data) for _ in range(2)], [True, False])
         self.files.write(self.files.host, HostPart("a", "127.0.0.1").encode())
         self.assertRaises(BadInput, flags, data)
+
+    def test_data_gone(self) -> None:
+        """A member that joined is not started without the data that it had either, as on a disk that is not mounted."""
+        flags, data = flags_of_member(self.files), self.files.state / "etcd" / "data"
+        self.files.write(self.files.host, evolve(FIRST, cluster="").encode())
+        self.assertIn("--initial-cluster-state=existing", flags(data))
+        self.files.write(self.files.began, b"")
+        self.assertIn("and join again", str(self.assertRaises(BadInput, flags, data)))
+        (data / "member").mkdir(parents=True)
+        flags(data)

@@ -63,6 +63,15 @@ class OwnMemberTests(SynchronousTestCase):
         self.assertEqual((self.own.role, len(self.members.asked)), (VOTES, 2))
         self.assertTrue(self.files.began.exists())
 
+    def test_awaited(self) -> None:
+        """A member that etcd awaits has no data yet, so that none are missed when it begins."""
+        self.members.members = [A, evolve(LEARNER, name="", clients=())]
+        self.turn()
+        self.assertEqual((self.own.role, self.files.began.exists()), (COPIES, False))
+        self.members.members = [A, LEARNER]
+        self.turn()
+        self.assertTrue(self.files.began.exists())
+
     def test_down(self) -> None:
         """A member that does not answer gets no vote until it does."""
         self.is_down = True
