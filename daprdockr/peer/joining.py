@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import datetime
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -53,6 +53,7 @@ class HostAdmission:
     Admits hosts; blocking.
 
     :ivar is_silent: whether a member does not answer, and the agent beside it does not report.
+    :ivar reported: returns the addresses that the agent of a node reports; none if it does not report.
     :ivar now: returns the time, from which certificates are valid.
     """
 
@@ -60,6 +61,7 @@ class HostAdmission:
     cluster_key: Path
     changes: MemberChanges
     is_silent: Callable[[EtcdMember], bool]
+    reported: Callable[[str], Collection[str]]
     now: Callable[[], datetime.datetime]
     _one_by_one: threading.Lock = field(factory=threading.Lock, init=False)
     _unbegun: dict[int, float] = field(factory=dict, init=False)
@@ -70,7 +72,17 @@ class HostAdmission:
     def admit(self, asked: JoinAsked) -> JoinAnswer:
         """:raises DaprdockrError: it does not join, and may try again."""
         with self._one_by_one:
+            self._check_name(asked)
             return self._admit(asked)
+
+    def _check_name(self, asked: JoinAsked) -> None:
+        """:raises BadInput: another host has the name, and its agent would keep that of this one out."""
+        taken = self.reported(asked.node)
+        if taken and asked.address not in taken:
+            raise BadInput(
+                f"node {asked.node} is another host at {', '.join(taken)}: give this one another name (hostnamectl"
+                " hostname NAME), and run the same again"
+            )
 
     def _admit(self, asked: JoinAsked) -> JoinAnswer:
         authority, url = self.files.authority_pair(), member_url(asked.address)

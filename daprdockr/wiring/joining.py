@@ -18,6 +18,7 @@ from daprdockr.model.etcd_member import EtcdMember
 from daprdockr.model.seams import Store
 from daprdockr.model.session import JoinAsked
 from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.peer.channel import PeerChannel
 from daprdockr.peer.joining import HostAdmission, JoinSession
 from daprdockr.wiring.foundation import Foundation
@@ -34,6 +35,7 @@ def admitting(base: Foundation) -> Callable[[PeerChannel, JoinAsked], JoinSessio
         cluster_key=settings.cluster_key or files.cluster_key,
         changes=MemberChanges(outside.etcd.members, partial(is_up, settings.etcd), time.monotonic, time.sleep),
         is_silent=partial(is_silent, outside.etcd.store, base.cluster.keys, listens),
+        reported=partial(reported, outside.etcd.store, base.cluster.keys),
         now=lambda: datetime.datetime.fromtimestamp(outside.clocks.wall(), datetime.UTC),
     )
     return lambda channel, asked: JoinSession(channel, asked, admission, outside.pools.joining)
@@ -53,6 +55,17 @@ def is_silent(store: Store, keys: Keys, answer: Callable[[str], bool], member: E
     except EtcdError:
         return False
     return not any(answer(url) for url in member.clients)
+
+
+def reported(store: Store, keys: Keys, node: str) -> tuple[str, ...]:
+    """
+    Return the addresses that the agent of a node reports; none if it does not report. Blocking.
+
+    :raises EtcdError: etcd does not answer.
+    :raises BadInput: its record cannot be read.
+    """
+    entry = store.get(keys.node(node))
+    return () if entry is None else NodeRecord.decode(entry.value).addresses
 
 
 def own_member(base: Foundation, embedded: EmbeddedEtcd | None) -> OwnMember | None:

@@ -42,12 +42,14 @@ class JoiningCase(SynchronousTestCase):
         self.members = MemoryMembers([member(1, "a")])
         self.silent: set[int] = set()
         self.down: set[int] = set()
+        self.reported: dict[str, tuple[str, ...]] = {}
         self.clock = Clock()
         self.admission = HostAdmission(
             files=self.files,
             cluster_key=self.files.cluster_key,
             changes=MemberChanges(self.members, self.is_up, self.clock.seconds, self.clock.advance),
             is_silent=self.is_silent,
+            reported=lambda node: self.reported.get(node, ()),
             now=lambda: NOW,
         )
 
@@ -75,6 +77,15 @@ class HostAdmissionTests(JoiningCase):
         answer = self.admission.admit(ASKED)
         self.assertEqual((self.members.asked, answer.initial, answer.authority_key), ([], (), ""))
         self.assertEqual((answer.member_certificate, len(answer.endpoints)), ("", 5))
+
+    def test_name_is_taken(self) -> None:
+        """A host with the name of another one is refused, a client too; one whose own record is still there is not."""
+        self.members.members = [member(number, name) for number, name in enumerate("abcde", 1)]
+        self.reported["x"] = ("10.0.0.8", "fd00::8")
+        refused = str(self.assertRaises(BadInput, self.admission.admit, ASKED))
+        self.assertIn("node x is another host at 10.0.0.8, fd00::8: give this one another name", refused)
+        self.reported["x"] = ("fd00::9", "10.0.0.9")
+        self.admission.admit(ASKED)
 
     def test_third(self) -> None:
         """Before the third member comes, the second one votes, as soon as it has caught up."""

@@ -12,9 +12,10 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.wiring.embedding import flags_of_member
 from daprdockr.wiring.foundation import Foundation, foundation
-from daprdockr.wiring.joining import admitting, is_silent, own_member
+from daprdockr.wiring.joining import admitting, is_silent, own_member, reported
 from daprdockr.wiring.real import real
 from tests.build.settings import settings
 from tests.fakes.etcd_members import member
@@ -60,6 +61,13 @@ class JoiningTests(SynchronousTestCase):
         store.unavailable = False
         store.put(keys.node("b"), b"{}")
         self.assertFalse(told(gone))
+
+    def test_reported(self) -> None:
+        """The addresses of a node are those in its record."""
+        store, keys = MemoryStore(), self.base(founded=True).cluster.keys
+        self.assertEqual(reported(store, keys, "b"), ())
+        store.put(keys.node("b"), NodeRecord(("10.0.0.2",)).encode())
+        self.assertEqual(reported(store, keys, "b"), ("10.0.0.2",))
 
     def test_flags(self) -> None:
         """The flags of the member are read before each start: it may have been taken out."""
