@@ -39,6 +39,18 @@ class InCluster(DaprdockrError):
     """This host belongs to a cluster already."""
 
 
+def part_of(files: ClusterFiles) -> HostPart | None:
+    """
+    Return this host's part in a cluster; None: it has none yet.
+
+    :raises BadInput: it has left, but for its files, which the next ``leave`` removes.
+    """
+    part = files.part()
+    if part is not None and files.has_left:
+        raise BadInput("this host has left its cluster, and what it had is not removed yet: daprdockrcmd leave goes on")
+    return part
+
+
 def refuse_private_data(files: ClusterFiles) -> None:
     """:raises BadInput: this host has another etcd, which the agent would adopt, or its data, which would be lost."""
     data = files.state / "etcd" / "data"
@@ -81,7 +93,7 @@ class FirstHost:
         :raises InCluster: this host joined another one's cluster.
         :raises BadInput: a file cannot be written or used.
         """
-        part = self.files.part()
+        part = part_of(self.files)
         if part is not None and not part.cluster:
             raise InCluster(f"this host is {part.node} of a cluster already: daprdockrcmd invite admits others to it")
         if part is None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from daprdockr.cli.founding import InCluster, refuse_private_data, refuse_running, say_address
+from daprdockr.cli.founding import InCluster, part_of, refuse_private_data, refuse_running, say_address
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
@@ -67,7 +67,7 @@ class JoiningHost:
         :raises InCluster: this host is the first of a cluster.
         :raises DaprdockrError: it is not done, and can be run again.
         """
-        part = self.files.part()
+        part = part_of(self.files)
         if part is not None:
             if part.cluster:
                 raise InCluster(f"this host is {part.node} of a cluster already: daprdockrcmd nodes shows it")

@@ -5,7 +5,8 @@ A host leaves its cluster in good order: its instances first, then the agent, th
 Note [Left in order]
     Each step can be taken again, so that an interrupted ``leave`` goes on. A refusal comes
     before anything is changed. When no container runs here any more, the host is marked: only then may its agent be
-    absent. The file that makes it a host of the cluster is the last one that is removed.
+    absent. One that runs may have got instances since, so the mark does not count beside it. The file that makes it a
+    host of the cluster is the last one that is removed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from daprdockr.cli.outcome import TimedOut
 from daprdockr.cli.own_agent import record_of
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import snapshot
-from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.etcd.cluster_files import LEFT, ClusterFiles
 from daprdockr.etcd.member_change import MemberChanges
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart, member_url
@@ -39,8 +40,6 @@ from daprdockr.planning.placing.leaving import keeps_data
 from daprdockr.process.own_memory import USUAL, remove_own
 
 PAUSE = 0.5
-_LEFT = b"left"
-"""The content of the mark when only what this host has is left to remove."""
 _PROCESSES = ("nginx", "relay", "guard", "etcd")
 """The directories of processes that outlive the agent, in the order in which they are ended."""
 _KEPT = ("lost+found",)
@@ -70,12 +69,12 @@ class Leaving:
     def leave(self, store: Store) -> None:
         """:raises DaprdockrError: it is not done, and can be run again."""
         self._steps()
-        if not self.files.leaving.exists():
+        if self.unit.runs or not self.files.leaving.exists():
             self._hand_over(store)
             self.files.write(self.files.leaving, b"")
         self._end_agent()
         self._leave_etcd(store)
-        self.files.write(self.files.leaving, _LEFT)
+        self.files.write(self.files.leaving, LEFT)
         self.clear()
 
     def _steps(self) -> Sequence[MemberStep]:
@@ -123,11 +122,6 @@ class Leaving:
             if self.changes.clock() >= end:
                 raise TimedOut(f"{otherwise} (waited {self.request.timeout:g} s)")
             self.changes.pause(PAUSE)
-
-
-def has_left(files: ClusterFiles) -> bool:
-    """Return whether etcd has nothing of this host any more, by what an interrupted attempt noted."""
-    return files.read(files.leaving) == _LEFT
 
 
 def clear(

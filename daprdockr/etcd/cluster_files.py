@@ -28,6 +28,9 @@ from daprdockr.model.stored.certificate import CertificatePair
 from daprdockr.process.atomic import replace_file
 
 FOLDER = "cluster"
+LEFT = b"left"
+"""The content of the mark of a host that leaves when only what the host itself has is left to remove."""
+
 _LONGEST = 64 * 1024
 
 
@@ -119,6 +122,11 @@ class ClusterFiles:
     def leaving(self) -> Path:
         """The mark of a host that has nothing to hand over any more, and leaves."""
         return self.directory / "leaving"
+
+    @property
+    def has_left(self) -> bool:
+        """Whether etcd has nothing of this host any more. :raises BadInput: the mark cannot be read."""
+        return self.read(self.leaving) == LEFT
 
     def take_recovery(self) -> bool:
         """Return whether the member is to go on alone, once. :raises BadInput: the request cannot be removed."""

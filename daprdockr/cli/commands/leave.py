@@ -11,7 +11,7 @@ from daprdockr.arguments.local_reads import CONTAINERS
 from daprdockr.cli.agent_unit import AgentUnit
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.leaving import Leaving, clear, for_node, has_left
+from daprdockr.cli.leaving import Leaving, clear, for_node
 from daprdockr.cli.local_agent import local_answer
 from daprdockr.cli.request import Request
 from daprdockr.etcd.answering import is_up
@@ -40,7 +40,7 @@ def leave(request: Request, console: Console) -> None:
         console.say("this host is in no cluster")
         return
     clear_host = partial(clear, files, part, partial(end_recorded, grace=GRACE), console.say)
-    if has_left(files):
+    if files.has_left:
         clear_host()
         return
     asked = for_node(request, part, files)

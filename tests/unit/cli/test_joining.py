@@ -6,6 +6,7 @@ import datetime
 import socket
 import ssl
 import threading
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
@@ -14,9 +15,9 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.statedir import StateDir
-from daprdockr.cli.founding import InCluster
+from daprdockr.cli.founding import FirstHost, InCluster
 from daprdockr.cli.joining import JoiningHost, answer_of, ask_to_join
-from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.etcd.cluster_files import LEFT, ClusterFiles
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
 from daprdockr.model.frames import FrameKind, FrameReader, written
@@ -25,6 +26,7 @@ from daprdockr.model.session import JoinAsked, SessionRequest
 from daprdockr.sealing.certificates import self_signed
 from daprdockr.sessions.client import PeerSession, SessionFailed
 
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 TOKEN = JoinToken("10.0.0.1:5081", "ab" * 32, "cd" * 32)
 ENDPOINTS = ("https://10.0.0.1:2379",)
 MEMBER = JoinAnswer("ca", "agent", "key", ENDPOINTS, "member", ("a=x", "b=y"), "ca key")
@@ -87,6 +89,16 @@ class JoiningHostTests(SynchronousTestCase):
         self.files.leaving.mkdir()
         self.assertIn("leaving cannot be removed", str(self.assertRaises(BadInput, self.host.join, TOKEN)))
         self.assertIsNone(self.files.part())
+
+    def test_leaving(self) -> None:
+        """A host that has left etcd begins nothing anew before its files are removed, as ``leave`` would do later."""
+        self.host.join(TOKEN)
+        self.files.write(self.files.leaving, LEFT)
+        first = FirstHost(self.files, "b", "10.0.0.2", lambda: NOW, self.said.append)
+        for begin in (partial(self.host.join, TOKEN), first.found):
+            self.assertIn("daprdockrcmd leave goes on", str(self.assertRaises(BadInput, begin)))
+        self.files.write(self.files.leaving, b"")
+        self.host.join(TOKEN)
 
     def test_first(self) -> None:
         """The first host of a cluster joins no other one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 from collections.abc import Callable
 from functools import partial
@@ -151,12 +152,19 @@ class LeavingTests(DrainCase):
 
     def test_agent_runs_on(self) -> None:
         """An agent that does not end keeps its member of etcd."""
-        import fcntl
-
         with (self.files.state / LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self.assertIn("the agent of this host runs still", str(self.assertRaises(TimedOut, self.leave)))
         self.assertIn("end the agent of this host", self.out.getvalue())
+        self.assertEqual(self.members.asked, [])
+
+    def test_changed_mind(self) -> None:
+        """An attempt that was interrupted long ago lets no host go that has got instances again."""
+        self.files.write(self.files.leaving, b"")
+        self.here = []
+        with (self.files.state / LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.assertIn("containers still run", str(self.assertRaises(TimedOut, self.leave)))
         self.assertEqual(self.members.asked, [])
 
     def test_unremovable(self) -> None:
