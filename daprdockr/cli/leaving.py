@@ -7,6 +7,11 @@ Note [Left in order]
     before anything is changed. When no container runs here any more, the host is marked: only then may its agent be
     absent. One that runs may have got instances since, so the mark does not count beside it. The file that makes it a
     host of the cluster is the last one that is removed.
+
+Note [The others are known first]
+    A learner answers no client, so no agent has its address. Where it gets its vote because the only member that voted
+    leaves, the agents need a moment to find out, before the one member that they know is gone; and this command asks
+    the others from then on, however often it is run.
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ from daprdockr.cli.outcome import TimedOut
 from daprdockr.cli.own_agent import record_of
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import snapshot
+from daprdockr.etcd.address import advertised
 from daprdockr.etcd.cluster_files import LEFT, ClusterFiles
 from daprdockr.etcd.member_change import MemberChanges
 from daprdockr.model.errors import BadInput
@@ -35,11 +41,13 @@ from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.entries import Delete
 from daprdockr.picture.extent import number_of_instances
 from daprdockr.planning.etcd_departure import departure
-from daprdockr.planning.etcd_membership import MemberStep
+from daprdockr.planning.etcd_membership import MemberStep, PromoteMember, voters_urls
 from daprdockr.planning.placing.leaving import keeps_data
 from daprdockr.process.own_memory import USUAL, remove_own
 
 PAUSE = 0.5
+FOLLOWED = 6.0
+"""Seconds in which agents, which list the members every two seconds, know one that has its vote."""
 _PROCESSES = ("nginx", "relay", "guard", "etcd")
 """The directories of processes that outlive the agent, in the order in which they are ended."""
 _KEPT = ("lost+found",)
@@ -66,13 +74,27 @@ class Leaving:
     def files(self) -> ClusterFiles:
         return ClusterFiles(self.request.state_dir)
 
-    def leave(self, store: Store) -> None:
-        """:raises DaprdockrError: it is not done, and can be run again."""
+    def make_ready(self, store: Store) -> None:
+        """
+        Hand over all that others need this host for.
+
+        :raises DaprdockrError: it is not done, and can be run again.
+        """
         self._steps()
         if self.unit.runs or not self.files.leaving.exists():
             self._hand_over(store)
             self.files.write(self.files.leaving, b"")
         self._end_agent()
+        if self.part.is_member:
+            self._leave_to_others()
+
+    def go(self, store: Store) -> None:
+        """
+        Leave etcd, and clear this host.
+
+        :param store: etcd, by the members of other hosts.
+        :raises DaprdockrError: it is not done, and can be run again.
+        """
         self._leave_etcd(store)
         self.files.write(self.files.leaving, LEFT)
         self.clear()
@@ -106,6 +128,17 @@ class Leaving:
         self.unit.stop()
         self._until(lambda: not self.unit.runs, "the agent of this host runs still: end it, and run the same again")
         self.console.say("the agent has ended")
+
+    def _leave_to_others(self) -> None:
+        """See Note [The others are known first]."""
+        own, members = member_url(self.part.address), self.changes.members
+        self.changes.carry_out(lambda: [step for step in self._steps() if isinstance(step, PromoteMember)])
+        others = voters_urls([one for one in members.list() if own not in one.peers])
+        known = self.files.access()
+        if known is None or not set(known.endpoints) & set(advertised(others)):
+            self.console.say("waiting until the agents know the member that votes now")
+            self.changes.pause(FOLLOWED)
+        self.files.write_endpoints(others)
 
     def _leave_etcd(self, store: Store) -> None:
         if self.part.is_member:

@@ -101,6 +101,16 @@ class JoiningTests(SynchronousTestCase):
         self.until_served([two, three, four])
         self.recovered(four, lost=[two, three])
 
+    def test_first_of_two_leaves(self) -> None:
+        """The host with the only member that votes leaves: the other one's votes, and its agent knows it by then."""
+        one, two = self.hosts.hosts[:2]
+        line = self.make_part(one, "init")[-1].split()
+        self.make_part(two, *line[1:])
+        self.hosts.until(lambda: [r["Etcd"] for r in self.hosts.rows(one, "nodes")] == ["votes", "copies"], "a copy")
+        self.hosts.command(two, "-stdin", stdin=json.dumps(WEB))
+        self.hosts.command(two, "wait", "web.myapp")
+        self.left(one, stay=[two])
+
     def recovered(self, left: Host, lost: list[Host]) -> None:
         """
         Two of three are lost for good: ``recover`` has etcd go on with the one that is left, where no container is

@@ -43,19 +43,21 @@ def leave(request: Request, console: Console) -> None:
     if files.has_left:
         clear_host()
         return
-    asked = for_node(request, part, files)
-    if asked.access is None:
-        raise BadInput(f"{files.directory} has no endpoints.json that this user can read: run this as root")
-    with closing(connect(asked.access)) as store, closing(EtcdMembers(asked.access)) as members:
-        Leaving(
-            request=asked,
-            console=console,
-            part=part,
-            unit=AgentUnit(request.state_dir, console.say),
-            changes=MemberChanges(members, partial(is_up, asked.access), time.monotonic, time.sleep),
-            containers=partial(containers, asked, console),
-            clear=clear_host,
-        ).leave(store)
+    for step in (Leaving.make_ready, Leaving.go):  # each by the members that the one before it left to ask
+        asked = for_node(request, part, files)
+        if asked.access is None:
+            raise BadInput(f"{files.directory} has no endpoints.json that this user can read: run this as root")
+        with closing(connect(asked.access)) as store, closing(EtcdMembers(asked.access)) as members:
+            leaving = Leaving(
+                request=asked,
+                console=console,
+                part=part,
+                unit=AgentUnit(request.state_dir, console.say),
+                changes=MemberChanges(members, partial(is_up, asked.access), time.monotonic, time.sleep),
+                containers=partial(containers, asked, console),
+                clear=clear_host,
+            )
+            step(leaving, store)
 
 
 COMMAND = Command(

@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 
 from daprdockr.cli.agent_unit import AgentUnit
 from daprdockr.cli.console import Console
-from daprdockr.cli.leaving import Leaving, clear, for_node
+from daprdockr.cli.leaving import FOLLOWED, Leaving, clear, for_node
 from daprdockr.cli.outcome import TimedOut
 from daprdockr.cli.request import Request
 from daprdockr.etcd.cluster_files import ClusterFiles
@@ -58,7 +58,7 @@ class LeavingTests(DrainCase):
 
     def leave(self) -> str:
         console = Console(io.BytesIO(), self.out, self.out)
-        Leaving(
+        leaving = Leaving(
             request=for_node(Request("leave", timeout=5, state_dir=self.files.state), PART, self.files),
             console=console,
             part=PART,
@@ -66,7 +66,12 @@ class LeavingTests(DrainCase):
             changes=MemberChanges(self.members, self.is_up, self.clock.seconds, self.clock.advance),
             containers=lambda: self.here.pop(0) if self.here else None,
             clear=partial(clear, self.files, PART, self.ending, console.say, (self.memory,)),
-        ).leave(self.store)
+        )
+        leaving.make_ready(self.store)
+        access = self.files.access()
+        assert access is not None
+        self.asked = list(map(str, access.endpoints))
+        leaving.go(self.store)
         return self.out.getvalue()
 
     def is_up(self, one: EtcdMember) -> bool:
@@ -79,6 +84,8 @@ class LeavingTests(DrainCase):
     def test_left(self) -> None:
         """At the end neither etcd nor the host has anything of it, and directories of others stay."""
         printed = self.leave()
+        self.assertEqual(self.asked, ["10.0.0.2:2379", "10.0.0.3:2379"])
+        self.assertLess(self.clock.seconds(), FOLLOWED)
         self.assertEqual(self.members.asked, ["remove 1"])
         self.assertEqual([self.store.get(key) for key in (KEYS.node("n1"), KEYS.cordon("n1"))], [None, None])
         self.assertEqual(self.ended, ["nginx", "relay", "guard", "etcd"])
@@ -113,6 +120,17 @@ class LeavingTests(DrainCase):
         self.files.write(self.files.host, evolve(PART, initial=()).encode())
         self.leave()
         self.assertEqual(self.members.asked, [])
+
+    def test_the_only_vote(self) -> None:
+        """
+        Where the only member that votes leaves, the other one gets its vote, and agents the time to find out: they know
+        no other. From then on it is asked, also by an attempt after this one.
+        """
+        self.members.members = [member(1, "n1"), member(2, "n2", learner=True)]
+        self.files.write_endpoints(("https://10.0.0.1:2379",))
+        self.leave()
+        self.assertEqual((self.members.asked, self.asked), (["promote 2", "remove 1"], ["10.0.0.2:2379"]))
+        self.assertGreaterEqual(self.clock.seconds(), FOLLOWED)
 
     def test_quorum(self) -> None:
         """Where etcd would have no quorum, nothing is changed."""
