@@ -101,9 +101,10 @@ class FirstHost:
             refuse_private_data(self.files)
         else:
             say_address(part, self.address, self.say)
-        for what in to_make(self._there()):
-            self._make(what)
-            self.say(f"made {what.value}: {self._place(what)}")
+        with self.files.alone():
+            for what in to_make(self._there()):
+                self._make(what)
+                self.say(f"made {what.value}: {self._place(what)}")
 
     def _place(self, what: Founding) -> Path:
         files = self.files

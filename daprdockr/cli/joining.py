@@ -75,6 +75,10 @@ class JoiningHost:
             return part
         refuse_running(self.files)
         refuse_private_data(self.files)
+        with self.files.alone():
+            return self.files.part() or self._admitted(token)  # another attempt may have ended meanwhile
+
+    def _admitted(self, token: JoinToken) -> HostPart:
         asked = JoinAsked(self.node, self.address, request_of(self._own_key()))
         self.say(f"asking {token.peer} to admit {self.node} at {self.address}")
         answer = self.ask(token, asked)

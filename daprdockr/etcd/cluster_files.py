@@ -15,7 +15,11 @@ Note [Alone at one start]
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import field, frozen
@@ -140,11 +144,35 @@ class ClusterFiles:
 
     def write(self, path: Path, content: bytes) -> None:
         """:raises BadInput: it cannot be written; it is as before then."""
+        self._make_directory()
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             replace_file(path, content, synced=True)
         except OSError as error:
             raise BadInput(f"{path} cannot be written: {error.strerror}") from None
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """
+        Wait until no other command makes these files, and hold off others meanwhile: two that ran at once could leave a
+        key with the certificate of another one, and no later attempt would replace it.
+
+        :raises BadInput: the directory cannot be made.
+        """
+        self._make_directory()
+        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _make_directory(self) -> None:
+        """:raises BadInput: it cannot be made."""
+        try:
+            for path in (self.state, self.directory):  # "parents" would leave it to the umask who may use the first
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"{path} cannot be made: {error.strerror}") from None
 
     def read(self, path: Path) -> bytes | None:
         """Return the content of one of these files; None where there is none. :raises BadInput: it cannot be read."""

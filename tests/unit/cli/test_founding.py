@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import fcntl
 import os
 from pathlib import Path
 
@@ -80,6 +81,30 @@ class FirstHostTests(SynchronousTestCase):
         self.host.found()
         self.assertIsNotNone(self.files.part())
         self.assertEqual((self.files.host_key.read_bytes(), self.files.cluster_key.read_bytes()), (key, cluster))
+
+    def test_alone(self) -> None:
+        """While it makes files no other attempt does, whose keys and certificates would not match them."""
+        held: list[bool] = []
+
+        def look(line: str) -> None:
+            descriptor = os.open(self.files.directory, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held.append(True)
+            finally:
+                os.close(descriptor)
+
+        evolve(self.host, say=look).found()
+        self.assertEqual(held, [True] * 6)
+
+    def test_private(self) -> None:
+        """The directories are root's alone, whatever the umask says."""
+        before = os.umask(0)
+        self.addCleanup(os.umask, before)
+        self.host.found()
+        modes = {path.stat().st_mode & 0o777 for path in (self.files.state, self.files.directory)}
+        self.assertEqual(modes, {0o700})
 
     def test_joined(self) -> None:
         """A host that joined another cluster is refused in one line."""

@@ -100,6 +100,17 @@ class JoiningHostTests(SynchronousTestCase):
         self.files.write(self.files.leaving, b"")
         self.host.join(TOKEN)
 
+    def test_at_once(self) -> None:
+        """An attempt that finds another one under way waits for its end, and has the part that it made."""
+        part = HostPart("b", "10.0.0.2", ("a=x", "b=y"))
+        found: list[HostPart] = []
+        with self.files.alone():
+            second = threading.Thread(target=lambda: found.append(self.host.join(TOKEN)))
+            second.start()
+            self.files.write(self.files.host, part.encode())
+        second.join()
+        self.assertEqual((found, self.asked), ([part], []))
+
     def test_first(self) -> None:
         """The first host of a cluster joins no other one."""
         self.files.write(self.files.host, HostPart("a", "10.0.0.1", ("a=x",), "5f").encode())
