@@ -1,5 +1,6 @@
 """
-The maintenance of etcd's members, each asked for itself. Opens channels for each call: it is needed once a minute.
+The maintenance of etcd's members, each asked for itself. Opens channels for each call: it is needed once a minute. So
+which member answered last is kept here: a lost one would be asked first each time, and hide that it is lost.
 
 Messages of python3-etcd3 are older than some of etcd's fields; ``stubs`` reads these.
 """
@@ -17,6 +18,7 @@ from daprdockr.etcd.address import Access, EtcdEndpoint, advertised
 from daprdockr.etcd.channel import EtcdChannel, open_lanes
 from daprdockr.etcd.errors import code_of
 from daprdockr.etcd.etcd_members import Opening
+from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.member_figures import MemberFigures, member_figures
 from daprdockr.etcd.session import Session
 from daprdockr.etcd.stubs import (
@@ -64,12 +66,13 @@ class EtcdMaintenance:
         self._opening = opening
         self._figures = figures
         self._places: dict[int, EtcdEndpoint] = {}
+        self._failover = Failover()
 
     def look(self) -> EtcdLook:
         """Ask all members that vote, at the endpoints that are known and at those that etcd names."""
         with self._session(self._access) as session:
-            members = self._ask(session, lambda lane: lane.cluster.MemberList, MemberListRequest()).members
-            alarms = self._ask(session, lambda lane: lane.maintenance.Alarm, AlarmRequest(action=GET)).alarms
+            members = self._read(session, lambda lane: lane.cluster.MemberList, MemberListRequest()).members
+            alarms = self._read(session, lambda lane: lane.maintenance.Alarm, AlarmRequest(action=GET)).alarms
         voters = {one.ID: one for one in members if not is_learner(one)}
         named = [endpoint for one in voters.values() for endpoint in advertised(one.clientURLs)]
         found: dict[int, MemberStatus] = {}
@@ -141,11 +144,17 @@ class EtcdMaintenance:
 
     @contextmanager
     def _session(self, access: Access, timeout: float = 0.0) -> Iterator[Session]:
-        session = Session(access, timeout or self._timeout, time.monotonic, open_lanes=self._opening)
+        session = Session(
+            access, timeout or self._timeout, time.monotonic, open_lanes=self._opening, failover=self._failover
+        )
         try:
             yield session
         finally:
             session.close()
+
+    def _read(self, session: Session, method: Callable[[EtcdChannel], Any], request: Any) -> Any:
+        """Ask one member after the other until one answers."""
+        return session.call(method, request, deadline=session.deadline(), repeatable=True)
 
     def _ask(self, session: Session, method: Callable[[EtcdChannel], Any], request: Any) -> Any:
         return session.call(method, request, deadline=session.deadline())

@@ -115,6 +115,18 @@ class MaintenanceTests(SynchronousTestCase):
         found = self.made.look()
         self.assertEqual((found.voters, [one.member for one in found.statuses]), (frozenset({1, 2}), [1]))
 
+    def test_first_is_frozen(self) -> None:
+        """A lost host that answers nothing, not even that, is found missing by another one, asked first later."""
+        first = "http://10.0.0.1:2379"
+        for name in ("MemberList", "Alarm", "Status"):
+            self.failing[first, name] = Failed("DEADLINE_EXCEEDED", "Deadline Exceeded")
+        found = self.made.look()
+        self.assertEqual((found.voters, [one.member for one in found.statuses]), (frozenset({1, 2}), [2]))
+        self.sent.clear()
+        self.made.look()
+        self.made.compact(7)
+        self.assertEqual({url for url, _ in self.asked("MemberList", "Alarm", "Compact")}, {"http://10.0.0.2:2379"})
+
     def test_nobody(self) -> None:
         """While no member answers, none is asked for more."""
         for url in PLACES:
