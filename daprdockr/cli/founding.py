@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 import secrets
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,15 @@ def refuse_running(files: ClusterFiles) -> None:
             f"an agent runs already with {files.state}: end it first (systemctl disable --now daprdockr), and remove"
             " etcd from its settings"
         )
+
+
+def refuse_without_etcd(files: ClusterFiles, path: str) -> None:
+    """
+    :param path: where programs are looked for.
+    :raises BadInput: this host cannot run a member, which others would wait for, and which the agent cannot begin.
+    """
+    if files.part() is None and shutil.which("etcd", path=path) is None:
+        raise BadInput("the program etcd is missing: install the Debian package etcd-server, and run the same again")
 
 
 class InCluster(DaprdockrError):

@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -103,3 +104,11 @@ def command_line(
     status = main(words, NOWHERE if environment is None else environment, io.BytesIO(stdin), stdout, stderr, connect)
     stdout.flush()
     return Outcome(status, written.getvalue().decode("utf-8", "surrogateescape"), stderr.getvalue())
+
+
+def host_with_etcd(directory: Path, address: str) -> dict[str, str]:
+    """Return the environment of a host at this address with the program etcd, which is made in ``directory``."""
+    directory.mkdir()
+    (directory / "etcd").write_text("#!/bin/sh\n")
+    (directory / "etcd").chmod(0o755)
+    return {"HOST_IP": address, "PATH": str(directory)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import socket
 import time
 
@@ -10,7 +11,7 @@ from daprdockr.arguments.address import default_address, short_host_name
 from daprdockr.cli.agent_unit import AgentUnit
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.founding import FirstHost
+from daprdockr.cli.founding import FirstHost, refuse_without_etcd
 from daprdockr.cli.invitation import invite
 from daprdockr.cli.other_cluster import warn_of_other_cluster
 from daprdockr.cli.own_agent import OwnAgent
@@ -40,8 +41,10 @@ def init(request: Request, console: Console) -> None:
     from daprdockr.cli.connect import connect
 
     warn_of_other_cluster(request, console)
+    files = ClusterFiles(request.state_dir)
+    refuse_without_etcd(files, request.environment.get("PATH", os.defpath))
     host = FirstHost(
-        files=ClusterFiles(request.state_dir),
+        files=files,
         node=short_host_name(socket.gethostname()),
         address=address_of_host(request),
         now=lambda: datetime.datetime.now(datetime.UTC),

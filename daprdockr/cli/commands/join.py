@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.commands.init import address_of_host
 from daprdockr.cli.console import Console
-from daprdockr.cli.founding import InCluster
+from daprdockr.cli.founding import InCluster, refuse_without_etcd
 from daprdockr.cli.joining import JoiningHost, ask_to_join
 from daprdockr.cli.other_cluster import warn_of_other_cluster
 from daprdockr.cli.own_agent import OwnAgent, record_of
@@ -54,10 +55,12 @@ def join(request: Request, console: Console) -> None:
     from daprdockr.cli.connect import connect
 
     warn_of_other_cluster(request, console)
+    files, given = ClusterFiles(request.state_dir), given_token(request, console)
+    refuse_without_etcd(files, request.environment.get("PATH", os.defpath))
     node, address = short_host_name(socket.gethostname()), address_of_host(request)
-    host = JoiningHost(ClusterFiles(request.state_dir), node, address, ask_to_join, console.say)
+    host = JoiningHost(files, node, address, ask_to_join, console.say)
     unit = AgentUnit(request.state_dir, console.say)
-    join_cluster(host, OwnAgent(request, unit, connect, time.monotonic, time.sleep), given_token(request, console))
+    join_cluster(host, OwnAgent(request, unit, connect, time.monotonic, time.sleep), given)
 
 
 def given_token(request: Request, console: Console) -> str:

@@ -30,7 +30,7 @@ from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.token import TokenRecord
 from daprdockr.process.held import LOCK
 from tests.build.values import KEYS
-from tests.fakes.command_line import LentStore, command_line
+from tests.fakes.command_line import LentStore, command_line, host_with_etcd
 
 RECORD = NodeRecord(("10.0.0.1",), peer="10.0.0.1:5081", fingerprint="ab" * 32)
 
@@ -42,6 +42,7 @@ class InitTests(SynchronousTestCase):
         self.said: list[str] = []
         state = Path(self.mktemp()).absolute()
         self.files = ClusterFiles(state)
+        self.programs = Path(self.mktemp()).absolute()
         now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
         host = FirstHost(self.files, "a", "10.0.0.1", lambda: now, self.said.append)
         unit = AgentUnit(state, self.said.append)
@@ -94,17 +95,18 @@ class InitTests(SynchronousTestCase):
         """A host with the data of a private etcd is refused in one line, and nothing is made."""
         (self.files.state / "etcd" / "data" / "member").mkdir(parents=True)
         words = ("init", "-state-dir", str(self.files.state))
-        done = command_line(self.store, *words, environment={"HOST_IP": "10.0.0.1"})
+        done = command_line(self.store, *words, environment=host_with_etcd(self.programs, "10.0.0.1"))
         self.assertEqual((done.status, done.stdout, done.stderr.count("\n")), (1, "", 1))
         self.assertFalse(self.files.directory.exists())
 
     def test_other_cluster(self) -> None:
         """An environment that names another cluster is said in one line, by ``join`` too; the own one is not."""
         (self.files.state / "etcd" / "data" / "member").mkdir(parents=True)
+        environment = host_with_etcd(self.programs, "10.0.0.1")
         for named, lines in (("http://10.0.0.9:2379", 1), (ETCD_PARAMETERS[0].default, 0), ("", 0)):
             for words in (("init",), ("join", "-token-file", "/")):
                 line = (*words, "-state-dir", str(self.files.state))
-                done = command_line(self.store, *line, environment={"HOST_IP": "10.0.0.1", "ETCD_HOSTS": str(named)})
+                done = command_line(self.store, *line, environment={**environment, "ETCD_HOSTS": str(named)})
                 said = "daprdockrcmd: ETCD_HOSTS names another cluster, http://10.0.0.9:2379, which other commands mean"
                 self.assertEqual((done.stderr.count(said), done.stderr.count("\n")), (lines, lines + 1), done)
 

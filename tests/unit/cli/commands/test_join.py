@@ -21,7 +21,7 @@ from daprdockr.model.joining import JoinAnswer, JoinToken
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.picture.events import event_table
 from tests.build.values import KEYS
-from tests.fakes.command_line import LentStore, command_line
+from tests.fakes.command_line import LentStore, command_line, host_with_etcd
 
 TOKEN = JoinToken("10.0.0.1:5081", "ab" * 32, "cd" * 32)
 MEMBER = JoinAnswer("ca", "agent", "key", ("https://10.0.0.1:2379",), "member", ("a=x", "b=y"), "ca key")
@@ -32,6 +32,7 @@ class JoinTests(SynchronousTestCase):
         self.store = LentStore()
         self.said: list[str] = []
         self.files = ClusterFiles(Path(self.mktemp()).absolute())
+        self.environment = host_with_etcd(Path(self.mktemp()).absolute(), "10.0.0.2")
 
     def join(self, answer: JoinAnswer = MEMBER, starts: bool = True) -> None:
         clock = Clock()
@@ -77,12 +78,12 @@ class JoinTests(SynchronousTestCase):
     def test_stdin(self) -> None:
         """A token may come by stdin, so that no list of processes shows it."""
         words = ("join", "-", "-state-dir", self.mktemp())
-        done = command_line(self.store, *words, stdin=b"djx\n", environment={"HOST_IP": "10.0.0.2"})
+        done = command_line(self.store, *words, stdin=b"djx\n", environment=self.environment)
         self.assertEqual((done.status, "not whole" in done.stderr), (1, True))
-        done = command_line(self.store, *words, environment={"HOST_IP": "10.0.0.2"})
+        done = command_line(self.store, *words, environment=self.environment)
         self.assertIn("not whole", done.stderr)
         token = str(JoinToken("127.0.0.1:1", "ab" * 32, "cd" * 32)).encode()
-        done = command_line(self.store, *words, stdin=token + b"\n", environment={"HOST_IP": "10.0.0.2"})
+        done = command_line(self.store, *words, stdin=token + b"\n", environment=self.environment)
         self.assertIn("asking 127.0.0.1:1 to admit", done.stdout)
 
     def test_file(self) -> None:
@@ -91,13 +92,13 @@ class JoinTests(SynchronousTestCase):
         words = ("join", "-token-file", str(path), "-state-dir", self.mktemp())
         for line in (f"{token}\n", f"daprdockrcmd join {token}\nmore"):
             path.write_text(line)
-            done = command_line(self.store, *words, environment={"HOST_IP": "10.0.0.2"})
+            done = command_line(self.store, *words, environment=self.environment)
             self.assertIn("asking 127.0.0.1:1 to admit", done.stdout)
         path.write_text("")
-        done = command_line(self.store, *words, environment={"HOST_IP": "10.0.0.2"})
+        done = command_line(self.store, *words, environment=self.environment)
         self.assertEqual((done.status, "not whole" in done.stderr), (1, True))
         path.unlink()
-        done = command_line(self.store, *words, environment={"HOST_IP": "10.0.0.2"})
+        done = command_line(self.store, *words, environment=self.environment)
         self.assertIn(f"-token-file {path} cannot be read: No such file", done.stderr)
 
     def test_usage(self) -> None:
@@ -105,6 +106,18 @@ class JoinTests(SynchronousTestCase):
         for words in ((), ("a", "b"), ("a", "-token-file", "b")):
             self.assertEqual(command_line(self.store, "join", *words).status, 2)
         state = self.mktemp()
-        environment = {"HOST_IP": "10.0.0.2"}
-        done = command_line(self.store, "join", "djx", "-state-dir", state, environment=environment)
+        done = command_line(self.store, "join", "djx", "-state-dir", state, environment=self.environment)
         self.assertEqual((done.status, "copy the line" in done.stderr, Path(state).exists()), (1, True, False))
+
+    def test_without_etcd(self) -> None:
+        """A host without the program changes nothing in the cluster, nor here; one that is in a cluster goes on."""
+        Path(self.environment["PATH"], "etcd").unlink()
+        token = str(JoinToken("127.0.0.1:1", "ab" * 32, "cd" * 32))
+        for words in (("init",), ("join", token)):
+            done = command_line(self.store, *words, "-state-dir", str(self.files.state), environment=self.environment)
+            self.assertEqual((done.status, done.stdout), (1, ""))
+            self.assertIn("install the Debian package etcd-server", done.stderr)
+            self.assertFalse(self.files.state.exists())
+        self.join(evolve(MEMBER, initial=()))
+        done = command_line(self.store, "init", "-state-dir", str(self.files.state), environment=self.environment)
+        self.assertIn("of a cluster already", done.stderr)
