@@ -41,10 +41,10 @@ def usual_address(cluster: Path | None) -> str:
     from daprdockr.etcd.cluster_files import ClusterFiles  # a command line asks for no such address
 
     part = None if cluster is None else ClusterFiles(cluster).part()
-    return part.address if part is not None and _is_here(part.address) else default_address()
+    return part.address if part is not None and is_here(part.address) else default_address()
 
 
-def _is_here(address: str) -> bool:
+def is_here(address: str) -> bool:
     """Return whether an interface of this host has an address."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:

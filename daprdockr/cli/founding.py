@@ -15,6 +15,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from daprdockr.arguments.address import is_here
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.etcd_member import HostPart, client_url, member_url
@@ -36,13 +37,20 @@ def refuse_running(files: ClusterFiles) -> None:
         )
 
 
-def refuse_without_etcd(files: ClusterFiles, path: str) -> None:
+def refuse_without_member(files: ClusterFiles, path: str, address: str) -> None:
     """
     :param path: where programs are looked for.
     :raises BadInput: this host cannot run a member, which others would wait for, and which the agent cannot begin.
     """
-    if files.part() is None and shutil.which("etcd", path=path) is None:
+    if files.part() is not None:
+        return
+    if shutil.which("etcd", path=path) is None:
         raise BadInput("the program etcd is missing: install the Debian package etcd-server, and run the same again")
+    if not is_here(address):
+        raise BadInput(
+            f"no interface of this host has the address {address}, where its member of etcd would listen: name another"
+            " one by HOST_IP, by which the other hosts reach this one"
+        )
 
 
 class InCluster(DaprdockrError):

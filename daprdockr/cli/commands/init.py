@@ -11,7 +11,7 @@ from daprdockr.arguments.address import default_address, short_host_name
 from daprdockr.cli.agent_unit import AgentUnit
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.founding import FirstHost, refuse_without_etcd
+from daprdockr.cli.founding import FirstHost, refuse_without_member
 from daprdockr.cli.invitation import invite
 from daprdockr.cli.other_cluster import warn_of_other_cluster
 from daprdockr.cli.own_agent import OwnAgent
@@ -41,12 +41,12 @@ def init(request: Request, console: Console) -> None:
     from daprdockr.cli.connect import connect
 
     warn_of_other_cluster(request, console)
-    files = ClusterFiles(request.state_dir)
-    refuse_without_etcd(files, request.environment.get("PATH", os.defpath))
+    files, address = ClusterFiles(request.state_dir), address_of_host(request)
+    refuse_without_member(files, request.environment.get("PATH", os.defpath), address)
     host = FirstHost(
         files=files,
         node=short_host_name(socket.gethostname()),
-        address=address_of_host(request),
+        address=address,
         now=lambda: datetime.datetime.now(datetime.UTC),
         say=console.say,
     )

@@ -13,7 +13,7 @@ from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.commands.init import address_of_host
 from daprdockr.cli.console import Console
-from daprdockr.cli.founding import InCluster, refuse_without_etcd
+from daprdockr.cli.founding import InCluster, refuse_without_member
 from daprdockr.cli.joining import JoiningHost, ask_to_join
 from daprdockr.cli.other_cluster import warn_of_other_cluster
 from daprdockr.cli.own_agent import OwnAgent, record_of
@@ -56,8 +56,8 @@ def join(request: Request, console: Console) -> None:
 
     warn_of_other_cluster(request, console)
     files, given = ClusterFiles(request.state_dir), given_token(request, console)
-    refuse_without_etcd(files, request.environment.get("PATH", os.defpath))
     node, address = short_host_name(socket.gethostname()), address_of_host(request)
+    refuse_without_member(files, request.environment.get("PATH", os.defpath), address)
     host = JoiningHost(files, node, address, ask_to_join, console.say)
     unit = AgentUnit(request.state_dir, console.say)
     join_cluster(host, OwnAgent(request, unit, connect, time.monotonic, time.sleep), given)

@@ -95,14 +95,14 @@ class InitTests(SynchronousTestCase):
         """A host with the data of a private etcd is refused in one line, and nothing is made."""
         (self.files.state / "etcd" / "data" / "member").mkdir(parents=True)
         words = ("init", "-state-dir", str(self.files.state))
-        done = command_line(self.store, *words, environment=host_with_etcd(self.programs, "10.0.0.1"))
+        done = command_line(self.store, *words, environment=host_with_etcd(self.programs, "127.0.0.1"))
         self.assertEqual((done.status, done.stdout, done.stderr.count("\n")), (1, "", 1))
         self.assertFalse(self.files.directory.exists())
 
     def test_other_cluster(self) -> None:
         """An environment that names another cluster is said in one line, by ``join`` too; the own one is not."""
         (self.files.state / "etcd" / "data" / "member").mkdir(parents=True)
-        environment = host_with_etcd(self.programs, "10.0.0.1")
+        environment = host_with_etcd(self.programs, "127.0.0.1")
         for named, lines in (("http://10.0.0.9:2379", 1), (ETCD_PARAMETERS[0].default, 0), ("", 0)):
             for words in (("init",), ("join", "-token-file", "/")):
                 line = (*words, "-state-dir", str(self.files.state))

@@ -32,7 +32,7 @@ class JoinTests(SynchronousTestCase):
         self.store = LentStore()
         self.said: list[str] = []
         self.files = ClusterFiles(Path(self.mktemp()).absolute())
-        self.environment = host_with_etcd(Path(self.mktemp()).absolute(), "10.0.0.2")
+        self.environment = host_with_etcd(Path(self.mktemp()).absolute(), "127.0.0.2")
 
     def join(self, answer: JoinAnswer = MEMBER, starts: bool = True) -> None:
         clock = Clock()
@@ -109,15 +109,20 @@ class JoinTests(SynchronousTestCase):
         done = command_line(self.store, "join", "djx", "-state-dir", state, environment=self.environment)
         self.assertEqual((done.status, "copy the line" in done.stderr, Path(state).exists()), (1, True, False))
 
-    def test_without_etcd(self) -> None:
-        """A host without the program changes nothing in the cluster, nor here; one that is in a cluster goes on."""
-        Path(self.environment["PATH"], "etcd").unlink()
+    def test_without_member(self) -> None:
+        """
+        A host without etcd, or without the address (it is a router's), changes nothing in the cluster, nor here. One
+        that is in a cluster goes on.
+        """
+        foreign = {**self.environment, "HOST_IP": "192.0.2.1"}
+        without = {**self.environment, "PATH": "/"}
         token = str(JoinToken("127.0.0.1:1", "ab" * 32, "cd" * 32))
         for words in (("init",), ("join", token)):
-            done = command_line(self.store, *words, "-state-dir", str(self.files.state), environment=self.environment)
-            self.assertEqual((done.status, done.stdout), (1, ""))
-            self.assertIn("install the Debian package etcd-server", done.stderr)
+            line = (*words, "-state-dir", str(self.files.state))
+            for environment, said in ((without, "package etcd-server"), (foreign, "no interface of this host has the")):
+                done = command_line(self.store, *line, environment=environment)
+                self.assertEqual((done.status, done.stdout, said in done.stderr), (1, "", True))
             self.assertFalse(self.files.state.exists())
         self.join(evolve(MEMBER, initial=()))
-        done = command_line(self.store, "init", "-state-dir", str(self.files.state), environment=self.environment)
+        done = command_line(self.store, "init", "-state-dir", str(self.files.state), environment=foreign)
         self.assertIn("of a cluster already", done.stderr)
