@@ -87,19 +87,8 @@ class ListTests(HostCase):
         self.assertEqual(attempts.reason, "exit status 0, after it was sent a signal")
         self.assertTrue(attempts.last.killed)
 
-    def test_restarted(self) -> None:
-        """The signal by which a person restarted one explains no later end."""
-        one = self.run_one()
-        self.start()
-        self.engine.stop(one.id, 10)
-        self.engine.start(one.id)
-        self.step()
-        self.engine.crash(one.id, 0)
-        self.step()
-        self.assertEqual(self.failures.attempts[one.instance].reason, "exit status 0, as if its work were done")
-
     def test_stopped_with_the_engine(self) -> None:
-        """So was one of which only the signal was seen, because the Engine was away for a minute then; that is remembered."""
+        """So was one of which only the signal was seen, as the Engine was away for a minute; that is kept."""
         one = self.run_one()
         self.start()
         self.engine.stop(one.id, 10)

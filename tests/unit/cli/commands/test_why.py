@@ -315,9 +315,10 @@ class ServiceTests(WhyCase):
         self.store.put(KEYS.revision(wanted.name, 1), good.encode())
         record = RolloutRecord(RolloutState.REVERTED, wanted.digest, failed.digest, "exit 1", "n1", "1.web.myapp")
         self.store.put(KEYS.rollout(wanted.name), record.encode())
+        better = "store a better definition: the former one is in force again"
         self.assertEqual(
             self.why("web.myapp", "-o", "json").json["Advice"],
-            ["store a better definition: the former one is in force again"],
+            [f"{better}; if that is to stay, take note of the revert: daprdockrcmd resume web.myapp"],
         )
 
     def test_before(self) -> None:
