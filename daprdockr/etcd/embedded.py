@@ -36,6 +36,9 @@ from daprdockr.model.errors import BadInput
 from daprdockr.process.kept import private_directory
 from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
 
+QUOTA = "ETCD_QUOTA_BACKEND_BYTES"
+"""The variable by which etcd takes the most bytes of its database."""
+
 _PEER = "http://127.0.0.1:2380"
 
 USUAL = (
@@ -128,9 +131,10 @@ class EmbeddedEtcd(Service):
 def _concerns_etcd(variable: str) -> bool:
     """
     Return whether etcd would heed a variable that is not meant for it: any of its flags can be set by one, such as
-    ETCD_CERT_FILE, and it looks for other members behind a proxy for the web (HTTPS_PROXY, in either case).
+    ETCD_CERT_FILE, and it looks for other members behind a proxy for the web (HTTPS_PROXY, in either case). Its quota
+    is a person's to raise, and there is no other way to it.
     """
-    return variable.startswith("ETCD_") or variable.upper().endswith("_PROXY")
+    return (variable.startswith("ETCD_") and variable != QUOTA) or variable.upper().endswith("_PROXY")
 
 
 def private_flags(access: Access) -> Callable[[Path], list[str]]:

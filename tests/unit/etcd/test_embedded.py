@@ -91,6 +91,13 @@ class EmbeddedEtcdTests(SynchronousTestCase):
         self.assertIsNone(self.successResultOf(gone))
         self.assertIn("--listen-client-urls=http://127.0.0.1:5001", process.argv)
 
+    def test_quota(self) -> None:
+        """The quota of its database comes from the settings of the agent, which have no other way to raise it."""
+        etcd = self.embedded(f"{self.programs}:{os.defpath}", ETCD_QUOTA_BACKEND_BYTES="4294967296")
+        etcd.startService()
+        self.addCleanup(etcd.stopService)
+        self.assertEqual(self.reactor.processes[0].environment["ETCD_QUOTA_BACKEND_BYTES"], "4294967296")
+
     def test_no_proxy(self) -> None:
         """A proxy for the web, which ACME may need, is none for members: etcd would look for the others behind it."""
         names = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "FORWARD_PROXY")
