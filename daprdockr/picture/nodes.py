@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from attrs import evolve
+
 from daprdockr.model.etcd_member import EtcdMember
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.stored.node import NodeRecord
@@ -60,9 +62,17 @@ COLUMNS: tuple[Column, ...] = (
 LOST = "lost"
 """In place of the part that a member of etcd plays, where its host does not report."""
 
+AWAITED = "awaited"
+"""The same of a member that was announced and has not begun, so that nobody knows its node yet."""
+
 _AWAY = (
     "its agent does not report; start it, or if this host is gone for good, let another one join in its place"
     " (daprdockrcmd invite on a host with a member)"
+)
+
+_NOT_BEGUN = (
+    "its member of etcd was announced and has not begun: run join on this host again, or let another one join in its"
+    " place"
 )
 
 
@@ -73,7 +83,7 @@ def node_table(
     members: Iterable[EtcdMember] = (),
 ) -> Table:
     """
-    Return every node that holds a lease, and those that hold none and have a member of etcd.
+    Return every node that holds a lease, and those that hold none and have a member of etcd, or are to have one.
 
     :param refused: the write that etcd refuses all of them, though none can report it.
     :param doubted: why nodes are frozen.
@@ -113,22 +123,28 @@ def node_table(
 
 def lost_members(cluster: ClusterView, members: Iterable[EtcdMember]) -> dict[str, NodeRecord]:
     """
-    Return what can be said of the nodes that have a member of etcd and do not report.
+    Return what can be said of the nodes that have a member of etcd and do not report, and, by their addresses, of those
+    whose member has not begun.
 
     Where no agent that reports has a member, etcd is somebody else's, and its members need not be nodes.
     """
     if not any(node.record.etcd for node in cluster.nodes.values()):
         return {}
-    return {
-        one.name: NodeRecord(_hosts(one), ready=False, allow=(), unready=_AWAY, etcd=LOST)
-        for one in members
-        if one.name and one.name not in cluster.nodes
-    }
+    away = NodeRecord(ready=False, allow=(), unready=_AWAY, etcd=LOST)
+    new = NodeRecord(ready=False, allow=(), unready=_NOT_BEGUN, etcd=AWAITED)
+    found = {}
+    for one in members:
+        hosts = _hosts(one.clients or one.peers)
+        if one.name and one.name not in cluster.nodes:
+            found[one.name] = evolve(away, addresses=hosts)
+        elif not one.name and hosts:
+            found[hosts[0]] = evolve(new, addresses=hosts)
+    return found
 
 
-def _hosts(member: EtcdMember) -> tuple[str, ...]:
-    """Return the addresses at which its clients reach a member."""
-    return tuple(host for host in (urlsplit(url).hostname for url in member.clients) if host)
+def _hosts(urls: Iterable[str]) -> tuple[str, ...]:
+    """Return the addresses in URLs."""
+    return tuple(host for host in (urlsplit(url).hostname for url in urls) if host)
 
 
 def dark(cluster: ClusterView) -> dict[str, str]:

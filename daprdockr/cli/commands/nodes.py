@@ -58,6 +58,7 @@ COMMAND = Command(
         "nodes that hold a lease: whether they are ready for instances (three good beats and an Engine that "
         "answers) and why not, addresses, number of instances, cordoned or draining, labels, version; the "
         "services (or all) that do not start there, or why it cannot write to etcd. Where ``init`` made etcd: what the "
-        "member of each node does there, and the nodes that have one and do not report (``lost``), with what to do",
+        "member of each node does there, and the nodes that have one and do not report (``lost``), or whose member has "
+        "not begun (``awaited``), with what to do",
     ),
 )

@@ -12,7 +12,7 @@ from tests.build.values import KEYS
 from tests.fakes.command_line import Outcome, command_line
 from tests.fakes.etcd_members import member
 
-LOST_ROWS = [("b", True, "votes"), ("c", False, "lost")]
+LOST_ROWS = [("a", True, "votes"), ("b", True, "votes"), ("c", False, "lost")]
 
 
 class NodesTests(ShowCase):
@@ -74,13 +74,15 @@ class NodesTests(ShowCase):
         self.assertEqual(reasons, ["not ready: its Docker Engine hangs", f"not ready: {UNKNOWN}", "cannot write x"])
 
     def test_lost_member(self) -> None:
-        """A node with a member of etcd that does not report is shown with what to do; one that copies or is new too."""
+        """A node with a member of etcd that does not report is shown with what to do; so is one that is awaited."""
         for name in ("a", "b"):
             self.store.put(KEYS.node(name), NodeRecord(etcd="votes").encode(), self.store.lease)
         cluster = snapshot(Request("nodes"), self.store)
         members = member(1, "a"), member(2, "b"), member(3, "c"), member(4)
         rows = node_table(cluster, "no write is taken", members=members).rows
-        self.assertEqual([(row["Node"], row["Ready"], row["Etcd"]) for row in rows][1:], LOST_ROWS)
+        shown = [(row["Node"], row["Ready"], row["Etcd"]) for row in rows]
+        self.assertEqual(shown, [("10.0.0.4", False, "awaited"), *LOST_ROWS])
+        self.assertIn("run join on this host again", node_table(cluster, members=members).cells[0][-1])
         cells = node_table(cluster, members=members).cells[-1]
         self.assertEqual((cells[2], "daprdockrcmd invite" in cells[-1]), ("10.0.0.3", True))
 
