@@ -51,11 +51,15 @@ class ClusterFilesTests(SynchronousTestCase):
         self.assertIsNone(self.files.access())
 
     def test_unwritable(self) -> None:
-        """A disk that takes no file is named."""
-        self.files.directory.parent.mkdir()
+        """A file that cannot be written is named, and so is a directory that cannot be made."""
+        self.files.host.mkdir(parents=True)
+        error = self.assertRaises(BadInput, self.files.write, self.files.host, b"")
+        self.assertIn(f"{self.files.host} cannot be written", str(error))
+        self.files.host.rmdir()
+        self.files.directory.rmdir()
         self.files.directory.write_bytes(b"")
         error = self.assertRaises(BadInput, self.files.write, self.files.host, b"")
-        self.assertIn(str(self.files.host), str(error))
+        self.assertIn(f"{self.files.directory} cannot be made", str(error))
 
     def test_authority(self) -> None:
         """The authority has two files."""
