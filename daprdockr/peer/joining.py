@@ -81,7 +81,7 @@ class HostAdmission:
         if taken and asked.address not in taken:
             raise BadInput(
                 f"node {asked.node} is another host at {', '.join(taken)}: give this one another name (hostnamectl"
-                " hostname NAME), and run the same again"
+                " hostname NAME); or if it was this one, wait until its lease has ended. Then run the same again"
             )
 
     def _admit(self, asked: JoinAsked) -> JoinAnswer:

@@ -84,8 +84,11 @@ class HostAdmissionTests(JoiningCase):
         self.reported["x"] = ("10.0.0.8", "fd00::8")
         refused = str(self.assertRaises(BadInput, self.admission.admit, ASKED))
         self.assertIn("node x is another host at 10.0.0.8, fd00::8: give this one another name", refused)
+        self.assertIn("or if it was this one, wait until its lease has ended", refused)
         self.reported["x"] = ("fd00::9", "10.0.0.9")
         self.admission.admit(ASKED)
+        self.reported.clear()  # its lease has ended: it was installed anew, with any address
+        self.admission.admit(evolve(ASKED, address="10.0.0.7"))
 
     def test_third(self) -> None:
         """Before the third member comes, the second one votes, as soon as it has caught up."""
