@@ -38,7 +38,7 @@ def usual_address(cluster: Path | None) -> str:
     :raises NotFound: this host has no default route.
     :raises BadInput: what the host keeps of the cluster is damaged.
     """
-    from daprdockr.etcd.cluster_files import ClusterFiles  # a command line asks for no such address
+    from daprdockr.etcd.cluster_files import ClusterFiles  # most command lines ask for no such address
 
     part = None if cluster is None else ClusterFiles(cluster).part()
     return part.address if part is not None and is_here(part.address) else default_address()

@@ -35,7 +35,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "host",
         "ADDR[,ADDR]",
-        "addresses of this host to publish in DNS (default: that of the default route's interface)",
+        "addresses of this host to publish in DNS (default: that of init or join, else that of the default route's"
+        " interface)",
         variable="HOST_IP",
         read=parameter.host_addresses,
     ),

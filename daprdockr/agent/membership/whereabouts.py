@@ -3,8 +3,8 @@ The addresses this node publishes, those of them that this machine does not have
 routes. Values, and the lines about them.
 
 Addresses that ``--host`` names stay as they are: behind a router that translates addresses, a machine has none of those
-by which others reach it. Without ``--host`` the address is that of the default route, which changes with a DHCP lease,
-and the former address leads nowhere.
+by which others reach it. Without ``--host`` the address is the one with which the host joined its cluster, or that of
+the default route. It changes with a DHCP lease, and the former address leads nowhere.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import errno
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,6 +15,8 @@ from daprdockr.arguments.address import default_address
 from daprdockr.cli import manual
 from daprdockr.cli.main import main
 from daprdockr.etcd.address import Access
+from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.model.etcd_member import HostPart
 from tests.fakes.command_line import LentStore, Outcome, command_line
 from tests.fakes.store import MemoryStore
 
@@ -39,8 +42,14 @@ class MainTests(SynchronousTestCase):
         self.assertEqual(store.calls, [])
 
     def test_address(self) -> None:
-        """The address is HOST_IP, in its canonical form, else that of the default route."""
-        self.assertEqual(command_line(MemoryStore(), "-ip").stdout, default_address() + "\n")
+        """The address is HOST_IP, in its canonical form, else that of ``join``, else that of the default route."""
+        files = ClusterFiles(Path(self.mktemp()).absolute())
+        usual = ("-ip", "-state-dir", str(files.state))
+        self.assertEqual(command_line(MemoryStore(), *usual).stdout, default_address() + "\n")
+        files.write(files.host, HostPart("a", "127.0.0.9").encode())
+        self.assertEqual(command_line(MemoryStore(), *usual).stdout, "127.0.0.9\n")
+        files.write(files.host, b"it cannot be read")
+        self.assertEqual(command_line(MemoryStore(), *usual).stdout, default_address() + "\n")
         given = {"HOST_IP": "192.0.2.1, 2001:DB8::1"}
         self.assertEqual(command_line(MemoryStore(), "-ip", environment=given).stdout, "192.0.2.1,2001:db8::1\n")
         found = command_line(MemoryStore(), "-ip", "-o", "json", environment=given).json
