@@ -119,7 +119,7 @@ class FirstHost:
             refuse_private_data(self.files)
         else:
             say_address(part, self.address, self.say)
-        with self.files.alone():
+        with self.files.alone(self.say):
             for what in to_make(self._there()):
                 self._make(what)
                 self.say(f"made {what.value}: {self._place(what)}")

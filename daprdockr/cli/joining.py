@@ -75,7 +75,7 @@ class JoiningHost:
             return part
         refuse_running(self.files)
         refuse_private_data(self.files)
-        with self.files.alone():
+        with self.files.alone(self.say):
             return self.files.part() or self._admitted(token)  # another attempt may have ended meanwhile
 
     def _admitted(self, token: JoinToken) -> HostPart:

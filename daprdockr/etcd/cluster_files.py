@@ -18,7 +18,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -151,17 +151,22 @@ class ClusterFiles:
             raise BadInput(f"{path} cannot be written: {error.strerror}") from None
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, say: Callable[[str], object]) -> Iterator[None]:
         """
         Wait until no other command makes these files, and hold off others meanwhile: two that ran at once could leave a
         key with the certificate of another one, and no later attempt would replace it.
 
+        :param say: takes the line that it waits, which has no end while somebody has suspended the other one.
         :raises BadInput: the directory cannot be made.
         """
         self._make_directory()
         descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say("another init or join goes on here: waiting for its end")
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)

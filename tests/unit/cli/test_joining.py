@@ -101,15 +101,18 @@ class JoiningHostTests(SynchronousTestCase):
         self.host.join(TOKEN)
 
     def test_at_once(self) -> None:
-        """An attempt that finds another one under way waits for its end, and has the part that it made."""
+        """An attempt that finds another one under way says so, waits for its end, and has the part that it made."""
         part = HostPart("b", "10.0.0.2", ("a=x", "b=y"))
         found: list[HostPart] = []
-        with self.files.alone():
-            second = threading.Thread(target=lambda: found.append(self.host.join(TOKEN)))
+        waits = threading.Event()
+        host = evolve(self.host, say=lambda line: waits.set() if "waiting for its end" in line else None)
+        with self.files.alone(self.said.append):
+            second = threading.Thread(target=lambda: found.append(host.join(TOKEN)))
             second.start()
+            self.assertTrue(waits.wait(10))
             self.files.write(self.files.host, part.encode())
         second.join()
-        self.assertEqual((found, self.asked), ([part], []))
+        self.assertEqual((found, self.asked, self.said), ([part], [], []))
 
     def test_first(self) -> None:
         """The first host of a cluster joins no other one."""
