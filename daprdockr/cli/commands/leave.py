@@ -40,7 +40,8 @@ def leave(request: Request, console: Console) -> None:
         console.say("this host is in no cluster")
         return
     clear_host = partial(clear, files, part, partial(end_recorded, grace=GRACE), console.say)
-    if files.has_left:
+    unit = AgentUnit(request.state_dir, console.say)
+    if files.has_left and not unit.runs:  # else it may have got instances since, as after any other step
         clear_host()
         return
     for step in (Leaving.make_ready, Leaving.go):  # each by the members that the one before it left to ask
@@ -52,7 +53,7 @@ def leave(request: Request, console: Console) -> None:
                 request=asked,
                 console=console,
                 part=part,
-                unit=AgentUnit(request.state_dir, console.say),
+                unit=unit,
                 changes=MemberChanges(members, partial(is_up, asked.access), time.monotonic, time.sleep),
                 containers=partial(containers, asked, console),
                 clear=clear_host,

@@ -16,7 +16,7 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.leaving import FOLLOWED, Leaving, clear, for_node
 from daprdockr.cli.outcome import TimedOut
 from daprdockr.cli.request import Request
-from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.etcd.cluster_files import LEFT, ClusterFiles
 from daprdockr.etcd.member_change import MemberChanges
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import EtcdMember, HostPart
@@ -206,6 +206,15 @@ class LeavingTests(DrainCase):
         done = command_line(self.store, "leave", "-state-dir", str(self.files.state))
         self.assertIn("n1 has left the cluster", done.stdout)
         self.assertEqual([path.name for path in self.files.state.iterdir()], ["lost+found"])
+
+    def test_left_but_runs(self) -> None:
+        """Nothing is removed below an agent that was started again in between, though etcd had nothing of it."""
+        self.files.write(self.files.leaving, LEFT)
+        self.files.endpoints.unlink()
+        with (self.files.state / LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = command_line(self.store, "leave", "-state-dir", str(self.files.state))
+        self.assertEqual((done.status, self.files.part()), (1, PART))
 
     def test_command(self) -> None:
         """A host that is in no cluster has nothing to do; one whose files cannot be read is refused."""
