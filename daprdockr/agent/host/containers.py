@@ -183,8 +183,6 @@ class Containers:
         if old is not None and _has_ended(old, state):
             state = evolve(state, signalled=self.signals.explain(state))
             self._ended(state)
-        if old is not None and old.started != state.started:
-            self.signals.forget(state.id)
         if state.running:
             began = old is not None and not old.running
             if began:

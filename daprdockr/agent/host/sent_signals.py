@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.agent.host.test_host -*-
+# -*- test-case-name: tests.unit.agent.host.test_host,tests.unit.agent.host.test_sent_signals -*-
 """
 The signals that containers were sent through the Engine, as its events report them. Knows no exit status.
 
@@ -30,13 +30,9 @@ class SentSignals:
         self._at[container] = self._wall_clock()
 
     def explain(self, ended: ContainerState) -> bool:
-        """Return whether a container that has ended was sent a signal shortly before its end, and forget that."""
+        """Return whether a container was sent a signal after its last start and shortly before its end; forget that."""
         at = self._at.pop(ended.id, None)
-        return at is not None and ended.finished - at <= ended.stop_timeout + LATE
-
-    def forget(self, container: str) -> None:
-        """Forget the signals of a container that was started again."""
-        self._at.pop(container, None)
+        return at is not None and at >= ended.started and ended.finished - at <= ended.stop_timeout + LATE
 
     def keep_only(self, containers: Collection[str]) -> None:
         """Forget the signals of all other containers."""

@@ -274,7 +274,7 @@ class DeathTests(HostCase):
     def test_sent_a_signal(self) -> None:
         """So is one that ends with any status soon after it was sent a signal, as by an Engine that ends itself."""
         for status in (0, 3, 0):
-            end = self.ended(1, exit_code=status)
+            end = self.ended(1, exit_code=status, stop_timeout=1)
             self.engine.now = end.finished - end.stop_timeout
             self.host.containers.signals.sent(end.id)
             self.host.containers.update(end)
@@ -303,6 +303,7 @@ class DeathTests(HostCase):
 
     def test_sent_a_signal_before(self) -> None:
         """A signal explains no end of a later run, as after ``docker restart``, which no inspection saw stopped."""
+        self.engine.now = self.one.started + 0.5
         self.host.containers.signals.sent(self.one.id)
         self.again(self.ended(1, exit_code=0))
         self.host.containers.update(self.ended(1, exit_code=3))
