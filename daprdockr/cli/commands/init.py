@@ -7,7 +7,7 @@ import os
 import socket
 import time
 
-from daprdockr.arguments.address import default_address, short_host_name
+from daprdockr.arguments.address import short_host_name, usual_address
 from daprdockr.cli.agent_unit import AgentUnit
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
@@ -33,8 +33,13 @@ def found_cluster(host: FirstHost, agent: OwnAgent) -> None:
 
 
 def address_of_host(request: Request) -> str:
-    """Return the address by which others reach this host. :raises BadInput: HOST_IP names none."""
-    return check_address(request.host.partition(",")[0] if request.host else default_address(), "HOST_IP")
+    """
+    Return the address by which others reach this host: where it has a part in a cluster already, the one in that.
+
+    :raises BadInput: HOST_IP names none.
+    """
+    given = request.host.partition(",")[0] if request.host else usual_address(request.state_dir)
+    return check_address(given, "HOST_IP")
 
 
 def init(request: Request, console: Console) -> None:

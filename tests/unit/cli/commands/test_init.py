@@ -9,6 +9,7 @@ import os
 from functools import partial
 from pathlib import Path
 
+from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -99,6 +100,13 @@ class InitTests(SynchronousTestCase):
         self.assertEqual((done.status, done.stdout, done.stderr.count("\n")), (1, "", 1))
         self.assertFalse(self.files.directory.exists())
 
+    def test_again(self) -> None:
+        """An attempt that goes on has the address of the former one, and needs neither HOST_IP nor a default route."""
+        self.files.write(self.files.host, HostPart("a", "127.0.0.9").encode())
+        request = Request("init", state_dir=self.files.state)
+        self.assertEqual(address_of_host(request), "127.0.0.9")
+        self.assertEqual(address_of_host(evolve(request, host="192.0.2.1,fd00::1")), "192.0.2.1")
+
     def test_other_cluster(self) -> None:
         """An environment that names another cluster is said in one line, by ``join`` too; the own one is not."""
         (self.files.state / "etcd" / "data" / "member").mkdir(parents=True)
@@ -126,7 +134,7 @@ class InitTests(SynchronousTestCase):
         """HOST_IP says where others reach this host."""
         self.assertEqual(address_of_host(Request("init", host="10.0.0.7,::1")), "10.0.0.7")
         self.assertRaises(BadInput, address_of_host, Request("init", host="here"))
-        self.assertTrue(address_of_host(Request("init")))
+        self.assertTrue(address_of_host(Request("init", state_dir=self.files.state)))
 
 
 class InviteTests(SynchronousTestCase):
