@@ -216,6 +216,22 @@ class PrivateEngine:
     def answers(self) -> bool:
         return ask(self.url, "GET", "/_ping") is not None
 
+    def explain_hang(self) -> None:
+        """Print what dockerd waits for, if it does not answer a question about itself: with its end that is lost."""
+        if self.daemon is None or self.daemon.poll() is not None or ask(self.url, "GET", "/info", 20.0) is not None:
+            return
+        self.daemon.send_signal(signal.SIGUSR1)  # dockerd writes the stacks of all its goroutines
+        until(STOP_SECONDS, lambda: bool(self.stacks()))
+        waiting = [stack for stack in self.stacks() if "[semacquire" in stack or "daemon.(*Daemon)" in stack]
+        log = (self.home / "dockerd.log").read_text(errors="replace").splitlines()
+        print(f"{self.url} hangs; the end of its log, and what it waits for:", *log[-40:], sep="\n", file=sys.stderr)
+        print(*waiting[:40], sep="\n\n", file=sys.stderr)
+
+    def stacks(self) -> list[str]:
+        """Return the stacks that dockerd has written."""
+        files = (self.home / "exec").glob("goroutine-stacks-*.log")
+        return [stack for file in files for stack in file.read_text(errors="replace").split("\n\n")]
+
     def stop(self) -> None:
         """Take down what runs and remove what was written, the directory too if nothing else lies in it."""
         if self.lock is None:
@@ -340,6 +356,7 @@ def main() -> int:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
+        engine.explain_hang()
         engine.stop()
 
 
