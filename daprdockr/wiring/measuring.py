@@ -17,7 +17,6 @@ from daprdockr.dns.message.outcome import spelled
 from daprdockr.dns.server import DnsServer
 from daprdockr.model.etcd_look import KnownRoom
 from daprdockr.model.known.view import ClusterView
-from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.rollout import RolloutState
 from daprdockr.picture.certificates import certificate_table
@@ -29,7 +28,7 @@ from daprdockr.proxy.nginx import Nginx
 from daprdockr.runtime.kinds import kind_of
 from daprdockr.runtime.workers import Workers
 from daprdockr.wiring.parts import Parts
-from daprdockr.wiring.showing import known_room
+from daprdockr.wiring.showing import known_room, stopped_rollouts
 
 _OF_REQUESTS = {
     "held": metric.HELD,
@@ -138,16 +137,9 @@ def _state(ready: bool, draining: bool, cordoned: bool) -> str:
 
 def _rollouts(cluster: ClusterView) -> Iterator[Sample]:
     yield Sample(metric.ROLLOUTS, sum(bool(cluster.slots(name)) for name in cluster.services), ("under_way",))
-    stopped = Counter(_stopped(cluster, name) for name in cluster.services)
+    stopped = Counter(record.state for record in stopped_rollouts(cluster).values())
     for state in RolloutState:
         yield Sample(metric.ROLLOUTS, stopped[state], (state.value,))
-
-
-def _stopped(cluster: ClusterView, name: ServiceName) -> RolloutState | None:
-    found = cluster.rollout(name)
-    if found is None or not found.record.wants_attention(cluster.services[name].definition):
-        return None
-    return found.record.state
 
 
 def _jobs(cluster: ClusterView, now: float) -> Iterator[Sample]:
