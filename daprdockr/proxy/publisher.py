@@ -142,8 +142,8 @@ class Publisher(Generic[T]):
         if not isinstance(error, DaprdockrError):
             self.log.failure("could not bring {what} into effect", what=self.what)
         elif str(error) != self.reason:
-            reason = "could not bring {what} into effect, what was in effect before stays: {reason}"
-            self.log.warn(reason, what=self.what, reason=error)
+            line = "could not bring {what} into effect, what was in effect before stays: {reason}"
+            self.log.warn(line, what=self.what, reason=error)
         self.reason = str(error)
 
     def _finished(self, _: object) -> None:
