@@ -18,6 +18,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from attrs import field, frozen
@@ -130,11 +131,17 @@ def addresses(endpoint: EtcdEndpoint) -> list[EtcdEndpoint]:
         known = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         # UnicodeError: the name cannot be encoded for a query, such as "a..b".
-        _log.warning("etcd endpoint %s is left out: %s", endpoint, error)
+        _left_out(endpoint, getattr(error, "strerror", None) or str(error))
         return []
     families = {entry[0] for entry in known}
     family = socket.AF_INET if socket.AF_INET in families else socket.AF_INET6
     return [EtcdEndpoint(str(entry[4][0]), endpoint.port) for entry in known if entry[0] == family]
+
+
+@lru_cache(maxsize=64)
+def _left_out(endpoint: EtcdEndpoint, reason: str) -> None:
+    """Log it once for each reason: the beats alone would find it anew several times a second, as long as it lasts."""
+    _log.warning("etcd endpoint %s is left out while its host cannot be looked up: %s", endpoint, reason)
 
 
 def target(resolved: Iterable[EtcdEndpoint]) -> str:

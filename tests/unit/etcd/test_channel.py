@@ -33,6 +33,14 @@ class AddressesTests(SynchronousTestCase):
         """A host name that nobody knows gives none."""
         self.assertEqual(addresses(EtcdEndpoint("no..name", 1)), [])
 
+    def test_logged_once(self) -> None:
+        """It is logged once, although every call looks it up as long as there is no other endpoint."""
+        with self.assertLogs("daprdockr.etcd.channel") as caught:
+            for _ in range(3):
+                addresses(EtcdEndpoint("no..name-logged", 1))
+        self.assertEqual(len(caught.records), 1)
+        self.assertIn("no..name-logged:1 is left out", caught.output[0])
+
     def test_no_endpoint_left(self) -> None:
         """When no endpoint can be looked up, etcd is unavailable, for now."""
         error = self.assertRaises(EtcdUnavailable, open_lanes, Access.parse("http://no..name:1"))
