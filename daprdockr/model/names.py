@@ -6,6 +6,7 @@ A name that passes here is safe in an etcd key, a DNS name, a container name and
 
 from __future__ import annotations
 
+import json
 import re
 
 from attrs import frozen
@@ -51,8 +52,12 @@ def check_value_name(name: object, what: str) -> str:
 
 
 def shorten(value: object, limit: int = 60) -> str:
-    """Quote any value for a one-line message, control characters escaped, cut at ``limit`` characters."""
-    text = ascii(value)
+    """
+    Quote any value for a one-line message, control characters escaped, cut at ``limit`` characters: ``true``, ``null``,
+    lists and objects as JSON spells them, which is how their writer did.
+    """
+    is_spelled = value is None or isinstance(value, bool | list | dict)
+    text = json.dumps(value, default=ascii) if is_spelled else ascii(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -26,7 +26,7 @@ class ContainerTests(ServiceCase):
             "services.web.env_file: there is no file '/shop/no.env': make it": {"env_file": ["no.env"]},
             "services.web.gpus: 'x' is not usable, write a mapping": {"gpus": ["x"]},
             "services.web.devices: 'dev' is not usable, write a device": {"devices": ["dev"]},
-            "services.web.healthcheck.test: ['CMD'] is not usable, begin it with CMD": {
+            'services.web.healthcheck.test: ["CMD"] is not usable, begin it with CMD': {
                 "healthcheck": {"test": ["CMD"]}
             },
             "services.web: Container.Image: 'W B'": {"image": "W B"},

@@ -76,11 +76,11 @@ class FormTests(ServiceCase):
                 {"volumes": {"v": {"external": "maybe"}}},
                 {"volumes": ["v:/data"]},
             ),
-            "volumes.v.name: ['x'] is not usable, write a text": (
+            'volumes.v.name: ["x"] is not usable, write a text': (
                 {"volumes": {"v": {"name": ["x"]}}},
                 {"volumes": ["v:/data"]},
             ),
-            "volumes.v.driver: ['nfs'] is not usable, write a text": (
+            'volumes.v.driver: ["nfs"] is not usable, write a text': (
                 {"volumes": {"v": {"driver": ["nfs"]}}},
                 {"volumes": ["v:/data"]},
             ),
@@ -88,7 +88,7 @@ class FormTests(ServiceCase):
                 {"secrets": {"s": {"external": 3}}},
                 {"secrets": ["s"]},
             ),
-            "configs.c.external: ['x'] is not usable, write a text": (
+            'configs.c.external: ["x"] is not usable, write a text': (
                 {"configs": {"c": {"external": ["x"]}}},
                 {"configs": ["c"]},
             ),
@@ -121,13 +121,13 @@ class FormTests(ServiceCase):
 
     def test_place(self) -> None:
         """An item of another form is named with file, line and key, whatever is done before it is read."""
-        table = {"a": "b"}
+        table, quoted = {"a": "b"}, '{"a": "b"}'
         for key in ("environment", "labels", "sysctls", "depends_on", "networks", "profiles"):
-            expected = f"compose.yaml:1: services.web.{key}: {table} is not usable, write a text"
+            expected = f"compose.yaml:1: services.web.{key}: {quoted} is not usable, write a text"
             self.assertEqual(expected, str(self.assertRaises(BadInput, self.imported, **{key: [table]})))
-        self.assertIn("services.web.extends.service: ['db'] is not usable", self.wrong(extends=["db"]))
-        self.assertIn("services.web.extends.file: ['a'] is not usable", self.wrong(extends={"file": ["a"]}))
-        self.assertIn("name: {'a': 'b'} is not usable", self.wrong({"name": table}))
+        self.assertIn('services.web.extends.service: ["db"] is not usable', self.wrong(extends=["db"]))
+        self.assertIn('services.web.extends.file: ["a"] is not usable', self.wrong(extends={"file": ["a"]}))
+        self.assertIn('name: {"a": "b"} is not usable', self.wrong({"name": table}))
         self.assertIn("services.web.links[0]: there is no service 'db'", self.wrong(links=["db"]))
 
     def test_variables_of_include(self) -> None:
@@ -145,9 +145,9 @@ class FormTests(ServiceCase):
         """``include`` takes a list, of which all keys are known."""
         cases = {
             "include: 'a.yaml' is not usable, write a list": "include: a.yaml",
-            "include: {'path': 'a.yaml'} is not usable, write a list": "include: {path: a.yaml}",
+            'include: {"path": "a.yaml"} is not usable, write a list': "include: {path: a.yaml}",
             "include[0].pth: is not a known key, did you mean path?": "include: [{pth: a.yaml}]",
-            "include.path: {'a': 'b'} is not usable, write a text": "include: [{path: {a: b}}]",
+            'include.path: {"a": "b"} is not usable, write a text': "include: [{path: {a: b}}]",
         }
         for expected, text in cases.items():
             files = {"compose.yaml": text, "a.yaml": "services: {web: {image: web}}"}

@@ -104,3 +104,16 @@ class ShortenTests(SynchronousTestCase):
         """Any value that is quoted becomes one short printable line."""
         self.assertTrue(shorten(value).isprintable())
         self.assertLessEqual(len(shorten(value)), 60)
+
+    def test_json(self) -> None:
+        """A value of JSON is quoted as JSON spells it, and a text as it is in Python."""
+        for value, quoted in (
+            (None, "null"),
+            (True, "true"),
+            (10.5, "10.5"),
+            ("it", "'it'"),
+            ([False, {"a": None}], '[false, {"a": null}]'),
+            (["\x7f\x1b"], '["\\u007f\\u001b"]'),
+            ([b"x"], "[\"b'x'\"]"),
+        ):
+            self.assertEqual(shorten(value), quoted)
