@@ -161,6 +161,13 @@ OF_COMMANDS = (
         "let ``join`` read the token from a file, in which the whole line of ``init`` or ``invite`` may stand too",
     ),
     Flag(
+        "client",
+        "",
+        "join without a member of etcd, as a client of the others",
+        "let ``join`` make the host no member of etcd, now or later: it then needs no program etcd, may be behind a"
+        " router that translates addresses, and takes the place of no member that is lost",
+    ),
+    Flag(
         "snapshot",
         "FILE",
         "save all of etcd in FILE, for etcdctl snapshot restore",

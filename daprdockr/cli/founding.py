@@ -37,19 +37,27 @@ def refuse_running(files: ClusterFiles) -> None:
         )
 
 
-def refuse_without_member(files: ClusterFiles, path: str, address: str) -> None:
+def refuse_without_etcd(path: str, otherwise: str = "") -> None:
     """
     :param path: where programs are looked for.
+    :param otherwise: what may be done instead of an installation.
     :raises BadInput: this host cannot run a member, which others would wait for, and which the agent cannot begin.
     """
-    if files.part() is not None:
-        return
     if shutil.which("etcd", path=path) is None:
-        raise BadInput("the program etcd is missing: install the Debian package etcd-server, and run the same again")
+        raise BadInput(
+            f"the program etcd is missing: install the Debian package etcd-server, and run the same again{otherwise}"
+        )
+
+
+def refuse_foreign(address: str, behind_router: str = "") -> None:
+    """
+    :param behind_router: what to do where others reach this host by an address of a router.
+    :raises BadInput: this host cannot listen at the address.
+    """
     if not is_here(address):
         raise BadInput(
-            f"no interface of this host has the address {address}, where its member of etcd would listen: name another"
-            " one by HOST_IP, by which the other hosts reach this one"
+            f"no interface of this host has the address {address}: name another one by HOST_IP, by which the other"
+            f" hosts reach this one{behind_router}"
         )
 
 

@@ -16,7 +16,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.joining import JoinAnswer, JoinToken
-from daprdockr.model.session import JoinAsked, SessionRequest
+from daprdockr.model.session import ClientJoinAsked, JoinAsked, SessionRequest
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.sealing.authority import new_key, request_of
 from daprdockr.sessions.client import PeerSession, SessionFailed, open_session
@@ -52,6 +52,7 @@ class JoiningHost:
     """
     :ivar ask: asks the other host.
     :ivar say: prints a line.
+    :ivar is_client: whether it is to have no member of etcd.
     """
 
     files: ClusterFiles
@@ -59,6 +60,7 @@ class JoiningHost:
     address: str
     ask: JoinQuestion
     say: Callable[[str], None]
+    is_client: bool = False
 
     def join(self, token: JoinToken) -> HostPart:
         """
@@ -72,6 +74,8 @@ class JoiningHost:
             if part.cluster:
                 raise InCluster(f"this host is {part.node} of a cluster already: daprdockrcmd nodes shows it")
             say_address(part, self.address, self.say)
+            if self.is_client and part.is_member:
+                self.say("this host goes on with its member of etcd, as it began: leave, and join again with -client")
             return part
         refuse_running(self.files)
         refuse_private_data(self.files)
@@ -79,7 +83,8 @@ class JoiningHost:
             return self.files.part() or self._admitted(token)  # another attempt may have ended meanwhile
 
     def _admitted(self, token: JoinToken) -> HostPart:
-        asked = JoinAsked(self.node, self.address, request_of(self._own_key()))
+        kind = ClientJoinAsked if self.is_client else JoinAsked
+        asked = kind(self.node, self.address, request_of(self._own_key()))
         self.say(f"asking {token.peer} to admit {self.node} at {self.address}")
         answer = self.ask(token, asked)
         part = HostPart(self.node, self.address, answer.initial)

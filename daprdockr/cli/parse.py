@@ -80,6 +80,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         verbose="v" in switches,
         host=environment.get("HOST_IP", ""),
         local=f"{state}/{SOCKET}" if state else "",
+        client="client" in switches,
         token_file=values.get("token-file", ""),
         snapshot=Path(values["snapshot"]) if "snapshot" in values else None,
         user=next(filter(None, map(environment.get, _USERS)), ""),

@@ -27,9 +27,9 @@ class Request:
     ``prune`` is a group, and ``expected`` the check revision of a plan, "" for none. ``tail`` is a number of lines,
     None for all, ``since`` a time or an age as it is typed, and ``grep`` a text, "" for none. ``snapshot`` is the file
     for one of etcd, None where none is meant, and
-    ``token_file`` the one with a token, "" for none. ``local`` is the socket
-    of this machine's agent, "" for none, and ``state_dir`` its state directory. ``host`` is the environment's HOST_IP,
-    ``user`` the person as the environment has it, "" if it does not.
+    ``token_file`` the one with a token, "" for none; with ``client`` a host joins without a member of etcd.
+    ``local`` is the socket of this machine's agent, "" for none, and ``state_dir`` its state directory. ``host`` is the
+    environment's HOST_IP, ``user`` the person as the environment has it, "" if it does not.
     """
 
     command: str
@@ -71,3 +71,4 @@ class Request:
     local: str = ""
     snapshot: Path | None = None
     token_file: str = ""
+    client: bool = False

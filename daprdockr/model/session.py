@@ -87,6 +87,14 @@ class JoinAsked:
 
 
 @frozen
+class ClientJoinAsked(JoinAsked):
+    """
+    The same, without a member of etcd. A kind of its own, so that an older agent refuses it: that would ignore a member
+    of ``JoinAsked`` which it does not know, and announce the host to etcd.
+    """
+
+
+@frozen
 class StockAsked:
     """How much a node has of an image with this id and these layers, and whether by this name ("": by any)."""
 
@@ -150,7 +158,7 @@ class SessionRequest:
         return cls(given["token"], found[0])
 
     def encode(self) -> bytes:
-        (name, members), *_ = [(n, m) for n, (kind, m) in _KINDS.items() if isinstance(self.asked, kind)]
+        ((name, members),) = [(n, m) for n, (kind, m) in _KINDS.items() if type(self.asked) is kind]
         asked = all_members(self.asked, members)
         known = {key: _written(value) for key, value in asked.items()}
         what = {key: value for key, value in known.items() if value is not None}
@@ -258,6 +266,7 @@ _KINDS: Mapping[str, tuple[type[Any], Members]] = {
     "Restore": (RestoreAsked, _VOLUME),
     "Volumes": (VolumesAsked, {}),
     "Join": (JoinAsked, _JOIN),
+    "JoinAsClient": (ClientJoinAsked, _JOIN),
     "Stock": (StockAsked, _STOCK),
     "Image": (ImageAsked, _IMAGE),
     "Offer": (OfferAsked, _OFFER),

@@ -29,6 +29,7 @@ from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError
 from daprdockr.model.seams import Store
 from daprdockr.model.session import (
     BackupAsked,
+    ClientJoinAsked,
     ExecAsked,
     ForwardAsked,
     ImageAsked,
@@ -64,6 +65,7 @@ MOST: Mapping[type[SessionAsked], int] = {
     RestoreAsked: 4,
     VolumesAsked: 16,
     JoinAsked: 4,
+    ClientJoinAsked: 4,
     StockAsked: IMAGES,
     ImageAsked: IMAGES,
     OfferAsked: 4 * IMAGES,
@@ -76,6 +78,7 @@ _NAMES: Mapping[type[SessionAsked], str] = {
     RestoreAsked: "restores of volumes",
     VolumesAsked: "lists of volumes",
     JoinAsked: "hosts that join",
+    ClientJoinAsked: "hosts that join as clients",
     StockAsked: "questions about images",
     ImageAsked: "images",
     OfferAsked: "offers of images",

@@ -34,9 +34,16 @@ from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.etcd_member import EtcdMember, member_url
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.joining import JoinAnswer
-from daprdockr.model.session import JoinAsked
+from daprdockr.model.session import ClientJoinAsked, JoinAsked
 from daprdockr.peer.channel import AT_FAULT, PeerChannel
-from daprdockr.planning.etcd_membership import MemberStep, RemoveMember, admission, begins_with, voters_urls
+from daprdockr.planning.etcd_membership import (
+    MemberStep,
+    RemoveMember,
+    admission,
+    admission_of_client,
+    begins_with,
+    voters_urls,
+)
 from daprdockr.runtime.pool import Run
 from daprdockr.sealing.authority import signed, uses_of
 
@@ -90,11 +97,12 @@ class HostAdmission:
             signed(authority, asked.request, use, self.now()) for use in uses_of(asked.node, asked.address)
         )
         key = self._cluster_key()
-        self.changes.carry_out(partial(self._steps, asked.node, url))
+        steps = self._steps_of_client if isinstance(asked, ClientJoinAsked) else self._steps
+        self.changes.carry_out(partial(steps, asked.node, url))
         found = self.changes.members.list()
         answer = JoinAnswer(authority.chain, agent, key, voters_urls(found))
-        if not any(url in one.peers for one in found):
-            return answer  # a client
+        if isinstance(asked, ClientJoinAsked) or not any(url in one.peers for one in found):
+            return answer
         return evolve(
             answer,
             member_certificate=member,
@@ -114,6 +122,10 @@ class HostAdmission:
             if isinstance(step, RemoveMember):
                 self._take_place(url, step.member.id)
         return steps
+
+    def _steps_of_client(self, node: str, url: str) -> Sequence[MemberStep]:
+        found = self.changes.members.list()
+        return admission_of_client(found, node, url, [one.id for one in found if self.is_silent(one)])
 
     def _note_unbegun(self, found: Sequence[EtcdMember]) -> None:
         known = {one.id: self._unbegun.get(one.id, self.changes.clock()) for one in found if not one.name}

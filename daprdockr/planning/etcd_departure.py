@@ -28,8 +28,8 @@ def departure(members: Sequence[EtcdMember], url: str, up: Collection[int]) -> t
         return ()
     if not rest:
         raise BadInput(
-            "this host has the only member of etcd: let another host join first, or, to give up the cluster with all"
-            " that it stores, end the agent and remove its state directory"
+            "this host has the only member of etcd: let another host join first (without -client), or, to give up the"
+            " cluster with all that it stores, end the agent and remove its state directory"
         )
     if own[0].learner:
         return (RemoveMember(own[0]),)

@@ -5,7 +5,7 @@ Note [How many vote]
     One host, or two: one member votes. Three or four: three vote. Five or more: five. An even number of votes survives
     no more losses than one less, and each of them can be lost. So the member of an even host copies and does not vote
     (etcd calls it a learner) until the next host joins. Etcd takes one learner at a time: before the next member comes
-    the waiting one is given its vote. Further hosts are clients.
+    the waiting one is given its vote. Further hosts are clients, and so is one that asked for it, which does not count.
 
 Note [Replaced by the next]
     A member that does not answer, and whose agent does not report either, is taken out when the next host joins, which
@@ -62,14 +62,9 @@ def admission(members: Sequence[EtcdMember], node: str, url: str, silent: Collec
         long ago and have not begun.
     :raises BadInput: another host has this name or address.
     """
-    own = [one for one in members if one.name == node or url in one.peers]
+    own = _own(members, node, url, silent)
     if any(not one.name for one in own):
         return ()
-    living = [one for one in own if one.id not in silent]
-    if living:
-        raise BadInput(
-            f"{living[0].name} at {living[0].peers[0]} is a member already, and answers: choose another name or address"
-        )
     lost = sorted((one for one in members if one.id in silent), key=lambda one: not one.learner)
     gone = own + [one for one in lost if one.learner and one not in own] or lost[:1]
     rest = [one for one in members if one not in gone]
@@ -78,6 +73,30 @@ def admission(members: Sequence[EtcdMember], node: str, url: str, silent: Collec
         steps += [PromoteMember(one) for one in rest if one.learner]
         steps.append(AddLearner(url))
     return tuple(steps)
+
+
+def admission_of_client(
+    members: Sequence[EtcdMember], node: str, url: str, silent: Collection[int]
+) -> tuple[MemberStep, ...]:
+    """
+    Return the steps by which a node joins that is to have no member: those of its own go that are silent, or were
+    announced by an attempt without ``-client``. It takes nobody's place.
+
+    :param silent: as for ``admission``.
+    :raises BadInput: another host has this name or address.
+    """
+    return tuple(RemoveMember(one) for one in _own(members, node, url, silent))
+
+
+def _own(members: Sequence[EtcdMember], node: str, url: str, silent: Collection[int]) -> list[EtcdMember]:
+    """Return the former members of a node, and one that was announced. :raises BadInput: one lives."""
+    own = [one for one in members if one.name == node or url in one.peers]
+    living = [one for one in own if one.name and one.id not in silent]
+    if living:
+        raise BadInput(
+            f"{living[0].name} at {living[0].peers[0]} is a member already, and answers: choose another name or address"
+        )
+    return own
 
 
 def votes_wanted(members: int) -> int:

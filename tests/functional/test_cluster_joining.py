@@ -111,6 +111,18 @@ class JoiningTests(SynchronousTestCase):
         self.hosts.command(two, "wait", "web.myapp")
         self.left(one, stay=[two])
 
+    def test_client(self) -> None:
+        """A host may join without a member of etcd, and without the program: it does all the rest, and leaves."""
+        one, two = self.hosts.hosts[:2]
+        line = self.make_part(one, "init")[-1].split()
+        self.assertIn("is in the cluster, as a client of etcd", self.make_part(two, *line[1:], "-client")[-1])
+        self.assertEqual([r["Etcd"] for r in self.hosts.rows(two, "nodes")], ["votes", ""])
+        self.hosts.command(two, "-stdin", stdin=json.dumps(WEB))
+        self.hosts.command(two, "wait", "web.myapp")
+        self.until_served([one, two])
+        self.assertFalse(two.runs(ETCD))
+        self.left(two, stay=[one])
+
     def recovered(self, left: Host, lost: list[Host]) -> None:
         """
         Two of three are lost for good: ``recover`` has etcd go on with the one that is left, where no container is

@@ -11,7 +11,7 @@ from daprdockr.arguments.address import short_host_name, usual_address
 from daprdockr.cli.agent_unit import AgentUnit
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.founding import FirstHost, refuse_without_member
+from daprdockr.cli.founding import FirstHost, refuse_foreign, refuse_without_etcd
 from daprdockr.cli.invitation import invite
 from daprdockr.cli.other_cluster import warn_of_other_cluster
 from daprdockr.cli.own_agent import OwnAgent
@@ -47,7 +47,9 @@ def init(request: Request, console: Console) -> None:
 
     warn_of_other_cluster(request, console)
     files, address = ClusterFiles(request.state_dir), address_of_host(request)
-    refuse_without_member(files, request.environment.get("PATH", os.defpath), address)
+    if files.part() is None:
+        refuse_without_etcd(request.environment.get("PATH", os.defpath))
+        refuse_foreign(address)
     host = FirstHost(
         files=files,
         node=short_host_name(socket.gethostname()),

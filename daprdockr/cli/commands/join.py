@@ -13,7 +13,7 @@ from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.commands.init import address_of_host
 from daprdockr.cli.console import Console
-from daprdockr.cli.founding import InCluster, refuse_without_member
+from daprdockr.cli.founding import InCluster, refuse_foreign, refuse_without_etcd
 from daprdockr.cli.joining import JoiningHost, ask_to_join
 from daprdockr.cli.other_cluster import warn_of_other_cluster
 from daprdockr.cli.own_agent import OwnAgent, record_of
@@ -22,6 +22,13 @@ from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
 from daprdockr.model.joining import JoinToken
+
+OTHERWISE = ", or join with -client, as a client of the etcd of other hosts"
+
+BEHIND_ROUTER = (
+    ". Behind a router that translates addresses, join without HOST_IP and with -client, and write HOST_IP into the"
+    " settings of the agent"
+)
 
 MOST_READ = 1024
 """The most bytes that are read as a token."""
@@ -48,7 +55,7 @@ def join_cluster(host: JoiningHost, agent: OwnAgent, given: str = "") -> None:
 def _as_what(part: HostPart) -> str:
     if not part.is_member:
         return ", as a client of etcd"
-    return ": its member of etcd votes when it has caught up, a second or fourth host's when the next one joins"
+    return ": its member of etcd votes when it has caught up, a second or fourth one when the next comes"
 
 
 def join(request: Request, console: Console) -> None:
@@ -57,8 +64,11 @@ def join(request: Request, console: Console) -> None:
     warn_of_other_cluster(request, console)
     files, given = ClusterFiles(request.state_dir), given_token(request, console)
     node, address = short_host_name(socket.gethostname()), address_of_host(request)
-    refuse_without_member(files, request.environment.get("PATH", os.defpath), address)
-    host = JoiningHost(files, node, address, ask_to_join, console.say)
+    if files.part() is None:
+        if not request.client:
+            refuse_without_etcd(request.environment.get("PATH", os.defpath), OTHERWISE)
+        refuse_foreign(address, BEHIND_ROUTER)
+    host = JoiningHost(files, node, address, ask_to_join, console.say, request.client)
     unit = AgentUnit(request.state_dir, console.say)
     join_cluster(host, OwnAgent(request, unit, connect, time.monotonic, time.sleep), given)
 
@@ -89,15 +99,15 @@ def _check(request: Request) -> None:
 
 COMMAND = Command(
     name="join",
-    usage=(("join TOKEN", "make this host a part of the cluster that the token is from"),),
+    usage=(("join TOKEN [-client]", "make this host a part of the cluster that the token is from"),),
     offline=join,
-    flags=("timeout", "token-file"),
+    flags=("timeout", "token-file", "client"),
     word="TOKEN",
     check=_check,
     reference=(
         "make this host a part of the cluster whose ``init`` or ``invite`` printed the token (``-``: a line of stdin,"
         " which no list of processes shows; or ``-token-file``): it makes a private key,"
-        " receives certificates and the cluster key, starts a member of etcd (up to five hosts have one), and waits"
-        " until its agent reports. Run again it goes on where it was interrupted",
+        " receives certificates and the cluster key, starts a member of etcd (up to five hosts have one, and none"
+        " with ``-client``), and waits until its agent reports. Run again it goes on where it was interrupted",
     ),
 )

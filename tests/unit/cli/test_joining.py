@@ -22,7 +22,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
 from daprdockr.model.frames import FrameKind, FrameReader, written
 from daprdockr.model.joining import JoinAnswer, JoinToken
-from daprdockr.model.session import JoinAsked, SessionRequest
+from daprdockr.model.session import ClientJoinAsked, JoinAsked, SessionRequest
 from daprdockr.sealing.certificates import self_signed
 from daprdockr.sessions.client import PeerSession, SessionFailed
 
@@ -64,6 +64,17 @@ class JoiningHostTests(SynchronousTestCase):
         self.answer = CLIENT
         self.assertFalse(self.host.join(TOKEN).is_member)
         self.assertFalse(self.files.authority_key.exists() or self.files.member_certificate.exists())
+
+    def test_asks_to_be_client(self) -> None:
+        """It asks to be a client where that is wanted, and says so where an interrupted attempt made it a member."""
+        self.host.join(TOKEN)
+        evolve(self.host, is_client=True).join(TOKEN)
+        self.assertIn("leave, and join again with -client", self.said[-1])
+        self.files.host.unlink()
+        self.answer = CLIENT
+        for _ in range(2):
+            self.assertFalse(evolve(self.host, is_client=True).join(TOKEN).is_member)
+        self.assertEqual([type(asked) for asked in self.asked], [JoinAsked, ClientJoinAsked])
 
     def test_interrupted(self) -> None:
         """An attempt that was lost is made again with the same key; one that is done asks nobody."""

@@ -9,9 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.session import (
+    ClientJoinAsked,
     ExecAsked,
     ForwardAsked,
     ImageAsked,
+    JoinAsked,
     LogsAsked,
     OfferAsked,
     SessionAsked,
@@ -25,6 +27,8 @@ from tests.build.values import instance
 
 TOKEN = "5f" * 32
 ASKED: tuple[SessionAsked, ...] = (
+    JoinAsked("b", "10.0.0.2", "request"),
+    ClientJoinAsked("b", "10.0.0.2", "request"),
     LogsAsked(instance(1)),
     LogsAsked(instance(2), follow=True, tail=0, since=1763817600.25, grep="löst \t"),
     ExecAsked(instance(1), ("sh", "-c", "", "a\nb")),
@@ -60,6 +64,11 @@ class RequestTests(SynchronousTestCase):
         self.assertIn("Token is missing", str(self.assertRaises(BadInput, SessionRequest.decode, logs)))
         empty = SessionRequest("", LogsAsked(instance(1))).encode()
         self.assertIn("64 hex digits", str(self.assertRaises(BadInput, SessionRequest.decode, empty)))
+
+    def test_client_beside_older(self) -> None:
+        """A host that would be a client says nothing that an older agent takes for the wish to have a member."""
+        said = json.loads(SessionRequest(TOKEN, ClientJoinAsked("b", "10.0.0.2", "request")).encode())
+        self.assertEqual(said.keys(), {"Token", "JoinAsClient"})
 
     def test_unknown_members(self) -> None:
         """A newer command line may say more."""

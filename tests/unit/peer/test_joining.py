@@ -17,7 +17,7 @@ from daprdockr.model.errors import BadInput, EtcdRefused
 from daprdockr.model.etcd_member import EtcdMember
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.joining import JoinAnswer
-from daprdockr.model.session import JoinAsked
+from daprdockr.model.session import ClientJoinAsked, JoinAsked
 from daprdockr.peer.channel import PeerChannel
 from daprdockr.peer.joining import BEGIN_WITHIN, REMEMBERED, HostAdmission, JoinSession
 from daprdockr.sealing.authority import new_authority, new_key, request_of
@@ -27,6 +27,7 @@ from tests.fakes.run import run_at_once
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 ASKED = JoinAsked("x", "10.0.0.9", request_of(new_key()))
+AS_CLIENT = ClientJoinAsked(ASKED.node, ASKED.address, ASKED.request)
 URL = "https://10.0.0.9:2380"
 
 
@@ -77,6 +78,23 @@ class HostAdmissionTests(JoiningCase):
         answer = self.admission.admit(ASKED)
         self.assertEqual((self.members.asked, answer.initial, answer.authority_key), ([], (), ""))
         self.assertEqual((answer.member_certificate, len(answer.endpoints)), ("", 5))
+
+    def test_asks_to_be_client(self) -> None:
+        """
+        A host that asks for it is a client of fewer members too, though one is lost and another has no vote yet. The
+        member that an attempt without the wish announced is taken out.
+        """
+        self.members.members += [member(2, "b"), member(3, "c"), member(4, "d", learner=True)]
+        self.silent.add(3)
+        answer = self.admission.admit(AS_CLIENT)
+        self.assertEqual((self.members.asked, answer.initial, answer.authority_key), ([], (), ""))
+        self.assertEqual((answer.member_certificate, len(answer.endpoints)), ("", 3))
+        self.members.members[2:] = []
+        self.admission.admit(ASKED)
+        self.assertEqual(self.admission.admit(AS_CLIENT).initial, ())
+        self.assertEqual(self.members.asked, [f"add {URL}", "remove 102"])
+        self.reported["x"] = ("10.0.0.8",)
+        self.assertIn("is another host", str(self.assertRaises(BadInput, self.admission.admit, AS_CLIENT)))
 
     def test_name_is_taken(self) -> None:
         """A host with the name of another one is refused, a client too; one whose own record is still there is not."""

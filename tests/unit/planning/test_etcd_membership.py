@@ -11,6 +11,7 @@ from daprdockr.planning.etcd_membership import (
     PromoteMember,
     RemoveMember,
     admission,
+    admission_of_client,
     begins_with,
     may_vote,
     voters_urls,
@@ -67,6 +68,14 @@ class AdmissionTests(SynchronousTestCase):
             self.assertIn(
                 "b at https://10.0.0.2:2380", str(self.assertRaises(BadInput, admission, [A, B], node, url, ()))
             )
+
+    def test_client(self) -> None:
+        """A node that is to have no member takes nobody's place; what was its own goes, unless that lives."""
+        copies, announced = member(4, "d", learner=True), member(9, learner=True)
+        self.assertEqual(admission_of_client([A, B, copies], "x", URL, {2, 4}), ())
+        self.assertEqual(admission_of_client([A, B, announced], "x", URL, {2}), (RemoveMember(announced),))
+        self.assertEqual(admission_of_client([A, B, C], "c", URL, {2, 3}), (RemoveMember(C),))
+        self.assertIn("c at", str(self.assertRaises(BadInput, admission_of_client, [A, B, C], "c", URL, {2})))
 
     def test_read(self) -> None:
         """Each step is one line for people."""

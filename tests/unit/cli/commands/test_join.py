@@ -126,3 +126,14 @@ class JoinTests(SynchronousTestCase):
         self.join(evolve(MEMBER, initial=()))
         done = command_line(self.store, "init", "-state-dir", str(self.files.state), environment=foreign)
         self.assertIn("of a cluster already", done.stderr)
+
+    def test_without_etcd(self) -> None:
+        """A host without the program etcd is refused with the other way, by which it asks to be a client."""
+        without = {**self.environment, "PATH": "/"}
+        words = ("join", str(JoinToken("127.0.0.1:1", "ab" * 32, "cd" * 32)), "-state-dir", str(self.files.state))
+        done = command_line(self.store, *words, environment=without)
+        self.assertIn("package etcd-server, and run the same again, or join with -client", done.stderr)
+        done = command_line(self.store, *words, "-client", environment=without)
+        self.assertIn("asking 127.0.0.1:1 to admit", done.stdout)
+        done = command_line(self.store, "init", "-client", environment=without)
+        self.assertIn("-client", done.stderr)
