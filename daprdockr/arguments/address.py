@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 from daprdockr.model.errors import NotFound
+from daprdockr.model.etcd_member import HostPart
 from daprdockr.model.names import check_label
 
 # Root name servers: addresses that only the default route leads to. Connecting a UDP socket sends nothing to them.
@@ -38,10 +39,26 @@ def usual_address(cluster: Path | None) -> str:
     :raises NotFound: this host has no default route.
     :raises BadInput: what the host keeps of the cluster is damaged.
     """
-    from daprdockr.etcd.cluster_files import ClusterFiles  # most command lines ask for no such address
-
-    part = None if cluster is None else ClusterFiles(cluster).part()
+    part = _part(cluster)
     return part.address if part is not None and is_here(part.address) else default_address()
+
+
+def usual_node(cluster: Path | None) -> str:
+    """
+    Return the name of a node that is given none: the one with which its host became a part of a cluster, where its
+    member of etcd has it, though the host was renamed since; otherwise the short name of the host.
+
+    :param cluster: as for ``usual_address``.
+    :raises BadInput: what the host keeps of the cluster is damaged, or the name of the host is no DNS label.
+    """
+    part = _part(cluster)
+    return short_host_name(socket.gethostname()) if part is None else part.node
+
+
+def _part(cluster: Path | None) -> HostPart | None:
+    from daprdockr.etcd.cluster_files import ClusterFiles  # most command lines ask for nothing of it
+
+    return None if cluster is None else ClusterFiles(cluster).part()
 
 
 def is_here(address: str) -> bool:

@@ -31,7 +31,12 @@ PARAMETERS: tuple[Parameter, ...] = (
         variable="DOCKER_HOST",
         read=parameter.engine_url,
     ),
-    Parameter("node", "NAME", "name of this node, a DNS label (default: the short host name)", read=_node),
+    Parameter(
+        "node",
+        "NAME",
+        "name of this node, a DNS label (default: that of init or join, else the short host name)",
+        read=_node,
+    ),
     Parameter(
         "host",
         "ADDR[,ADDR]",

@@ -9,7 +9,6 @@ uses the settings.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,7 +20,7 @@ from daprdockr import __version__
 from daprdockr.arguments import parameter
 from daprdockr.arguments.access import ETCD_PARAMETERS, access_of_host, is_of_cluster, read_access
 from daprdockr.arguments.acme import ACME_PARAMETERS, read_acme
-from daprdockr.arguments.address import short_host_name, usual_address
+from daprdockr.arguments.address import usual_address, usual_node
 from daprdockr.arguments.agent_parameters import FLAGS, PARAMETERS
 from daprdockr.arguments.parameter import Parameter
 from daprdockr.arguments.settings import Settings
@@ -112,6 +111,8 @@ class Options(usage.Options):
         if self["embedded-etcd"] and is_of_cluster(values["state-dir"]):
             raise BadInput("--embedded-etcd is not for a host of daprdockrcmd init or join: leave it out")
         own = access_of_host(etcd, values["state-dir"])
+        if self["node"] is None:
+            values["node"] = usual_node(values["state-dir"] if own else None)
         if not values["host-given"]:
             values["host"] = (usual_address(values["state-dir"] if own else None),)
         if self["peer"] is None:
@@ -140,6 +141,5 @@ def _origin(row: Parameter) -> str:
 
 
 _COMPUTED: Mapping[str, Callable[[], object]] = {
-    "node": lambda: short_host_name(socket.gethostname()),
     "dns-allow": lambda: parameter.networks(PRIVATE_NETWORKS),
 }

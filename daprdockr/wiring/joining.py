@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from twisted.logger import Logger
+
 from daprdockr.agent.membership.own_member import OwnMember
 from daprdockr.etcd.answering import is_up, listens
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.etcd.embedded import EmbeddedEtcd
 from daprdockr.etcd.member_change import MemberChanges
 from daprdockr.model.errors import EtcdError
-from daprdockr.model.etcd_member import EtcdMember
+from daprdockr.model.etcd_member import EtcdMember, HostPart
 from daprdockr.model.seams import Store
 from daprdockr.model.session import JoinAsked
 from daprdockr.model.stored.keys import Keys
@@ -68,17 +70,27 @@ def reported(store: Store, keys: Keys, node: str) -> tuple[str, ...]:
     return () if entry is None else NodeRecord.decode(entry.value).addresses
 
 
+def _check_name(part: HostPart | None, node: str) -> None:
+    """Say why the commands on this host do not find its agent."""
+    if part is not None and part.node != node:
+        text = (
+            "--node is {node}, and this host joined as {name}, which invite and leave look for here: leave --node out"
+        )
+        Logger().warn(text, node=node, name=part.node)
+
+
 def own_member(base: Foundation, embedded: EmbeddedEtcd | None) -> OwnMember | None:
     """Return what follows the members of etcd; None where this host belongs to no cluster of ``init``."""
     settings, outside = base.settings, base.outside
-    members = outside.etcd.members
+    members, files = outside.etcd.members, ClusterFiles(settings.state_dir)
     if not settings.founded or members is None:
         return None
+    _check_name(files.part(), settings.node)
     return OwnMember(
         reactor=outside.reactor,
         run=outside.pools.etcd.calls,
         members=members,
-        files=ClusterFiles(settings.state_dir),
+        files=files,
         move=outside.etcd.move,
         is_up=partial(is_up, settings.etcd),
         retire=embedded.retire if embedded is not None else lambda: None,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime
 import os
-import socket
 import time
 
-from daprdockr.arguments.address import short_host_name, usual_address
+from daprdockr.arguments.address import usual_address, usual_node
 from daprdockr.cli.agent_unit import AgentUnit
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
@@ -52,7 +51,7 @@ def init(request: Request, console: Console) -> None:
         refuse_foreign(address)
     host = FirstHost(
         files=files,
-        node=short_host_name(socket.gethostname()),
+        node=usual_node(request.state_dir),
         address=address,
         now=lambda: datetime.datetime.now(datetime.UTC),
         say=console.say,

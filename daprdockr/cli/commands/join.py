@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from pathlib import Path
 
-from daprdockr.arguments.address import short_host_name
+from daprdockr.arguments.address import usual_node
 from daprdockr.cli.agent_unit import AgentUnit
 from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
@@ -63,7 +62,7 @@ def join(request: Request, console: Console) -> None:
 
     warn_of_other_cluster(request, console)
     files, given = ClusterFiles(request.state_dir), given_token(request, console)
-    node, address = short_host_name(socket.gethostname()), address_of_host(request)
+    node, address = usual_node(request.state_dir), address_of_host(request)
     if files.part() is None:
         if not request.client:
             refuse_without_etcd(request.environment.get("PATH", os.defpath), OTHERWISE)

@@ -154,16 +154,21 @@ class DefaultTests(SynchronousTestCase):
         """Without HOST_IP the address of the default route is published."""
         self.assertEqual(read(environment={}).host, (default_address(),))
 
+    def joined(self, node: str = "a") -> ClusterFiles:
+        """Return the files of a host that joined a cluster as ``node``."""
+        files = ClusterFiles(Path(self.mktemp()).absolute())
+        for path in (files.authority, files.agent_certificate, files.host_key):
+            files.write(path, b"x")
+        files.write_endpoints(("https://127.0.0.9:2379",))
+        files.write(files.host, HostPart(node, "127.0.0.9").encode())
+        return files
+
     def test_host_of_a_cluster(self) -> None:
         """
         A host that joined with an address (HOST_IP, where another one has the default route) keeps it while it has it:
         etcd listens there. It counts for the agent of that cluster, and after what is given.
         """
-        files = ClusterFiles(Path(self.mktemp()).absolute())
-        for path in (files.authority, files.agent_certificate, files.host_key):
-            files.write(path, b"x")
-        files.write_endpoints(("https://127.0.0.9:2379",))
-        files.write(files.host, HostPart("a", "127.0.0.9").encode())
+        files = self.joined()
         words = ("--state-dir", str(files.state))
         settings = read(*words, environment={})
         self.assertEqual((settings.host, settings.host_given), (("127.0.0.9",), False))
@@ -172,6 +177,13 @@ class DefaultTests(SynchronousTestCase):
         self.assertEqual(read(*words, "--etcd", "http://e:1", environment={}).host, (default_address(),))
         files.write(files.host, HostPart("a", "192.0.2.77").encode())
         self.assertEqual(read(*words, environment={}).host, (default_address(),))
+
+    def test_node_of_a_cluster(self) -> None:
+        """A host that was renamed since it joined keeps the name of its node, by which its member of etcd is known."""
+        words = ("--state-dir", str(self.joined("a-former-name").state))
+        self.assertEqual(read(*words).node, "a-former-name")
+        self.assertEqual(read(*words, "--node", "b").node, "b")
+        self.assertEqual(read(*words, "--etcd", "http://e:1").node, short_host_name(socket.gethostname()))
 
 
 class GivenTests(SynchronousTestCase):

@@ -19,6 +19,7 @@ from daprdockr.wiring.joining import admitting, is_silent, own_member, reported
 from daprdockr.wiring.real import real
 from tests.build.settings import settings
 from tests.fakes.etcd_members import member
+from tests.fakes.log_lines import LogLines
 from tests.fakes.run import LoopClock
 from tests.fakes.store import MemoryStore
 
@@ -47,6 +48,15 @@ class JoiningTests(SynchronousTestCase):
         other = self.base()
         self.assertEqual((admitting(other), own_member(other, None)), (None, None))
         other.outside.etcd.move(other.settings.etcd.endpoints)
+
+    def test_other_name(self) -> None:
+        """An agent that has another name than its host when that joined says so: commands here wait for the other."""
+        lines = LogLines(self)
+        own_member(self.base(founded=True), None)
+        self.assertEqual(lines("this host joined as"), [])
+        self.files.write(self.files.host, evolve(FIRST, node="b").encode())
+        own_member(self.base(founded=True), None)
+        self.assertEqual(len(lines("--node is a, and this host joined as b")), 1)
 
     def test_silent(self) -> None:
         """A silent member has begun, does not answer, and its agent does not report to an etcd that answers."""

@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.arguments.access import ETCD_PARAMETERS
+from daprdockr.arguments.address import usual_node
 from daprdockr.cli.agent_unit import AgentUnit
 from daprdockr.cli.commands.init import address_of_host, found_cluster
 from daprdockr.cli.console import Console
@@ -101,8 +102,12 @@ class InitTests(SynchronousTestCase):
         self.assertFalse(self.files.directory.exists())
 
     def test_again(self) -> None:
-        """An attempt that goes on has the address of the former one, and needs neither HOST_IP nor a default route."""
+        """
+        An attempt that goes on has the name and address of the former one, and needs neither HOST_IP nor a default
+        route.
+        """
         self.files.write(self.files.host, HostPart("a", "127.0.0.9").encode())
+        self.assertEqual(usual_node(self.files.state), "a")
         request = Request("init", state_dir=self.files.state)
         self.assertEqual(address_of_host(request), "127.0.0.9")
         self.assertEqual(address_of_host(evolve(request, host="192.0.2.1,fd00::1")), "192.0.2.1")
