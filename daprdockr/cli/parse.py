@@ -6,26 +6,24 @@ etcd, and changes nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+
+from attrs import evolve
 
 from daprdockr.arguments.access import ETCD_PARAMETERS, access_of_host, read_access
 from daprdockr.arguments.local_reads import SOCKET
 from daprdockr.arguments.parameter import absolute_path, whole_number
 from daprdockr.cli.command import ACTIONS, WORDS, Command, load
 from daprdockr.cli.flags import CHANGES, REACH, names
+from daprdockr.cli.operands import with_operands
 from daprdockr.cli.request import Request
 from daprdockr.cli.splitting import split_words
 from daprdockr.etcd.address import Access
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import MAX_INSTANCES, MOST_TAIL, InstanceName, ServiceName, check_label, shorten
+from daprdockr.model.names import MOST_TAIL, check_label, shorten
 from daprdockr.model.stored.keys import Keys
 
-_OWN_WORDS = (
-    *("ACTION", "FILE", "IMAGE", "INSTANCE --", "KIND", "LOCAL:", "SERVICE|GROUP", "TOKEN"),
-    "[INSTANCE|SERVICE|NODE|IMAGE]",
-)
-"""How the words of a command begin that reads them itself."""
 STATE = "DAPRDOCKR_STATE_DIR"
 """The variable that names the state directory of this machine's agent."""
 _USERS = ("SUDO_USER", "LOGNAME", "USER")
@@ -40,53 +38,71 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
     if switches & {"h", "help"} or "help" in split.others[:1]:
         return Request("help", words=_asked_about([word for word in split.others if word != "help"]))
     name = "version" if "version" in switches else _name(switches, split.others)
-    command, others = load(name), split.others[1:]
+    command, operands = load(name), split.others[1:]
     _check_flags(command, (*sorted(switches - {"v", "version"}), *values))
+    request = _surrounded(command, values, environment)
+    request = with_operands(request, command, operands, values.get("svc"))
+    request = _with_lists(request, split.flags)
+    request = _with_values(request, command, values)
+    request = _with_switches(request, switches)
+    command.check(request)
+    return request
+
+
+def _surrounded(command: Command, values: Mapping[str, str], environment: Mapping[str, str]) -> Request:
+    """Return what flags and environment say about this machine, the person, and how to reach etcd."""
     state = values.get("state-dir") or environment.get(STATE, "")
-    request = Request(
+    return Request(
         command=command.name,
         access=_access(values, environment, state) if command.run else None,
         state_dir=absolute_path(state) if state else Request("").state_dir,
         keys=Keys(values.get("prefix", Keys().prefix)),
-        service=_service(command, values, others),
-        number=InstanceName.parse(others[0]).number if _names_instance(command, others) else 0,
-        revision=_revision(others[1]) if command.word == "SERVICE [REVISION]" and len(others) > 1 else None,
-        numbers=_numbers(others) if command.word == "SERVICE=N ..." else {},
-        file=others[1] if command.word == "SERVICE [FILE]" and len(others) > 1 else "",
-        files=tuple(value for name, value in split.flags if name == "f" and isinstance(value, str)),
+        environment=dict(environment) if command.offline or {"profile", "node"} & set(command.flags) else {},
+        host=environment.get("HOST_IP", ""),
+        local=f"{state}/{SOCKET}" if state else "",
+        user=next(filter(None, map(environment.get, _USERS)), ""),
+    )
+
+
+def _with_lists(request: Request, flags: Sequence[tuple[str, object]]) -> Request:
+    """Return the request with the flags that may be given several times."""
+    files = tuple(value for name, value in flags if name == "f" and isinstance(value, str))
+    return evolve(request, files=files, profiles=_several(flags, "profile"), nodes=_nodes(flags))
+
+
+def _with_values(request: Request, command: Command, values: Mapping[str, str]) -> Request:
+    """Return the request with the flags that have one value each."""
+    return evolve(
+        request,
         prune=check_label(values["prune"], "group") if "prune" in values else "",
         expected=_expected(values["check"]) if "check" in values else "",
-        profiles=_several(split.flags, "profile"),
         group=check_label(values["group"], "group") if "group" in values else "",
-        incomplete="incomplete" in switches,
-        environment=dict(environment) if command.offline or {"profile", "node"} & set(command.flags) else {},
-        words=tuple(others) if command.word.startswith(_OWN_WORDS) else (),
-        nodes=_nodes(split.flags),
-        node=_node(command, others) if command.word == "NODE" else "",
-        shell=_shell(command, others) if command.word == "SHELL" else "",
         changes={name: values[name] for name in names(CHANGES) if name in values},
-        stdin="stdin" in switches,
         json=_is_json(command, values["o"]) if "o" in values else command.only_json,
-        follow="follow" in switches,
-        interactive="interactive" in switches,
-        tty="tty" in switches,
         tail=_tail(values["tail"]) if "tail" in values else None,
         since=values.get("since", ""),
         grep=values.get("grep", ""),
+        timeout=_timeout(values.get("timeout", "60")),
+        token_file=values.get("token-file", ""),
+        snapshot=Path(values["snapshot"]) if "snapshot" in values else None,
+    )
+
+
+def _with_switches(request: Request, switches: Collection[str]) -> Request:
+    """Return the request with the flags that have no value."""
+    return evolve(
+        request,
+        incomplete="incomplete" in switches,
+        stdin="stdin" in switches,
+        follow="follow" in switches,
+        interactive="interactive" in switches,
+        tty="tty" in switches,
         maintenance="maintenance" in switches,
         wait="wait" in switches,
         yes="yes" in switches,
-        timeout=_timeout(values.get("timeout", "60")),
         verbose="v" in switches,
-        host=environment.get("HOST_IP", ""),
-        local=f"{state}/{SOCKET}" if state else "",
         client="client" in switches,
-        token_file=values.get("token-file", ""),
-        snapshot=Path(values["snapshot"]) if "snapshot" in values else None,
-        user=next(filter(None, map(environment.get, _USERS)), ""),
     )
-    command.check(request)
-    return request
 
 
 def _several(flags: Sequence[tuple[str, object]], wanted: str) -> tuple[str, ...]:
@@ -156,79 +172,10 @@ def _access(values: Mapping[str, str], environment: Mapping[str, str], state: st
     return own or read_access(given)
 
 
-def _instead(command: Command, word: str) -> str:
-    """Return what to type for a file that the command does not take as an argument."""
-    form = command.usage[0][0]
-    if form.endswith((" < FILE", " > FILE")):
-        return f"write {form.removesuffix('FILE')}{word}"
-    return f"write -f {word}" if "f" in command.flags else "leave it out"
-
-
-def _service(command: Command, values: Mapping[str, str], words: Sequence[str]) -> ServiceName | None:
-    if command.word in ("NODE", "SHELL", "SERVICE=N ...") or command.word.startswith(_OWN_WORDS):
-        return None
-    most = {"": 0, "SERVICE [REVISION]": 2, "SERVICE [FILE]": 2}.get(command.word, 1)
-    if len(words) > most:
-        raise BadInput(f"{shorten(words[most])} has no use with {command.spelled}: {_instead(command, words[most])}")
-    if _names_instance(command, words):
-        return InstanceName.parse(words[0]).service
-    if not words and "SERVICE" in command.word and not command.word.startswith("["):
-        raise BadInput(f"{command.name} needs the name of a service, <service>.<group>: daprdockrcmd status lists them")
-    name = values.get("svc", words[0] if words else None)
-    return None if name is None else ServiceName.parse(name)
-
-
-def _names_instance(command: Command, words: Sequence[str]) -> bool:
-    return command.word == "INSTANCE|SERVICE" and bool(words) and words[0].count(".") == 2
-
-
-def _revision(text: str) -> int:
-    if not re.fullmatch("[1-9][0-9]{0,17}", text, re.ASCII):
-        raise BadInput(f"revision {shorten(text)} is not usable: write a number that daprdockrcmd history shows")
-    return int(text)
-
-
 def _expected(text: str) -> str:
     if not re.fullmatch("[0-9a-f]{12}", text, re.ASCII):
         raise BadInput(f"-check: {shorten(text)} is not usable, write the 12 digits that daprdockrcmd plan shows")
     return text
-
-
-def _numbers(words: Sequence[str]) -> dict[ServiceName, int]:
-    if not words:
-        raise BadInput("scale needs a service and its number of instances, as in web.myapp=3")
-    found: dict[ServiceName, int] = {}
-    for word in words:
-        name, equals, number = word.partition("=")
-        if not equals:
-            raise BadInput(f"{shorten(word)} is not usable: write the number of instances behind it, as in web.myapp=3")
-        service = ServiceName.parse(name)
-        if service in found:
-            raise BadInput(f"{service} is given twice: choose one number of instances")
-        try:
-            found[service] = whole_number(0, MAX_INSTANCES)(number)
-        except BadInput as error:
-            raise BadInput(f"{service}: {error}") from None
-    return found
-
-
-def _node(command: Command, words: Sequence[str]) -> str:
-    if not words:
-        raise BadInput(f"{command.name} needs the name of a node: daprdockrcmd nodes lists them")
-    if len(words) > 1:
-        raise BadInput(f"{shorten(words[1])} has no use with {command.name}: leave it out")
-    return check_label(words[0], "node")
-
-
-def _shell(command: Command, words: Sequence[str]) -> str:
-    known = f"{', '.join(command.choices[:-1])} or {command.choices[-1]}"
-    if not words:
-        raise BadInput(f"{command.name} needs the name of a shell: {known}")
-    if len(words) > 1:
-        raise BadInput(f"{shorten(words[1])} has no use with {command.name}: leave it out")
-    if words[0] not in command.choices:
-        raise BadInput(f"{shorten(words[0])} is not a shell that {command.name} knows: write {known}")
-    return words[0]
 
 
 def _tail(text: str) -> int:
