@@ -15,60 +15,73 @@ from daprdockr.model.stored.keys import Keys
 
 @frozen
 class Request:
-    """
-    One request. ``command`` is the name of a command or "help"; ``access`` is None if etcd is not needed; ``changes``
-    holds the flags that change a definition, as typed; ``timeout`` is seconds, None where it was not given; ``node``
-    and ``shell`` are "" where none is meant, and ``nodes`` are those of ``-node``; ``number`` is that of one instance
-    of the service, 0 for all; ``revision`` is one of the service, None for none; ``numbers`` are the instances that
-    services are to have; ``words`` are those
-    behind a command that reads them itself; ``file`` is the name of one to read, "-" for stdin, and ``files`` are those
-    of ``-f``; ``profiles`` are those of Compose files, in which ``group`` takes the place of a project's name, "" for
-    none, and ``environment`` has the variables; with ``incomplete`` a key of theirs may be left out that has weight;
-    ``prune`` is a group, and ``expected`` the check revision of a plan, "" for none. ``tail`` is a number of lines,
-    None for all, ``since`` a time or an age as it is typed, and ``grep`` a text, "" for none. ``snapshot`` is the file
-    for one of etcd, None where none is meant, and
-    ``token_file`` the one with a token, "" for none; with ``client`` a host joins without a member of etcd.
-    ``local`` is the socket of this machine's agent, "" for none, and ``state_dir`` its state directory. ``host`` is the
-    environment's HOST_IP, ``user`` the person as the environment has it, "" if it does not.
-    """
+    """One request: what a command is to do, to what, and how to reach the cluster."""
 
     command: str
+    """The name of a command, or "help"."""
     access: Access | None = None
+    """How to reach etcd (None: it is not needed)."""
     keys: Keys = field(factory=Keys)
     service: ServiceName | None = None
     number: int = 0
+    """That of the one instance of the service that is meant (0: all)."""
     revision: int | None = None
+    """One of the service."""
     numbers: Mapping[ServiceName, int] = field(factory=dict)
+    """How many instances services are to have."""
     words: tuple[str, ...] = ()
+    """Those behind a command that reads them itself."""
     node: str = ""
+    """The node behind the command ("": none)."""
     nodes: tuple[str, ...] = ()
+    """Those of ``-node``."""
     shell: str = ""
     changes: Mapping[str, str] = field(factory=dict)
+    """The flags that change a definition, as typed."""
     stdin: bool = False
     json: bool = False
     file: str = ""
+    """The file to read that stands behind a service ("-": stdin)."""
     files: tuple[str, ...] = ()
+    """Those of ``-f``."""
     profiles: tuple[str, ...] = ()
+    """Those of Compose files."""
     group: str = ""
+    """In place of the name of a Compose project ("": that name)."""
     incomplete: bool = False
+    """Whether a key of Compose files may be left out that has weight."""
     environment: Mapping[str, str] = field(factory=dict)
+    """The variables, for a command that needs them: those of Compose files, or of this machine."""
     prune: str = ""
+    """The group in which services are deleted that the files do not have ("": none)."""
     expected: str = ""
+    """The check revision of a plan that was shown ("": none)."""
     follow: bool = False
     tail: int | None = None
+    """How many lines of each log (None: all)."""
     since: str = ""
+    """A time or an age, as typed."""
     grep: str = ""
+    """A text that lines must hold ("": any)."""
     interactive: bool = False
     tty: bool = False
     maintenance: bool = False
     wait: bool = False
     yes: bool = False
     timeout: float = 60
+    """Seconds."""
     verbose: bool = False
     state_dir: Path = Path("/var/lib/daprdockr")
+    """The state directory of this machine's agent."""
     host: str = ""
+    """The environment's HOST_IP."""
     user: str = ""
+    """The person, as the environment has it ("": it does not)."""
     local: str = ""
+    """The socket of this machine's agent ("": none)."""
     snapshot: Path | None = None
+    """The file for a snapshot of etcd."""
     token_file: str = ""
+    """The file with the token of a cluster ("": none)."""
     client: bool = False
+    """Whether a host joins without a member of etcd."""
