@@ -36,6 +36,9 @@ class KeyNotCopied(DaprdockrError):
     """Nodes have the former key and not the new one."""
 
 
+_Sealed = SecretRecord | CertificateRecord | SealedValue
+
+
 @frozen
 class Rotation:
     """
@@ -72,49 +75,50 @@ class KeyRotation:
         present, newest = public_key(entry), keys[0].public
         if present not in [key.public for key in keys]:
             raise OtherClusterKey(f"{self.path} does not have the key of this cluster, {present.id}")
-        older = [name for name, record in self._records().items() if record.key != newest.id]
-        pairs = [name for name, record in self._certificates().items() if record.key != newest.id]
-        behind = older or pairs or self._of_renewer(newest)
-        if present == newest and not behind and len(keys) > 1 and not self.request.yes:
-            return Rotation(newest, done=False)
-        if present == newest and not behind:
+        secrets = self._behind(newest, self.request.keys.secrets, SecretRecord.decode)
+        pairs = self._behind(newest, self.request.keys.certificates, CertificateRecord.decode)
+        if present == newest and not (secrets or pairs or self._of_renewer(newest)):
+            if len(keys) > 1 and not self.request.yes:
+                return Rotation(newest, done=False)
             return Rotation(add_key(self.path, keys).public, added=True)
         self._check_copied(newest)
-        if (
-            present != newest
-            and not self.store.commit(
-                [Unchanged(entry.key, entry.mod_revision)], [Put(entry.key, newest.encode())]
-            ).succeeded
-        ):
+        if present != newest:
+            self._publish(newest, entry)
+        return Rotation(newest, sealed=self._seal_again(secrets, pairs, keys))
+
+    def _publish(self, newest: PublicKey, present: Entry) -> None:
+        """Have the cluster use the newest key."""
+        conditions, operations = [Unchanged(present.key, present.mod_revision)], [Put(present.key, newest.encode())]
+        if not self.store.commit(conditions, operations).succeeded:
             raise DaprdockrError("somebody else is replacing the cluster key: try again")
-        failed = [*_failures(self._seal, older, keys), *_failures(self._seal_pair, pairs, keys)]
-        places = self._of_renewer(newest)  # it may have written with the former key until now
+
+    def _seal_again(self, secrets: Sequence[str], pairs: Sequence[str], keys: Sequence[PrivateKey]) -> int:
+        """
+        Seal these, and what the renewer keeps, to the newest key; return how many there were.
+
+        :raises BadInput: some could not be sealed again; all others were.
+        """
+        failed = [*_failures(self._seal, secrets, keys), *_failures(self._seal_pair, pairs, keys)]
+        places = self._of_renewer(keys[0].public)  # it may have written with the former key until now
         failed += _failures(self._seal_of_renewer, places, keys)
         if failed:
             more = f"; and so for {len(failed) - MOST_TOLD} more" if len(failed) > MOST_TOLD else ""
             raise BadInput("; ".join(failed[:MOST_TOLD]) + more)
-        return Rotation(newest, sealed=len(older) + len(pairs) + len(places))
-
-    def _records(self) -> dict[str, SecretRecord]:
-        place, found = self.request.keys.secrets, {}
-        for entry in self.store.list(place).entries:
-            with contextlib.suppress(BadInput):  # of a newer version, which has to seal it
-                found[entry.key.removeprefix(place)] = SecretRecord.decode(entry.value)
-        return found
-
-    def _certificates(self) -> dict[str, CertificateRecord]:
-        place, found = self.request.keys.certificates, {}
-        for entry in self.store.list(place).entries:
-            with contextlib.suppress(BadInput):
-                found[entry.key.removeprefix(place)] = CertificateRecord.decode(entry.value)
-        return found
+        return len(secrets) + len(pairs) + len(places)
 
     def _of_renewer(self, newest: PublicKey) -> list[str]:
-        """Return the places of what the renewer keeps sealed to another key: its account, and orders."""
-        place, found = self.request.keys.renewing, []
+        """Return the places of its account and orders, as ``_behind``. The key of its office is no sealed value."""
+        return self._behind(newest, self.request.keys.renewing, SealedValue.decode)
+
+    def _behind(self, newest: PublicKey, place: str, decode: Callable[[bytes], _Sealed]) -> list[str]:
+        """
+        Return what stands below ``place`` and is sealed to another key than the newest, but for values that cannot be
+        read, which are a newer version's to seal.
+        """
+        found = []
         for entry in self.store.list(place).entries:
-            with contextlib.suppress(BadInput):  # the key of its office is no sealed value
-                if SealedValue.decode(entry.value).key != newest.id:
+            with contextlib.suppress(BadInput):
+                if decode(entry.value).key != newest.id:
                     found.append(entry.key.removeprefix(place))
         return found
 
