@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from attrs import define, evolve, field
@@ -169,34 +169,25 @@ class Session:
         if self._retired and self.clock() >= self._retired_until:
             self._close_retired()
         choice, lanes = self._by_preference()
-        attempts = lanes * 2 if len(lanes) == 1 else lanes
-        reached: Exception | None = None
-        informative: Exception | None = None
+        is_alone = len(lanes) == 1
+        attempts = lanes * 2 if is_alone else lanes
+        failures: list[grpc.RpcError] = []
         for place, lane in enumerate(attempts):
-            left = len(attempts) - 1 - place
+            is_last = place == len(attempts) - 1
             rest = max(deadline - self.clock(), SHORTEST)
-            waits = len(lanes) == 1 and not left
+            timeout = rest / 2 if repeatable and not is_last else rest
+            waits = is_alone and is_last
             try:
-                answer = method(lane)(
-                    request,
-                    timeout=rest / 2 if repeatable and left else rest,
-                    metadata=metadata,
-                    wait_for_ready=waits,
-                )
+                answer = method(lane)(request, timeout=timeout, metadata=metadata, wait_for_ready=waits)
             except grpc.RpcError as error:
                 if not is_unreachable(error):
                     raise
-                if len(lanes) > 1:
+                if not is_alone:
                     self.failover.move_on(choice + place)
-                if is_never_sent(error):
-                    informative = error
-                elif not waits:
-                    reached = error
-                if not left or not (repeatable or is_never_sent(error)):
+                failures.append(error)
+                if is_last or not (repeatable or is_never_sent(error)):
                     self._strike()
-                    # An attempt that waits for a member ends with "deadline exceeded"; the one before it knows the
-                    # reason.
-                    raise reached or informative or error from None
+                    raise _telling(failures, waits) from None
             else:
                 self._strikes = 0
                 return answer
@@ -245,6 +236,16 @@ class Session:
         with self._lock:
             lanes, self._lanes = self._lanes, ()
         _close(lanes)
+
+
+def _telling(failures: Sequence[grpc.RpcError], waited: bool) -> grpc.RpcError:
+    """
+    Return the failure that says most: the last of those that may have reached a member, otherwise the last one. An
+    attempt that ``waited`` for a member ends with "deadline exceeded"; the one before it knows the reason.
+    """
+    *before, last = failures
+    known = before if before and waited and not is_never_sent(last) else failures
+    return ([one for one in known if not is_never_sent(one)] or known)[-1]
 
 
 def _close(lanes: Iterable[EtcdChannel]) -> None:
