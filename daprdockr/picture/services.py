@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from daprdockr.model.known.owners import Taken, in_short, taken
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
-from daprdockr.model.stored.revisioned import KnownRun, Service
+from daprdockr.model.stored.revisioned import Claim, KnownRun, Service
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.picture.instances import is_current, stopping, waiting_for_volumes
 from daprdockr.picture.runs import last_run
@@ -51,32 +51,48 @@ def _row(
     lost: Sequence[Taken],
 ) -> Row:
     service = cluster.services[name]
-    wanted = service.definition.instances
-    claims = [claim for number, claim in sorted(cluster.claims(name).items()) if number <= wanted]
+    definition, schedule = service.definition, service.definition.schedule
+    claims = [claim for number, claim in sorted(cluster.claims(name).items()) if number <= definition.instances]
     running = [claim for claim in claims if claim.record.state in (State.RUNNING, State.UNHEALTHY)]
-    paused = cluster.pauses.get(name)
-    reason = str(stopped or next((claim.record.reason for claim in claims if claim.record.reason), ""))
-    waiting = _waiting(cluster, service, nodes) if stopped is None else ""
-    last, schedule = last_run(cluster, name), service.definition.schedule
-    also = _surplus(cluster, name), _failed_run(last), in_short(lost)
+    paused, last = cluster.pauses.get(name), last_run(cluster, name)
+    reasons = *_reasons(cluster, service, claims, stopped, nodes), _failed_run(last), in_short(lost)
     return {
         "Service": str(name),
-        "Wanted": wanted,
+        "Wanted": definition.instances,
         "Schedule": schedule.text if schedule is not None else None,
         "LastRun": last.record.state.value if last is not None and schedule is not None else None,
         "Running": len(running),
         "Healthy": sum(claim.record.healthy for claim in running),
         "Current": sum(is_current(service, claim) for claim in running),
         "HostNames": [
-            name + (http.path if http.path != "/" else "")
-            for http in service.definition.http
-            for name in http.host_names
+            host + (http.path if http.path != "/" else "") for http in definition.http for host in http.host_names
         ],
         "Rollout": stopped.write() if stopped is not None else None,
         "Paused": paused.shown() if paused is not None else None,
         "Taken": [str(one) for one in lost],
-        "Reason": "; ".join(filter(None, (str(paused or ""), reason, waiting, *also))),
+        "Reason": "; ".join(filter(None, reasons)),
     }
+
+
+def _reasons(
+    cluster: ClusterView,
+    service: Service,
+    claims: Iterable[Claim],
+    stopped: RolloutRecord | None,
+    nodes: Iterable[Candidate],
+) -> Iterator[str]:
+    """
+    Yield why the instances of a service are as they are, "" where there is nothing to say.
+
+    :param claims: those of wanted instances, by number.
+    """
+    yield str(cluster.pauses.get(service.definition.name) or "")
+    if stopped is not None:
+        yield str(stopped)
+    else:
+        yield next((claim.record.reason for claim in claims if claim.record.reason), "")
+        yield _waiting(cluster, service, nodes)
+    yield _surplus(cluster, service.definition.name)
 
 
 def _surplus(cluster: ClusterView, name: ServiceName) -> str:
