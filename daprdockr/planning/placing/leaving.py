@@ -199,25 +199,38 @@ def _movable(
     """
     names = claims.keys() & services.keys()
     own = {name: _own(node, must, services[name].definition, claims[name]) for name in names}
-    mine: dict[ServiceName, list[Move]] = {name: [] for name in names}
-    others: list[Move] = []
-    for move in under_way:
-        is_own = move.instance.number in own.get(move.instance.service, ())
-        (mine[move.instance.service] if is_own else others).append(move)
+    mine, others = _divided(under_way, own)
     left = counted(candidates, under_way, -1)
     for name in sorted(names, key=lambda name: (mine[name][0].begun if mine[name] else math.inf, name)):
         before = [one for one in others if not mine[name] or one.precedence < mine[name][0].precedence]
         left, others = counted(left, before), others[len(before) :]
-        definition, of = services[name].definition, claims[name]
-        if not own[name] or (definition.at_most_one and not must) or keeps_data(definition):
-            continue
-        placed = Counter(claim.node for claim in of.values())
-        bad = () if must else failing(name, of.values(), candidates)
-        there = takers(node, left, placed, failing=bad)
-        if not why_not(definition, placed, node, there):
+        if own[name] and _is_taken(node, must, services[name].definition, claims[name], left):
             begun = {move.instance.number for move in mine[name]}
             yield InstanceName(name, min(own[name], key=lambda number: (number not in begun, number)))
             left = counted(left, mine[name])
+
+
+def _divided(
+    under_way: Iterable[Move], own: Mapping[ServiceName, Collection[int]]
+) -> tuple[dict[ServiceName, list[Move]], list[Move]]:
+    """Return the moves of ``own`` instances, by service, and all others."""
+    mine: dict[ServiceName, list[Move]] = {name: [] for name in own}
+    others: list[Move] = []
+    for move in under_way:
+        is_own = move.instance.number in own.get(move.instance.service, ())
+        (mine[move.instance.service] if is_own else others).append(move)
+    return mine, others
+
+
+def _is_taken(
+    node: str, must: bool, definition: Definition, claims: Mapping[int, Claim], candidates: Sequence[Candidate]
+) -> bool:
+    """Return whether an instance of a service may leave a node, and one of these nodes takes it."""
+    if (definition.at_most_one and not must) or keeps_data(definition):
+        return False
+    held = Counter(claim.node for claim in claims.values())
+    bad = () if must else failing(definition.name, claims.values(), candidates)
+    return not why_not(definition, held, node, takers(node, candidates, held, failing=bad))
 
 
 def _own(node: str, must: bool, definition: Definition, claims: Mapping[int, Claim]) -> list[int]:
