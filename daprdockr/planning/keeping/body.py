@@ -119,6 +119,21 @@ def container_body(
     }
     if len(str(instance)) <= _LONGEST_HOST_NAME and host.get("UTSMode") != "host":
         config.setdefault("Hostname", str(instance))
+    host = _restrained(host, resolvers)
+    return {
+        **config,
+        "HostConfig": {
+            **host,
+            "Binds": [*host.get("Binds", []), *binds],
+            "PortBindings": _bindings(ports, addresses),
+            "RestartPolicy": {"Name": "no"},
+        },
+    }
+
+
+def _restrained(given: Mapping[str, Any], resolvers: Sequence[str]) -> dict[str, Any]:
+    """Return a ``HostConfig`` with our bounds and resolvers where the definition leaves them open."""
+    host = dict(given)
     if resolvers:
         host.setdefault("Dns", list(resolvers))
     if host.get("Memory"):
@@ -127,19 +142,15 @@ def container_body(
     host.setdefault("PidsLimit", _PIDS)
     if not any(option.startswith("no-new-privileges") for option in host.get("SecurityOpt", [])):
         host["SecurityOpt"] = [*host.get("SecurityOpt", []), "no-new-privileges"]
-    bindings = {
+    return host
+
+
+def _bindings(ports: Sequence[Port], addresses: Sequence[str]) -> dict[str, list[dict[str, str]]]:
+    """Return ``PortBindings`` on each of the addresses; without any on all of the host's."""
+    return {
         f"{port.container}/{port.protocol}": [{"HostIp": address, "HostPort": str(port.host)} for address in addresses]
         or [{"HostPort": str(port.host)}]
         for port in ports
-    }
-    return {
-        **config,
-        "HostConfig": {
-            **host,
-            "Binds": [*host.get("Binds", []), *binds],
-            "PortBindings": bindings,
-            "RestartPolicy": {"Name": "no"},
-        },
     }
 
 
