@@ -27,34 +27,26 @@ Note [At most one]
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName
-from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.claim_steps import (
-    DropSuccession,
-    GiveUpSuccession,
-    ReadClaim,
-    ReleaseClaim,
-    Succeed,
-    WriteClaim,
-)
+from daprdockr.planning.claim_steps import DropSuccession, GiveUpSuccession, ReadClaim, ReleaseClaim, Succeed
 from daprdockr.planning.claiming import free, vacant
 from daprdockr.planning.jobs.job import plan_runs
 from daprdockr.planning.keeping.judging import judge_rollout
 from daprdockr.planning.keeping.not_in_time import not_in_time
-from daprdockr.planning.keeping.recording import adopted, keep_books
-from daprdockr.planning.keeping.reporting import report, report_without_engine
+from daprdockr.planning.keeping.recording import keep_books
+from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.keeping.rolling import free_slots
 from daprdockr.planning.keeping.running import keep_running
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, remove, withdraw
-from daprdockr.planning.placing.failing import drops_out, fails_here, gives_up, is_released, overdue_at
-from daprdockr.planning.placing.home import why_tied
+from daprdockr.planning.owning import own, until_overdue
+from daprdockr.planning.placing.failing import drops_out, fails_here
 from daprdockr.planning.situation import Here, Situation
 from daprdockr.planning.steps import Step
 
@@ -123,7 +115,7 @@ def _instance(situation: Situation, instance: InstanceName, now: float) -> Itera
     elif claim is None:
         return
     elif claim.node == node:
-        yield from _own(situation, claim, service.definition, now)
+        yield from own(situation, claim, service.definition, now)
     elif successor is not None and succeeding and moves and not dropped:
         yield from _succeed(situation, claim, successor, service.definition, now)
     else:
@@ -190,7 +182,7 @@ def _succeed(
     record = report(situation, claim.instance, definition, now)
     if confirmed and record.healthy and record.definition == definition.digest:
         yield Succeed(claim.instance, record, claim.fence, claim.lease, successor.fence)
-    yield from _until_overdue(situation, claim.instance, now)
+    yield from until_overdue(situation, claim.instance, now)
     if confirmed:
         yield from keep_running(situation, successor, definition, confirmed, now)
 
@@ -207,60 +199,3 @@ def _drop(situation: Situation, successor: Claim, fails: bool, now: float) -> It
         yield GiveUpSuccession(instance, successor.fence, service.definition.digest, reason)
     else:
         yield DropSuccession(instance, successor.fence)
-
-
-def _own(situation: Situation, claim: Claim, definition: Definition, now: float) -> Iterator[Step | Wait | Withdrawal]:
-    here, instance = situation.here, claim.instance
-    confirmed = here.may_claim and claim.lease == here.lease
-    if definition.at_most_one and instance.number in situation.claims.unanswered:
-        confirmed = False
-    leaves_at = situation.moving.leaving.get(instance.number)
-    drained = leaves_at is not None and leaves_at <= now
-    released = is_released(situation, instance)
-    leaves = confirmed and (drained or (released and gives_up(situation, claim, now)))
-    elsewhere = why_tied(situation, instance.number) if confirmed else ""
-    gone = (leaves and released) or elsewhere
-    if gone and not situation.of(instance):
-        yield ReleaseClaim(instance, claim.fence)
-        return
-    if leaves and definition.at_most_one:
-        reason = f"it leaves {here.node}" if drained else f"{instance} does not come up on {here.node}"
-        next_steps = [one for c in situation.of(instance) for one in withdraw(situation, c, reason, now)]
-    elif elsewhere and not any(container.running for container in situation.of(instance)):
-        next_steps = [remove(c, elsewhere) for c in situation.of(instance)]  # any would keep the claim here
-    else:
-        next_steps = list(keep_running(situation, claim, definition, confirmed, now))
-    if confirmed:
-        record = _withdrawn(report(situation, instance, definition, now), next_steps)
-        if record != claim.record:
-            yield WriteClaim(instance, record, claim.fence, claim.revision)
-        if leaves_at is not None and not leaves:
-            yield Wait(leaves_at)
-        yield from _until_overdue(situation, instance, now)
-        if (step := adopted(situation, claim, definition)) is not None:
-            yield step
-    else:
-        yield from _without_engine(situation, claim, definition, now)
-    yield from next_steps
-
-
-def _without_engine(situation: Situation, claim: Claim, definition: Definition, now: float) -> Iterator[Step]:
-    here = situation.here
-    if here.in_touch and not here.lease and claim.lease == here.held != 0:
-        record = report_without_engine(situation, claim, definition, now)
-        if record != claim.record:
-            yield WriteClaim(claim.instance, record, claim.fence, claim.revision)
-
-
-def _until_overdue(situation: Situation, instance: InstanceName, now: float) -> Iterator[Wait]:
-    at = overdue_at(situation, instance)
-    if at is not None and at > now:
-        yield Wait(at)
-
-
-def _withdrawn(record: ClaimRecord, next_steps: Iterable[Step | Wait | Withdrawal]) -> ClaimRecord:
-    """Return the record to report if what is to be stopped may not be led to."""
-    for one in next_steps:
-        if isinstance(one, Withdrawal) and record.healthy and record.container == one.container:
-            return evolve(record, state=State.WITHDRAWN, healthy=False, reason=one.reason)
-    return record

@@ -51,7 +51,7 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("outcome", "situation"),
         ("placing",),
         ("keeping",),
-        ("claiming", "jobs"),
+        ("claiming", "jobs", "owning"),
         ("plan",),
     ),
     "dns": (
