@@ -12,7 +12,8 @@ from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.picture.cells import moment, published, yes_or_no
 from daprdockr.picture.table import Column, Row, Table
-from daprdockr.planning.candidates import candidates, why_nowhere
+from daprdockr.planning.candidates import candidates
+from daprdockr.planning.fitting import why_nowhere
 from daprdockr.planning.keeping.delivered import awaits_signal
 from daprdockr.planning.placing.placement import vacancies
 from daprdockr.planning.placing.tied import ties

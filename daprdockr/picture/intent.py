@@ -19,7 +19,8 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.picture.extent import extent, number_of_instances
 from daprdockr.picture.history import changes
-from daprdockr.planning.candidates import candidates, why_nowhere
+from daprdockr.planning.candidates import candidates
+from daprdockr.planning.fitting import why_nowhere
 from daprdockr.planning.keeping.preceding import text_of_runs
 
 

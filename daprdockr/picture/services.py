@@ -15,7 +15,8 @@ from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.picture.instances import is_current, stopping, waiting_for_volumes
 from daprdockr.picture.runs import last_run
 from daprdockr.picture.table import Column, Row, Table
-from daprdockr.planning.candidates import Candidate, candidates, why_nowhere
+from daprdockr.planning.candidates import Candidate, candidates
+from daprdockr.planning.fitting import why_nowhere
 
 StoppedRollouts = Mapping[ServiceName, RolloutRecord]
 

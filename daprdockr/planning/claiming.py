@@ -18,8 +18,9 @@ from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.candidates import Candidate, able, has_ports
+from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.claim_steps import TakeClaim, TakeSuccession
+from daprdockr.planning.fitting import able, has_ports
 from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.placing.failing import failing_now

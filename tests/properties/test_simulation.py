@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.candidates import Candidate, meets
+from daprdockr.planning.candidates import Candidate
+from daprdockr.planning.fitting import meets
 from tests.properties.simulation import Agent, World
 
 NODES = {"a": {"zone": "x"}, "b": {"zone": "y"}, "c": {"zone": "x"}, "d": {}, "e": {"zone": "y"}}

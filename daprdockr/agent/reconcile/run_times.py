@@ -12,7 +12,8 @@ from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import newest_of
 from daprdockr.model.stored.run import RunRecord, RunState
-from daprdockr.planning.candidates import candidates, why_unable
+from daprdockr.planning.candidates import candidates
+from daprdockr.planning.fitting import why_unable
 from daprdockr.planning.jobs.beginning import begins_anew
 from daprdockr.planning.keeping.preceding import owed
 from daprdockr.planning.situation import Here, KnownClaims, OnHost, Rollout, Runs, Situation, Wanted

@@ -19,7 +19,7 @@ from daprdockr.model.backoff import Backoff
 from daprdockr.model.stored.revisioned import KnownRun, Service, is_crowded, newest_of
 from daprdockr.model.stored.run import MOST_OPEN, RunRecord, RunState
 from daprdockr.model.wanted.schedule import Schedule
-from daprdockr.planning.candidates import why_unable
+from daprdockr.planning.fitting import why_unable
 from daprdockr.planning.jobs.settling import is_late, is_outdated
 from daprdockr.planning.jobs.turns import bookkeeping, in_turn, turn
 from daprdockr.planning.jobs.writing import begun, rewritten

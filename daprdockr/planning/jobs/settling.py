@@ -34,7 +34,7 @@ from attrs import evolve
 from daprdockr.model.stored.revisioned import KnownRun, Service
 from daprdockr.model.stored.run import RunState
 from daprdockr.model.wanted.schedule import Schedule
-from daprdockr.planning.candidates import why_unable
+from daprdockr.planning.fitting import why_unable
 from daprdockr.planning.jobs.turns import bookkeeping, in_turn
 from daprdockr.planning.jobs.writing import failed, missed, rewritten
 from daprdockr.planning.keeping.preceding import belongs, to_renew

@@ -14,7 +14,8 @@ import hashlib
 from collections.abc import Iterable, Iterator
 
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.candidates import Candidate, able, mark, room
+from daprdockr.planning.candidates import Candidate, mark
+from daprdockr.planning.fitting import able, room
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step

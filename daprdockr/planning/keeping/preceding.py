@@ -25,7 +25,7 @@ from daprdockr.model.stored.revisioned import KnownRun, Service
 from daprdockr.model.stored.rollout import RolloutState
 from daprdockr.model.stored.run import RunState
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.candidates import why_unable
+from daprdockr.planning.fitting import why_unable
 from daprdockr.planning.situation import Situation
 
 _FAILED = frozenset({RunState.FAILED, RunState.LOST, RunState.MISSED})

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.volume import UNKNOWN
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.candidates import able, room
+from daprdockr.planning.fitting import able, room
 from daprdockr.planning.placing.tied import tie, ties
 from daprdockr.planning.situation import Situation
 

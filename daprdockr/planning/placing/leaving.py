@@ -26,7 +26,8 @@ from attrs import evolve
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.candidates import Candidate, able, failing, meets, no_port, room
+from daprdockr.planning.candidates import Candidate, failing
+from daprdockr.planning.fitting import able, meets, no_port, room
 from daprdockr.planning.placing.moves import Move, counted, moves
 
 REBALANCE_AFTER = 5.0

@@ -27,7 +27,8 @@ from attrs import field, frozen
 
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.candidates import Candidate, able, mark, room
+from daprdockr.planning.candidates import Candidate, mark
+from daprdockr.planning.fitting import able, room
 
 
 @frozen

@@ -14,7 +14,8 @@ from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.volume import UNKNOWN
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.candidates import Bar, Hindrance, barred, candidate, failing, full, unavailable
+from daprdockr.planning.candidates import Bar, Hindrance, candidate, failing, unavailable
+from daprdockr.planning.fitting import barred, full
 from daprdockr.planning.placing.placement import held_by_node, vacancies
 from daprdockr.planning.placing.tied import ties
 

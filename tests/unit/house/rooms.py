@@ -48,7 +48,7 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("lanes",),
         ("claim_steps", "container_steps", "rollout_steps", "run_steps", "volume_steps"),
         ("attempts", "candidates", "renewing", "steps"),
-        ("outcome", "situation"),
+        ("fitting", "outcome", "situation"),
         ("placing",),
         ("keeping",),
         ("claiming", "jobs", "owning"),

@@ -16,7 +16,8 @@ from daprdockr.model.stored.entries import Entry, Listing
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.secrets import stamped
-from daprdockr.planning.candidates import Candidate, able, candidates, mark, room, runs_elsewhere, why_nowhere
+from daprdockr.planning.candidates import Candidate, candidates, mark, runs_elsewhere
+from daprdockr.planning.fitting import able, room, why_nowhere
 from tests.build.values import KEYS, WEB, definition, fixing, named
 
 GIB = 1 << 30

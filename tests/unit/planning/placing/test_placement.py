@@ -14,7 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.placement import Constraint
-from daprdockr.planning.candidates import Candidate, mark, meets
+from daprdockr.planning.candidates import Candidate, mark
+from daprdockr.planning.fitting import meets
 from daprdockr.planning.placing.placement import rank
 from tests.build.situations import candidates, order
 from tests.build.values import definition
