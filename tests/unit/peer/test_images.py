@@ -15,7 +15,8 @@ from daprdockr.model.frames import MAX_CONTENT, FrameKind
 from daprdockr.model.images import ImageStock, Receipt
 from daprdockr.model.session import ImageAsked, StockAsked
 from daprdockr.peer.channel import PeerChannel
-from daprdockr.peer.images import PIECE, SIGN, TURN, ImageSession, ImagesHere, ImageThreads
+from daprdockr.peer.images import SIGN, TURN, ImageSession, ImagesHere, ImageThreads
+from daprdockr.peer.incoming import PIECE
 from daprdockr.peer.stock import StockSession
 from daprdockr.sessions.client import PeerSession
 from daprdockr.sessions.handing import STALL, OpenImage
