@@ -23,11 +23,11 @@ from twisted.logger import Logger
 from daprdockr.engine import answers, execution, logs, users
 from daprdockr.engine.clients import EngineClients
 from daprdockr.engine.credentials import credentials
+from daprdockr.engine.docker_events import DockerEvents
 from daprdockr.engine.documents import documents
 from daprdockr.engine.failures import FOREIGN, complaint_in, not_pulled, pull_failure
 from daprdockr.engine.left import LeftTasks
 from daprdockr.engine.questions import EngineQuestions
-from daprdockr.engine.stream import DockerEvents
 from daprdockr.engine.visible import VisibleContainers
 from daprdockr.model.errors import (
     ContainerAbsent,
