@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import ConnectError
 
-from daprdockr.engine.streams import ByteStream, QuietFactory
+from daprdockr.engine.byte_stream import ByteStream, QuietFactory
 from daprdockr.model.errors import BadInput
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.names import one_line

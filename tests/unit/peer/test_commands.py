@@ -10,7 +10,8 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.engine.streams import EngineStreams, StreamReader
+from daprdockr.engine.byte_stream import StreamReader
+from daprdockr.engine.streams import EngineStreams
 from daprdockr.model.errors import BadInput, EngineSilent, EngineUnavailable
 from daprdockr.model.frames import FrameKind, window
 from daprdockr.model.host import ContainerState, Status

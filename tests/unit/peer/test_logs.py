@@ -9,8 +9,9 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.engine.byte_stream import StreamReader
 from daprdockr.engine.pieces import LONGEST_LINE
-from daprdockr.engine.streams import EngineStreams, StreamReader
+from daprdockr.engine.streams import EngineStreams
 from daprdockr.model.errors import BadInput, EngineRefused, EngineUnavailable
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.host import ContainerState, Status
