@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from attrs import frozen
+
 from daprdockr.arguments.parameter import absolute_path
 from daprdockr.cli.compose_yaml import MOST_BYTES, read_compose
 from daprdockr.cli.stdin import read_stdin
@@ -38,26 +40,46 @@ def import_files(
     :param known: the content of files that were read already, by their names.
     :raises BadInput: one line with file, line and key.
     """
-    given, home = dict(environment), str(absolute_path("."))
+    home = str(absolute_path("."))
     pipes = {name: _CALLED if name == STDIN else name for name in names if name == STDIN or _is_pipe(name)}
-    paths = [
-        os.path.join(home, posixpath.basename(pipes[one])) if one in pipes else str(absolute_path(one)) for one in names
-    ]
-    place = dict(zip(names, paths, strict=True))
+    place = {name: _place(name, pipes.get(name), home) for name in names}
     once = known or {name: _read_once(name, stdin) for name in pipes}
-    content = {place[name]: data for name, data in once.items()}
-    called = {place[name]: shown for name, shown in pipes.items()}
+    files = _Files(
+        home=home,
+        environment=dict(environment),
+        content={place[name]: data for name, data in once.items()},
+        called={place[name]: shown for name, shown in pipes.items()},
+    )
+    sources = ComposeSources(files.read, lambda data, path: read_compose(data, files.shown(path)), files.environment)
+    return definitions(load([place[name] for name in names], sources, profiles, group), files.read)
 
-    def read(path: str) -> bytes | None:
-        return content[path] if path in content else read_file(_whole(path, given))
 
-    def name_of(path: str) -> str:
+@frozen
+class _Files:
+    """
+    The files of this machine, as a project reads them, by their paths.
+
+    :ivar home: the present directory.
+    :ivar content: that of files that were read already.
+    :ivar called: what those are called that have no path a person would know.
+    """
+
+    home: str
+    environment: Mapping[str, str]
+    content: Mapping[str, bytes]
+    called: Mapping[str, str]
+
+    def read(self, path: str) -> bytes | None:
+        return self.content[path] if path in self.content else read_file(_whole(path, self.environment))
+
+    def shown(self, path: str) -> str:
         """Return a path as a person would write it here."""
-        return called.get(path) or path.removeprefix(f"{home}/")
+        return self.called.get(path) or path.removeprefix(f"{self.home}/")
 
-    sources = ComposeSources(read, lambda data, name: read_compose(data, name_of(name)), given)
-    project = load(paths, sources, profiles, group)
-    return definitions(project, read)
+
+def _place(name: str, pipe: str | None, home: str) -> str:
+    """Return the path of a file; a ``pipe``, by what it is called, counts as a file of the present directory."""
+    return str(absolute_path(name)) if pipe is None else os.path.join(home, posixpath.basename(pipe))
 
 
 def _is_pipe(name: str) -> bool:
