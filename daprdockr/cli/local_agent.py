@@ -17,6 +17,7 @@ from attrs import evolve
 
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
+from daprdockr.etcd.address import Access
 
 PATIENCE = 2.0
 """Seconds that the agent has for an answer, before etcd is asked."""
@@ -33,17 +34,9 @@ def local_answer(request: Request, console: Console, name: str, since: str = "")
     """
     if not request.local or request.access is None:
         return None
-    fields = {
-        "prefix": request.keys.prefix,
-        "etcd": ",".join(str(endpoint) for endpoint in request.access.endpoints),
-        "service": str(request.service or ""),
-        "number": str(request.number),
-        "form": "json" if request.json else "table",
-        "since": since,
-    }
-    query = "&".join(f"{key}={_quoted(value)}" for key, value in fields.items())
+    target = _target(request, request.access, name, since)
     try:
-        head, _, body = _asked(request.local, f"/tables/{name}?{query}").partition(b"\r\n\r\n")
+        head, _, body = _asked(request.local, target).partition(b"\r\n\r\n")
         found = json.loads(body) if head.split()[1:2] == [b"200"] else None
     except (OSError, ValueError):
         return None
@@ -55,6 +48,19 @@ def local_answer(request: Request, console: Console, name: str, since: str = "")
             f" {found['Revision']}"
         )
     return found
+
+
+def _target(request: Request, access: Access, name: str, since: str) -> str:
+    """Return the path and query for a table, with all that makes two answers differ."""
+    fields = {
+        "prefix": request.keys.prefix,
+        "etcd": ",".join(str(endpoint) for endpoint in access.endpoints),
+        "service": str(request.service or ""),
+        "number": str(request.number),
+        "form": "json" if request.json else "table",
+        "since": since,
+    }
+    return f"/tables/{name}?" + "&".join(f"{key}={_quoted(value)}" for key, value in fields.items())
 
 
 def show_local(request: Request, console: Console, name: str) -> Mapping[str, Any] | None:
