@@ -54,7 +54,18 @@ _LISTEN = (
 _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), sentence)
     for pattern, sentence in (
+        ("no space left on device", "make room on the disk of that node: docker system df there shows what takes it"),
         ("out of memory", "raise Container.Memory, or find what the program fills it with"),
+        (
+            r"^killed \(SIGKILL\)",
+            "find out who killed it; the kernel does if the program needs more than Container.Memory, and journalctl -k"
+            " on the node says so",
+        ),
+        (
+            "^exit status 0, as if",
+            "keep the program in the foreground, or give it a Schedule if it is a job, whose work is done",
+        ),
+        ("exec format error", "use an image that is for the processor of that node"),
         (
             r"port \d+ of this host is taken|host port \S+ is not free on this node",
             "end what listens there (ss -ltnp on the node says what), or choose another HostPort",
@@ -64,13 +75,31 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "correct the name of the image, or the node's way to the registry: try docker pull {image} there; where no"
             " registry has it: daprdockrcmd push {image}",
         ),
-        ("command (was not found|cannot be executed)", "correct Container.Cmd, or use an image that has the program"),
+        (
+            "^the command .* fails: .*(not found|no such file)",
+            "correct Health.Cmd, or use an image that has its program, because it runs in the container",
+        ),
+        (
+            "command (was not found|cannot be executed)|^the Docker Engine refused to start .* exec: ",
+            "correct Container.Cmd or Entrypoint, or use an image that has the program",
+        ),
+        ("^the Docker Engine refused .*(find user|find group)", "correct Container.User, or use an image that has it"),
+        (
+            r"^the Docker Engine refused .*network (?P<network>\S+) not found",
+            "correct Container.NetworkMode, or make it on each node: docker network create {network}",
+        ),
+        ("^the Docker Engine refused to", "correct what the Engine complains of, in the definition or on the node"),
         (r"^Before failed: .*\(run (?P<run>\d+)\)", _BEFORE),
         (r"^waits for (?P<other>[^ ,.]+\.[^ ,]+)", "find out why that one is not healthy: daprdockrcmd why {other}"),
         ("^secrets? (?P<other>[^ ,]+).* not set", "set it: daprdockrcmd secret set {other}"),
         ("^files? (?P<other>[^ ,]+).* not set", "set it: daprdockrcmd file set {other} FILE"),
         (r"nothing answers on port (?P<port>\d+)", _LISTEN),
         (r" on port (?P<port>\d+): .*refused", _LISTEN),
+        (
+            r"^no success from (?P<path>\S+) on port \d+: status 4",
+            "have the program answer {path} with 200 to 399, or correct Health.Path; what it wants besides goes into"
+            " Health.Host and Health.Headers",
+        ),
         ("no HEALTHCHECK", "give the image a HEALTHCHECK, or choose another Health.Type"),
     )
 )
@@ -79,6 +108,12 @@ _STATES: Mapping[State, str] = {
     State.BACKING_OFF: "read what it logged, and correct the program or its definition: daprdockrcmd logs {service}",
     State.UNHEALTHY: "see whether the program serves what Health checks, and give it a Health.StartPeriod to begin",
 }
+
+_KNOWN: tuple[tuple[re.Pattern[str], State], ...] = (
+    (re.compile("^(exit status|killed|aborted|segmentation fault|stopped by) "), State.BACKING_OFF),
+    (re.compile("^(no success from|the command|its HEALTHCHECK) "), State.UNHEALTHY),
+)
+"""The trouble of an instance that is starting again, by the reason that stands since it failed the last time."""
 
 _PATIENCE: Mapping[State, str] = {
     State.PULLING: "wait until the image is there: daprdockrcmd wait {service}",
@@ -119,6 +154,8 @@ def about_instance(definition: Definition, state: State, reason: str, current: b
     for pattern, sentence in _REASONS:
         if match := pattern.search(reason):
             return sentence.format(**names, **match.groupdict())
+    if state is State.STARTING:
+        state = next((known for pattern, known in _KNOWN if pattern.match(reason)), state)
     if state is State.BACKING_OFF and ways.back:
         return _GO_BACK.format(**names)
     patience = "" if ways.stopped or (state is State.RUNNING and current) else _PATIENCE.get(state, "")

@@ -221,6 +221,70 @@ class TroubleTests(WhyCase):
         self.claim(wanted, state=State.UNHEALTHY, healthy=False, reason="no success from / on port 80: status 500")
         self.assertIn("- see whether the program serves what Health checks", self.text("web.myapp"))
 
+    def test_starting_again(self) -> None:
+        """An instance that failed, and starts again, needs what helps against that, and nobody has to wait for it."""
+        wanted = self.define(named("web"))
+        for reason, helps in (
+            ("exit status 3: no such table", "read what it logged, and correct the program or its definition"),
+            ("no success from / on port 80: status 500", "see whether the program serves what Health checks"),
+            ("the command /check fails: exit status 1", "see whether the program serves what Health checks"),
+        ):
+            self.claim(wanted, state=State.STARTING, healthy=False, reason=reason)
+            self.assertIn(f"- {helps}", shown := self.text("web.myapp"))
+            self.assertNotIn("- wait until", shown)
+        self.claim(wanted, state=State.STARTING, healthy=False, reason="")
+        self.assertIn("- wait until it is healthy: daprdockrcmd wait web.myapp", self.text("web.myapp"))
+
+    def test_never_started(self) -> None:
+        """A container that the Engine could not start has logged nothing: what the Engine names is to be corrected."""
+        wanted, refused = self.define(named("web")), "the Docker Engine refused to start the container: "
+        for reason, helps in (
+            (f'{refused}runc create failed: exec: "gunicron": executable file not found in $PATH', "Container.Cmd or"),
+            (f"{refused}unable to find user apps: no matching entries in passwd file", "Container.User, or use"),
+            (
+                f"{refused}network back not found",
+                "Container.NetworkMode, or make it on each node: docker network create",
+            ),
+            (f"{refused}invalid mount config", "what the Engine complains of, in the definition or on the node"),
+        ):
+            self.claim(wanted, state=State.BACKING_OFF, healthy=False, reason=reason)
+            self.assertIn(f"- correct {helps}", shown := self.text("web.myapp"))
+            self.assertNotIn("daprdockrcmd logs", shown)
+
+    def test_causes(self) -> None:
+        """Each of the usual mistakes is met with what ends it, and not with what helps against another one."""
+        wanted = self.define(named("web"))
+        for state, reason, helps in (
+            (
+                State.PULLING,
+                "'web:1' could not be pulled: no space left on device",
+                "make room on the disk of that node",
+            ),
+            (
+                State.BACKING_OFF,
+                "exit status 0, as if its work were done: migrated",
+                "keep the program in the foreground",
+            ),
+            (State.BACKING_OFF, "killed (SIGKILL): loading", "find out who killed it; the kernel does if"),
+            (
+                State.BACKING_OFF,
+                "exit status 1: exec /start: exec format error",
+                "use an image that is for the processor",
+            ),
+            (
+                State.UNHEALTHY,
+                "no success from /helth on port 80: status 404",
+                "have the program answer /helth with 200",
+            ),
+            (
+                State.UNHEALTHY,
+                "the command curl fails: exit status 126: not found in $PATH",
+                "correct Health.Cmd, or use an image that",
+            ),
+        ):
+            self.claim(wanted, state=state, healthy=False, reason=reason)
+            self.assertIn(f"- {helps}", self.text("web.myapp"))
+
     def test_older_lines(self) -> None:
         """Lines of a container from before the present revision are said to be so."""
         wanted = self.define(named("web"))
