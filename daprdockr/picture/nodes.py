@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -16,6 +16,9 @@ from daprdockr.picture.cells import yes_or_no
 from daprdockr.picture.table import Column, Row, Table
 from daprdockr.planning.candidates import UNKNOWN
 from daprdockr.planning.placing.clashes import clashes
+
+_NAMED = 5
+"""How many services of those that fail on a node are named; ``status`` and ``-o json`` have all of them."""
 
 
 def _why_not(row: Row) -> str:
@@ -37,12 +40,18 @@ def _why_last(row: Row) -> str:
     if row["Missing"]:
         return f"{','.join(row['Missing'])} is no address of this machine"
     if row["Fails"]:
-        return f"{','.join(row['Fails'])} cannot start"
+        return f"{_some(row['Fails'])} cannot start"
     if row["Keyless"]:
         return str(row["Keyless"])
     if row["KeysMissing"]:
         return f"it lacks cluster key {','.join(row['KeysMissing'])}, so it gets no service with secrets"
     return ""
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first names, with spaces so that a line can end between them, and how many more there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 COLUMNS: tuple[Column, ...] = (

@@ -62,6 +62,15 @@ class NodesTests(ShowCase):
             ],
         )
 
+    def test_many_failing(self) -> None:
+        """Of many services that fail on a node some are named, apart from each other, and the others are counted."""
+        fails = tuple(f"web{number}.myapp" for number in range(1, 8))
+        for node, some in (("n1", fails[:5]), ("n2", fails)):
+            self.store.put(KEYS.node(node), NodeRecord(fails=some).encode(), self.store.lease)
+        reasons = [line[-1] for line in self.cells("nodes")[1:]]
+        first = "web1.myapp, web2.myapp, web3.myapp, web4.myapp, web5.myapp"
+        self.assertEqual(reasons, [f"{first} cannot start", f"{first} and 2 more cannot start"])
+
     def test_not_ready(self) -> None:
         """A node that is not ready says why, in its own words if it has any."""
         for name, record in {
