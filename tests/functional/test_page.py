@@ -129,11 +129,35 @@ class PageTests(SynchronousTestCase):
         published = tuple(Port(8000 + number, "tcp", 27000 + number) for number in range(20))
         self.seeded.claim(wanted, (1,), node, ports=published)
         for path in ("", f"page/service/{wanted.name}"):
-            for width in (390, 721, 800, 1121, 1440):
+            for width in (390, 721, 800, 1121, 1201, 1281, 1440):
                 self.browser.open(f"{self.url}{path}", width=width)
                 self.browser.until("main", node)
                 self.browser.until("main", str(wanted.name))
                 self.assertFalse(self.browser.overflows(), f"{path} {width}")
+
+    def test_ordinary_names(self) -> None:
+        """A name of ordinary length is on one line, with a reason and more names beside it."""
+        http = {**HTTP, "HostName": "s10.example.com,b.example.com"}
+        wanted = named("service-10", 1, Placement=ONLY_SEEDED, Http=http)
+        self.seeded.define(wanted)
+        self.addCleanup(self.seeded.store.commit, [], [Delete(self.seeded.keys.service(wanted.name))])
+        heights = "[...document.querySelectorAll('tbody .name, .hosts span')].map(one => one.offsetHeight)"
+        for width in (800, 1201, 1440):
+            self.browser.open(self.url, width=width)
+            self.browser.until("[id='service-service-10.myapp']", "waits for a node")
+            self.assertLess(max(self.browser.run(heights)), 30, f"{width}")
+
+    def test_no_service(self) -> None:
+        """As long as no service is defined there is no table of them, but what defines one; live, too."""
+        shown = "[...document.querySelectorAll('.without, table')].map(one => one.checkVisibility()).join()"
+        self.seeded.store.commit([], [Delete(self.seeded.keys.service(WEB.name))])
+        self.browser.open(self.url)
+        self.browser.until(FOLLOWS, "Live")
+        self.browser.until(".without", "daprdockrcmd apply -f DIRECTORY")
+        until(lambda: self.browser.run(shown) == "false,true", 60.0, lambda: f"{self.browser.run(shown)}")
+        self.seeded.define(WEB)
+        self.browser.until("[id='service-web.myapp']", "web.myapp")
+        self.assertEqual(self.browser.run(shown), "true,false")
 
     def test_service(self) -> None:
         """The page of a service says what each instance does and why, and is read again by itself."""
