@@ -57,7 +57,10 @@ def shorten(value: object, limit: int = 60) -> str:
     lists and objects as JSON spells them, which is how their writer did.
     """
     is_spelled = value is None or isinstance(value, bool | list | dict)
-    text = json.dumps(value, default=ascii) if is_spelled else ascii(value)
+    try:
+        text = json.dumps(value, default=ascii) if is_spelled else ascii(value)
+    except (TypeError, ValueError):  # YAML has keys of other types, and lists that contain themselves
+        text = ascii(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -117,3 +117,9 @@ class ShortenTests(SynchronousTestCase):
             ([b"x"], "[\"b'x'\"]"),
         ):
             self.assertEqual(shorten(value), quoted)
+
+    def test_no_json(self) -> None:
+        """What YAML has and JSON has not is quoted, too: other keys than texts, and a list that contains itself."""
+        cyclic: list[object] = []
+        cyclic.append(cyclic)
+        self.assertEqual([shorten({b"x": 1}), shorten(cyclic)], ["{b'x': 1}", "[[...]]"])

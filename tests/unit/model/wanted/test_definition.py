@@ -32,7 +32,7 @@ BAD_MEMBERS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"Instances": -1}, "Instances: -1"),
     ({"Instances": 10001}, "Instances: 10001"),
     ({"Instances": "3"}, "Instances: '3'"),
-    ({"Instances": True}, "Instances: True"),
+    ({"Instances": True}, "Instances: true"),
     ({"Instances": 1.5}, "Instances: 1.5"),
     ({"Name": None}, "Name is missing"),
     ({"Group": None}, "Group is missing"),
