@@ -119,7 +119,7 @@ class ShortenTests(SynchronousTestCase):
             self.assertEqual(shorten(value), quoted)
 
     def test_no_json(self) -> None:
-        """What YAML has and JSON has not is quoted, too: other keys than texts, and a list that contains itself."""
+        """A key that is no text and a list that contains itself, which YAML can have, are quoted, too."""
         cyclic: list[object] = []
         cyclic.append(cyclic)
         self.assertEqual([shorten({b"x": 1}), shorten(cyclic)], ["{b'x': 1}", "[[...]]"])
