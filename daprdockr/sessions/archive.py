@@ -18,7 +18,7 @@ import posixpath
 import tarfile
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import Any, BinaryIO, NoReturn, Self
+from typing import Any, BinaryIO, NoReturn
 
 from attrs import frozen
 
@@ -150,12 +150,11 @@ class _Entry(tarfile.TarInfo):
     the parts of a sparse file may be as long as the archive.
     """
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        found = super().frombuf(buf, encoding, errors)
-        if found.type in _UNKNOWN or (found.type in _DESCRIBES and found.size > MOST_DESCRIPTION):
+    def _proc_member(self, archive: tarfile.TarFile) -> Any:
+        """``tarfile`` names this one for subclasses to override: newer Pythons pass ``frombuf`` over."""
+        if self.type in _UNKNOWN or (self.type in _DESCRIBES and self.size > MOST_DESCRIPTION):
             raise ValueError(_FOREIGN)
-        return found
+        return super()._proc_member(archive)  # type: ignore[misc]  # typeshed has no private methods
 
     def _proc_gnusparse_10(self, *_: object) -> NoReturn:
         raise ValueError(_FOREIGN)
