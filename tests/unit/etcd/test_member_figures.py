@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import socket
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -12,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.member_figures import MemberFigures, member_figures, read_figures
+from daprdockr.sealing.authority import new_authority, new_key, request_of, signed, uses_of
 
 PAGE = """\
 # HELP etcd_server_quota_backend_bytes Current backend storage quota size in bytes.
@@ -49,6 +52,24 @@ class FiguresTests(SynchronousTestCase):
             access = Access.parse(f"http://127.0.0.1:{server.server_port}")
             self.assertEqual(member_figures(access, 5.0), MemberFigures(2**31, 3811))
             self.assertEqual(member_figures(evolve(access, secure=True), 5.0), MemberFigures())
+
+    def test_tls(self) -> None:
+        """A member with a certificate of ``init`` is asked, too: it does not name the key of its authority."""
+        now, key, home = datetime.datetime.now(datetime.UTC), new_key(), Path(self.mktemp())
+        authority, (member, _) = new_authority(now), uses_of("host1", "127.0.0.1")
+        home.mkdir()
+        (home / "ca.pem").write_text(authority.chain)
+        (home / "pair.pem").write_text(key + signed(authority, request_of(key), member, now))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(home / "pair.pem")
+        with HTTPServer(("127.0.0.1", 0), Told) as server:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+            thread.start()
+            self.addCleanup(thread.join)
+            self.addCleanup(server.shutdown)
+            access = Access.parse(f"https://127.0.0.1:{server.server_port}", ca=home / "ca.pem")
+            self.assertEqual(member_figures(access, 5.0), MemberFigures(2**31, 3811))
 
     def test_broken_off(self) -> None:
         """An answer that is no HTTP, or that ends in the middle because its member does, has no figures."""
