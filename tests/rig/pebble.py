@@ -33,11 +33,13 @@ MODULE = "github.com/letsencrypt/pebble/v2"
 PROGRAMS = ("pebble", "pebble-challtestsrv")
 VERSIONS: Mapping[tuple[int, int], tuple[str, str]] = {
     (1, 25): ("v2.10.3", "-dnsserver"),
+    (1, 24): ("v2.10.0", "-dnsserver"),
     (1, 17): ("v2.4.0", "-dns01"),
 }
 """
 By version of Go, the newest first: the version that this one and later ones can build, and the flag for the address
-of its DNS. Debian 12 has Go 1.19, whose Pebble says nothing of renewals (ARI).
+of its DNS. Debian 13 has Go 1.24, which cannot link the oldest; Debian 12 has Go 1.19, whose Pebble says nothing of
+renewals (ARI).
 """
 
 BUILT = Path(__file__).resolve().parents[2] / ".test" / "go"
