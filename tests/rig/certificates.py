@@ -1,4 +1,8 @@
-"""A certificate authority for tests: one root, and certificates for single names or addresses."""
+"""
+A certificate authority for tests: one root, and certificates for single names or addresses.
+
+All have what Python wants to see since 3.13: the root says that it signs, and each other one names the root's key.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
 _TOMORROW = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)
+_SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Authority:
@@ -25,6 +40,8 @@ class Authority:
         certificate = (
             self._builder(self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(_SIGNS, critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         (directory / "ca.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -40,6 +57,7 @@ class Authority:
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
                 critical=False,
             )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         _, cert_file, key_file = self.files(name)
