@@ -575,14 +575,15 @@ class EngineContract(_Case):
     # Events.
 
     def test_events(self) -> None:
-        """Events report a container's life in order, but not the commands run inside."""
+        """Events report a container's life in order, but not the commands run inside; "stop" may come before "die"."""
         told = self.listen()
         container = self.create("web")
         self.engine.start(container)
         self.engine.execute(container, ["true"], 10.0)
         self.engine.stop(container, 5)
         self.engine.remove(container)
-        self.assertEqual(told.until("destroy", container), ["create", "start", "kill", "die", "stop", "destroy"])
+        *began, last, least, end = told.until("destroy", container)
+        self.assertEqual([*began, *sorted([last, least]), end], ["create", "start", "kill", "die", "stop", "destroy"])
 
     def test_events_of_others(self) -> None:
         """No events of another node's containers arrive."""
