@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from docker import APIClient
+from docker.errors import APIError
 
 from tests.rig.agent_case import HTTP, AgentTestCase
 from tests.rig.agent_process import PROGRAMS, AgentProcess
@@ -227,10 +228,14 @@ class SecretsTests(AgentTestCase):
 
     def inside(self, service: str, *command: str) -> str:
         """The output of a command in the first container of a service; "" while there is none."""
-        container = next(iter(self.agent.ids(service)), "")
-        words = ["docker", "-H", self.agent.engine, "exec", container, *command]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
-        return done.stdout.strip()
+        for container in self.agent.ids(service)[:1]:
+            with (
+                closing(APIClient(base_url=self.agent.engine, version="auto")) as client,
+                contextlib.suppress(APIError),
+            ):
+                begun = client.exec_create(container, list(command), stderr=False)
+                return str(client.exec_start(begun["Id"]).decode().strip())
+        return ""
 
     def check_found_nowhere(self, value: str, in_environment_of: str) -> None:
         """The value stands in nothing that anybody writes or shows, but for the variables of one service."""
