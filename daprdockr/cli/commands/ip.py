@@ -15,11 +15,18 @@ from daprdockr.model.errors import BadInput
 
 def ip(request: Request, console: Console) -> None:
     """:raises BadInput: HOST_IP is no address."""
-    addresses = host_addresses(request.host) if request.host else [_usual(request.state_dir)]
+    addresses = _given(request.host) if request.host else (_usual(request.state_dir),)
     if request.json:
         console.print_json({"Addresses": list(addresses)})
     else:
         console.say(",".join(addresses))
+
+
+def _given(text: str) -> tuple[str, ...]:
+    try:
+        return host_addresses(text)
+    except BadInput as error:
+        raise BadInput(f"HOST_IP: {error}") from None
 
 
 def _usual(state: Path) -> str:

@@ -71,9 +71,10 @@ class MainTests(SynchronousTestCase):
             self.assertIn("prints JSON alone, write json or leave it out", done.stderr)
 
     def test_bad_address(self) -> None:
-        """HOST_IP that is no address is refused."""
+        """HOST_IP that is no address is refused by its name."""
         done = command_line(MemoryStore(), "-ip", environment={"HOST_IP": "here"})
         self.assertEqual((done.status, done.stdout), (1, ""))
+        self.assertIn("HOST_IP: 'here' is not usable", done.stderr)
 
     def test_wrong_usage(self) -> None:
         """Wrong usage is one line and exit status 2."""
