@@ -73,7 +73,8 @@ class Schedule:
         try:
             never = next(self.due_after(0), None) is None
         except CronSimError as error:
-            raise BadInput(f"{path}.Cron: {shorten(self.cron)} is not usable: {error}") from None
+            lacking = str(error).removeprefix("Bad ")
+            raise BadInput(f"{path}.Cron: {shorten(self.cron)} is not usable: there is no such {lacking}") from None
         if never:
             raise BadInput(f"{path}.Cron: {shorten(self.cron)} is never due: there is no such day")
 
