@@ -20,10 +20,13 @@ from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.wanted.definition import Definition
 
+_YAML = re.compile(rb"\s*(?:#|---|[A-Za-z]+[ \t]*:)")
+"""How the YAML of a definition begins, and no JSON does."""
+
 
 def set_definition(request: Request, store: Store, console: Console) -> None:
     """Merge flags over the stored definition, or over the one on stdin, store the result and print it."""
-    given = Definition.parse(console.read_document()) if request.stdin else None
+    given = _parsed(console.read_document()) if request.stdin else None
     service = given.name if given else request.service
     assert service is not None
     if request.service not in (None, service):
@@ -40,6 +43,12 @@ def set_definition(request: Request, store: Store, console: Console) -> None:
     with storing(request, store, console) as definitions:
         wanted = definitions.put(service, decide)
     console.print_json(wanted.write())
+
+
+def _parsed(data: bytes) -> Definition:
+    if _YAML.match(data):
+        raise BadInput("stdin holds YAML, and -stdin takes JSON alone: type daprdockrcmd apply -f -")
+    return Definition.parse(data)
 
 
 def merge(service: ServiceName, base: Definition | None, changes: Mapping[str, str]) -> Definition:

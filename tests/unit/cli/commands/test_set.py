@@ -23,6 +23,13 @@ class SetTests(DefinitionCase):
             self.assertEqual((done.status, done.stdout, done.stderr.count("\n")), (1, "", 1))
             self.assertIn("stdin is empty: give it a definition", done.stderr)
 
+    def test_yaml_on_stdin(self) -> None:
+        """YAML is answered by the command that takes it."""
+        for given in (b"name: web\ngroup: myapp\n", b"# web\nname: web\n", b"---\nname: web\n"):
+            done = command_line(self.store, "-stdin", stdin=given)
+            self.assertEqual((done.status, done.stdout, done.stderr.count("\n")), (1, "", 1))
+            self.assertIn("type daprdockrcmd apply -f -", done.stderr)
+
     def test_marked(self) -> None:
         """A document may begin with the mark by which editors of Windows know UTF-8, as the files of ``apply`` may."""
         done = command_line(self.store, "-stdin", stdin=b"\xef\xbb\xbf" + json.dumps(DOCUMENT).encode())
