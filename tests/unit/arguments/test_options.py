@@ -289,6 +289,11 @@ class RefusedTests(SynchronousTestCase):
         """A label has one value."""
         self.assertIn("--label: zone is given twice", self.refusal("--label", "zone=a", "--label", "zone=b"))
 
+    def test_label_node(self) -> None:
+        """The label that every node has is its name: another value would be shown, and no constraint would find it."""
+        self.assertIn("--label: node is the name", self.refusal("--node", "n1", "--label", "node=db"))
+        self.assertEqual(read("--node", "n1", "--label", "node=n1").label, {"node": "n1"})
+
     def test_listeners_meet(self) -> None:
         """Two parts of the agent cannot listen on one address and port."""
         self.assertIn("--api", self.refusal("--http", "127.0.0.1:80", "--api", "127.0.0.1:80"))
