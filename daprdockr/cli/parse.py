@@ -39,7 +39,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         return Request("help", words=_asked_about([word for word in split.others if word != "help"]))
     name = "version" if "version" in switches else _name(switches, split.others)
     command, operands = load(name), split.others[1:]
-    _check_flags(command, (*sorted(switches - {"v", "version"}), *values))
+    _check_flags(command, (*sorted(switches - {"v", "version"}), *values), values.get("svc", ""))
     request = _surrounded(command, values, environment)
     request = with_operands(request, command, operands, values.get("svc"))
     request = _with_lists(request, split.flags)
@@ -152,11 +152,13 @@ def _known_word(word: str) -> str:
     raise unknown(word)
 
 
-def _check_flags(command: Command, given: Sequence[str]) -> None:
+def _check_flags(command: Command, given: Sequence[str], service: str) -> None:
     taken = {command.name, *command.flags, *names(REACH)}
     for name in given:
         if name not in taken:
-            raise BadInput(f"-{name} has no use with {command.spelled}: leave it out")
+            is_word = name == "svc" and "SERVICE" in command.word and "=" not in command.word
+            instead = f"write {command.name} {shorten(service)}" if is_word else "leave it out"
+            raise BadInput(f"-{name} has no use with {command.spelled}: {instead}")
         if name in command.only_waiting and "wait" not in given:
             raise BadInput(f"-{name} has no use with {command.spelled} unless it waits: add -wait")
 
