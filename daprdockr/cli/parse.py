@@ -164,7 +164,8 @@ def _check_flags(command: Command, given: Sequence[str], service: str) -> None:
 
 
 def _reach(values: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
-    given = {row.name: values.get(row.name) or environment.get(row.variable) or row.default for row in ETCD_PARAMETERS}
+    variables = {row.name: environment.get(row.variable) or row.default for row in ETCD_PARAMETERS}
+    given = variables | {name: values[name] for name in variables if name in values}
     return {name: text for name, text in given.items() if text is not None}
 
 

@@ -142,6 +142,10 @@ class ReadTests(SynchronousTestCase):
         assert flag is not None and variable is not None
         self.assertEqual((flag.endpoints, variable.endpoints), ((EtcdEndpoint("f", 1),), (EtcdEndpoint("e", 1),)))
 
+    def test_empty_endpoints(self) -> None:
+        """An empty flag, as from a variable that is not set, is refused: the cluster of ETCD_HOSTS is not meant."""
+        self.assertRaises(BadInput, read, "-etcd=", ETCD_HOSTS="http://e:1")
+
     def test_prefix(self) -> None:
         """The keys lie below the prefix that is given."""
         self.assertEqual(read("-prefix /other").keys.prefix, "/other")
