@@ -13,6 +13,7 @@ from daprdockr.model.errors import EtcdRefused
 from daprdockr.model.stored.pause import MAX_PAGE, PauseMode, PauseRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from tests.build.command_line import DefinitionCase, demo
+from tests.build.jobs import job
 from tests.build.values import KEYS, named
 from tests.fakes.command_line import InterruptedStore, Outcome, command_line
 
@@ -87,9 +88,11 @@ class PauseTests(DefinitionCase):
     def test_refused(self) -> None:
         """A service that does not exist, or has no HTTP, cannot be paused; a page needs its flag."""
         self.store.put(KEYS.service(named("db").name), named("db").encode())
+        self.store.put(KEYS.service(job().name), job().encode())
         for words, status, said in (
             (("no.myapp",), 3, "no.myapp does not exist"),
-            (("db.myapp",), 1, "db.myapp has no Http"),
+            (("db.myapp",), 1, "db.myapp has no Http, and nothing else can be paused: to stop it scale it to 0"),
+            (("report.myapp",), 1, "to stop it delete it, rollback brings it back"),
             (("web.myapp", "page.html"), 2, "add -maintenance"),
             ((), 2, "needs the name of a service"),
         ):
