@@ -123,6 +123,19 @@ class JoiningTests(SynchronousTestCase):
         self.assertFalse(two.runs(ETCD))
         self.left(two, stay=[one])
 
+    def test_begins_late(self) -> None:
+        """A host whose agent starts some time after it joined has its member, though another one has left meanwhile."""
+        one, two, three = self.hosts.hosts[:3]
+        line = self.make_part(one, "init")[-1].split()
+        self.make_part(two, *line[1:])
+        running = self.hosts.begin(three, *line[1:])
+        part = ClusterFiles(Path(self.hosts.state(three))).host
+        self.hosts.until(lambda: part.exists() or running.poll() is not None, "host3 has its part")
+        self.leave(two)
+        self.hosts.start_agent(three)
+        self.assertIn("is in the cluster", running.communicate(timeout=120)[0])
+        self.hosts.until(lambda: [r["Etcd"] for r in self.hosts.rows(one, "nodes")] == ["votes", "copies"], "a copy")
+
     def recovered(self, left: Host, lost: list[Host]) -> None:
         """
         Two of three are lost for good: ``recover`` has etcd go on with the one that is left, where no container is
@@ -153,16 +166,20 @@ class JoiningTests(SynchronousTestCase):
         self.assertEqual({id: now.get(id) for id in before}, before)
         self.left(new[1], stay=[left, new[0]])
 
-    def left(self, host: Host, stay: list[Host]) -> None:
-        """A host that leaves hands over what it has; nothing of the cluster runs there, and the others serve on."""
+    def leave(self, host: Host) -> None:
+        """Run ``leave``, and end the agent as soon as it has handed over."""
         running = self.hosts.begin(host, "leave")
         state = ClusterFiles(Path(self.hosts.state(host)))
         self.hosts.until(lambda: state.leaving.exists() or running.poll() is not None, f"{host.name} has handed over")
         host.machine.signal(AGENT, signal.SIGTERM)
         printed, complaint = running.communicate(timeout=120)
         self.assertEqual(running.returncode, 0, f"{printed}{complaint}{self.hosts.report()}")
+
+    def left(self, host: Host, stay: list[Host]) -> None:
+        """A host that leaves hands over what it has; nothing of the cluster runs there, and the others serve on."""
+        self.leave(host)
         self.assertEqual([part for part in (AGENT, ETCD, NGINX, RELAY) if host.runs(part)], [])
-        self.assertEqual((host.containers(), list(state.state.iterdir())), ([], []))
+        self.assertEqual((host.containers(), list(Path(self.hosts.state(host)).iterdir())), ([], []))
         self.until_vote(stay[0], sorted(one.name for one in stay))
         self.until_served(stay)
         self.assertIn("in no cluster", self.hosts.command(host, "leave"))

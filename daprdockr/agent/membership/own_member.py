@@ -6,6 +6,11 @@ Note [Its own promotion]
     ``planning.etcd_membership``), while that answers: Note [A vote for those that answer] in ``etcd.member_change``.
     Etcd refuses until the member has caught up, so the agent asks again. Nobody leads.
 
+Note [Begun late]
+    A member is started with the members that there were when its host joined, and etcd does not begin with others: one
+    may have left, or been replaced, before a port was opened here or somebody started the agent. So as long as the
+    member is awaited it is to begin with those that are listed now.
+
 Note [Taken out]
     A member that was replaced while its host was off is in no list any more, and etcd does not let it come back. The
     agent believes that after ``ABSENT`` lists in a row, because a member that has just begun may answer with an old
@@ -14,7 +19,7 @@ Note [Taken out]
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -26,7 +31,7 @@ from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput, EtcdError
 from daprdockr.model.etcd_member import EtcdMember, HostPart, member_url
 from daprdockr.model.seams import MemberList
-from daprdockr.planning.etcd_membership import may_vote, voters_urls
+from daprdockr.planning.etcd_membership import begins_with, may_vote, voters_urls
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
@@ -97,8 +102,11 @@ class OwnMember(Periodic):
             await self._miss(part)
             return
         self._absent = 0
-        if own.name:  # else it is awaited, and has no data yet
-            await self._run(self._mark_begun)
+        if not own.name:
+            self.role = ""
+            await self._run(self._note_others, part, found)
+            return
+        await self._run(self._mark_begun)
         self.role = COPIES if own.learner else VOTES
         if own.learner and may_vote(found) and await self._run(self._is_up, own):
             await self._promote(own)
@@ -123,6 +131,13 @@ class OwnMember(Periodic):
         if not self._files.began.exists():
             with suppress(BadInput):  # on a full disk; it is tried again
                 self._files.write(self._files.began, b"")
+
+    def _note_others(self, part: HostPart, found: Sequence[EtcdMember]) -> None:
+        """See Note [Begun late]. Blocking."""
+        now = evolve(part, initial=begins_with(found, part.node, member_url(part.address)))
+        if now != part:
+            with suppress(BadInput):  # on a full disk; it is tried again
+                self._files.write(self._files.host, now.encode())
 
     async def _promote(self, own: EtcdMember) -> None:
         try:

@@ -67,10 +67,24 @@ class OwnMemberTests(SynchronousTestCase):
         """A member that etcd awaits has no data yet, so that none are missed when it begins."""
         self.members.members = [A, evolve(LEARNER, name="", clients=())]
         self.turn()
-        self.assertEqual((self.own.role, self.files.began.exists()), (COPIES, False))
+        self.assertEqual((self.own.role, self.files.began.exists()), ("", False))
         self.members.members = [A, LEARNER]
         self.turn()
         self.assertTrue(self.files.began.exists())
+
+    def test_begins_late(self) -> None:
+        """A member that is awaited begins with the members that there are by then; one that has begun goes on."""
+        self.members.members = [B, evolve(LEARNER, name="", clients=())]
+        draft = self.files.host.with_name(f"{self.files.host.name}.new")
+        draft.mkdir()  # as on a full disk
+        self.turn()
+        draft.rmdir()
+        self.turn()
+        part = HostPart("c", "10.0.0.3", ("b=https://10.0.0.2:2380", "c=https://10.0.0.3:2380"))
+        self.assertEqual(self.files.part(), part)
+        self.members.members = [A, B, LEARNER]
+        self.turn()
+        self.assertEqual(self.files.part(), part)
 
     def test_down(self) -> None:
         """A member that does not answer gets no vote until it does."""
