@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from daprdockr.arguments.address import is_here
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.etcd.embedded import EmbeddedEtcd, private_flags, reached_with
 from daprdockr.etcd.member_flags import member_flags
@@ -40,10 +41,15 @@ def flags_of_member(files: ClusterFiles) -> Callable[[Path], list[str]]:
     """Return what reads the flags anew before each start: a host may lose its member."""
 
     def flags(data: Path) -> list[str]:
-        """:raises BadInput: this host has no member any more."""
+        """:raises BadInput: this host has no member any more, or lacks what that needs."""
         part = files.part()
         if part is None or not part.is_member:
             raise BadInput("this host has no member of etcd any more")
+        if not is_here(part.address):
+            raise BadInput(
+                f"no interface of this host has the address {part.address}, where the others know its member: give it"
+                " that address again; or if they have a quorum without it, let this host leave, and join again"
+            )
         files.check_data(part)
         return member_flags(part, files, data, alone=files.take_recovery())
 

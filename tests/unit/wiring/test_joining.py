@@ -92,6 +92,15 @@ class JoiningTests(SynchronousTestCase):
         self.files.write(self.files.host, HostPart("a", "127.0.0.1").encode())
         self.assertRaises(BadInput, flags, data)
 
+    def test_address_gone(self) -> None:
+        """A member that cannot listen where the others know it is not started, and the log says what to do."""
+        self.files.write(self.files.recovery, b"")
+        self.files.write(self.files.host, evolve(FIRST, address="192.0.2.1").encode())
+        flags = flags_of_member(self.files)
+        refused = str(self.assertRaises(BadInput, flags, self.files.state / "etcd" / "data"))
+        self.assertIn("has the address 192.0.2.1, where the others know its member: give it", refused)
+        self.assertTrue(self.files.recovery.exists())
+
     def test_data_gone(self) -> None:
         """A member that joined is not started without the data that it had either, as on a disk that is not mounted."""
         flags, data = flags_of_member(self.files), self.files.state / "etcd" / "data"
