@@ -5,8 +5,8 @@ A host leaves its cluster in good order: its instances first, then the agent, th
 Note [Left in order]
     Each step can be taken again, so that an interrupted ``leave`` goes on. A refusal comes
     before anything is changed. When no container runs here any more, the host is marked: only then may its agent be
-    absent. One that runs may have got instances since, so the mark does not count beside it. The file that makes it a
-    host of the cluster is the last one that is removed.
+    absent. One that runs may have got instances since, so the mark does not count beside it, and one that begins
+    removes it. The file that makes it a host of the cluster is the last one that is removed.
 
 Note [The others are known first]
     A learner answers no client, so no agent has its address. Where it gets its vote because the only member that voted

@@ -19,7 +19,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from attrs import field, frozen
@@ -131,6 +131,15 @@ class ClusterFiles:
     def has_left(self) -> bool:
         """Whether etcd has nothing of this host any more. :raises BadInput: the mark cannot be read."""
         return self.read(self.leaving) == LEFT
+
+    def stay(self) -> None:
+        """
+        Forget a ``leave`` that was given up when all was handed over: the agent begins again, and gets instances. A
+        host of which etcd has nothing any more goes on leaving.
+        """
+        with suppress(BadInput, OSError):
+            if not self.has_left:
+                self.leaving.unlink(missing_ok=True)
 
     def take_recovery(self) -> bool:
         """Return whether the member is to go on alone, once. :raises BadInput: the request cannot be removed."""

@@ -86,6 +86,7 @@ def own_member(base: Foundation, embedded: EmbeddedEtcd | None) -> OwnMember | N
     if not settings.founded or members is None:
         return None
     _check_name(files.part(), settings.node)
+    files.stay()
     return OwnMember(
         reactor=outside.reactor,
         run=outside.pools.etcd.calls,

@@ -9,7 +9,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.statedir import StateDir
-from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.etcd.cluster_files import LEFT, ClusterFiles
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
 from daprdockr.model.stored.node import NodeRecord
@@ -57,6 +57,13 @@ class JoiningTests(SynchronousTestCase):
         self.files.write(self.files.host, evolve(FIRST, node="b").encode())
         own_member(self.base(founded=True), None)
         self.assertEqual(len(lines("--node is a, and this host joined as b")), 1)
+
+    def test_given_up_leaving(self) -> None:
+        """An agent that begins forgets that all was handed over: ``leave`` must do it anew. One that left has left."""
+        for mark, stays in ((b"", False), (LEFT, True)):
+            self.files.write(self.files.leaving, mark)
+            own_member(self.base(founded=True), None)
+            self.assertEqual(self.files.leaving.exists(), stays)
 
     def test_silent(self) -> None:
         """A silent member has begun, does not answer, and its agent does not report to an etcd that answers."""
