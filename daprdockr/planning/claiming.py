@@ -11,7 +11,7 @@ Note [Precedence]
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
 from daprdockr.model.host import ContainerState, Status
@@ -57,26 +57,40 @@ def _compared(situation: Situation, instance: InstanceName) -> int | None:
 
 def _due(situation: Situation, definition: Definition, now: float) -> dict[int, float]:
     """
-    Return the free instances that this node may claim, by number, with the time from which it may; the best first.
+    Return the free instances that this node may claim, by number, with the time from which it may; the best first:
+    those with precedence here, those whose data is here, and the others in the order of the ranking.
     """
     node, since = situation.here.node, situation.placing.free_since
     tied, vacant = homes(situation, definition), vacancies(definition, situation.claims.owners)
-    wanted = [number for number in vacant if tied.get(number, node) == node]
-    preferred = [number for number in wanted if _has_precedence(situation, definition, number, now)]
     held = held_by_node(situation.claims.owners, situation.claims.successors)
-    room = (0 if _has_one(situation, held) else 1) if definition.one_per_node else len(wanted)
-    held[node] += len(preferred)
+    most = (0 if _has_one(situation, held) else 1) if definition.one_per_node else len(vacant)
+    may_be_here = (number for number in vacant if tied.get(number, node) == node)
+    preferred = [number for number in may_be_here if _has_precedence(situation, definition, number, now)]
     waiting = [number for number in vacant if number in tied and number not in preferred]
-    held.update(tied[number] for number in waiting)
-    bad = failing_now(situation, now)
-    ranking = rank(set(wanted).difference(preferred, waiting), definition, held, situation.placing.offered, bad)
-    first = () if situation.here.cordoned or _lacks_port(situation, definition) else ranking.first
-    places = sorted((place, number) for number in first if (place := ranking.place(number, node)) is not None)
-    due = {number: since.get(number, now) for number in preferred}
     home = at_home(situation, definition, [number for number in waiting if tied[number] == node])
+    held[node] += len(preferred)
+    held.update(tied[number] for number in waiting)
+    places = _places(situation, definition, set(vacant).difference(preferred, waiting), held, now)
+    due = {number: since.get(number, now) for number in preferred}
     due |= {number: _claimable_from(situation.placing, number, 0, now) for number in home}
     due |= {number: _claimable_from(situation.placing, number, place, now) for place, number in places}
-    return dict(islice(due.items(), room))
+    return dict(islice(due.items(), most))
+
+
+def _places(
+    situation: Situation, definition: Definition, numbers: Collection[int], held: Mapping[str, int], now: float
+) -> list[tuple[int, int]]:
+    """
+    Return how many nodes should take each of these free instances before this node, and its number; the best first. An
+    instance that this node may not take is left out.
+
+    :param held: how many instances of the service each node has, or is going to have whatever the ranking says.
+    """
+    if situation.here.cordoned or _lacks_port(situation, definition):
+        return []
+    ranking = rank(numbers, definition, held, situation.placing.offered, failing_now(situation, now))
+    places = ((ranking.place(number, situation.here.node), number) for number in ranking.first)
+    return sorted((place, number) for place, number in places if place is not None)
 
 
 def _claimable_from(placing: Placing, number: int, place: int, now: float) -> float:
