@@ -1,11 +1,11 @@
 # -*- test-case-name: tests.unit.cli.commands.test_set,tests.unit.cli.commands.test_delete -*-
 """
-Reading and changing a stored definition.
+Reading a stored definition, and changing what one key holds, of whatever kind.
 
 Note [Reading back]
     A write is guarded by the revision that was read, so two people never overwrite each other unseen: the one whose
     write is refused reads again and merges anew. When the answer to a write is lost, it is unknown whether it happened;
-    reading again shows it, because a definition that is stored already is not written twice.
+    reading again shows it, because what is stored already is not written twice.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from daprdockr.model.stored.entries import Condition, Delete, Entry, Operation, 
 from daprdockr.model.wanted.definition import Definition
 
 ATTEMPTS = 8
+"""So often somebody else may have changed the key in between, or an answer be lost."""
+
+Transaction = tuple[Sequence[Condition], Sequence[Operation]]
 
 
 def unchanged(key: str, entry: Entry | None) -> Unchanged:
@@ -31,6 +34,7 @@ def unchanged(key: str, entry: Entry | None) -> Unchanged:
 
 
 def parse(entry: Entry, service: ServiceName) -> Definition:
+    """Return the stored definition. :raises BadInput: it cannot be used; the text says how to get past it."""
     try:
         definition = Definition.parse(entry.value)
     except BadInput as error:
@@ -65,9 +69,6 @@ def existing(entry: Entry | None, service: ServiceName) -> Definition:
     if entry is None:
         raise NoSuchService(service)
     return parse(entry, service)
-
-
-Transaction = tuple[Sequence[Condition], Sequence[Operation]]
 
 
 def change(store: Store, key: str, decide: Callable[[Entry | None], Transaction | None]) -> None:
