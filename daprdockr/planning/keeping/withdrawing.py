@@ -1,4 +1,3 @@
-# -*- test-case-name: tests.unit.planning.test_withdrawing -*-
 """
 Letting a copy go without losing a request: first nothing leads to it any more, then it is stopped.
 
