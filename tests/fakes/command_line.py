@@ -15,6 +15,7 @@ from daprdockr.cli.main import main
 from daprdockr.etcd.address import Access
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.stored.entries import Commit, Condition, Operation, Prefixes
+from tests.build.programs import with_etcd
 from tests.fakes.store import MemoryStore, MemoryWatch
 
 NOWHERE = {"ETCD_HOSTS": "127.0.0.1:1"}
@@ -108,7 +109,4 @@ def command_line(
 
 def host_with_etcd(directory: Path, address: str) -> dict[str, str]:
     """Return the environment of a host at this address with the program etcd, which is made in ``directory``."""
-    directory.mkdir()
-    (directory / "etcd").write_text("#!/bin/sh\n")
-    (directory / "etcd").chmod(0o755)
-    return {"HOST_IP": address, "PATH": str(directory)}
+    return {"HOST_IP": address, "PATH": str(with_etcd(directory))}

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.embedded import EmbeddedEtcd, flags, listening, private_flags, reached_with
 from daprdockr.model.errors import BadInput
+from tests.build.programs import with_etcd
 from tests.fakes.process import ProcessReactor
 
 
@@ -56,10 +57,7 @@ class EmbeddedEtcdTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.directory = Path(self.mktemp()).absolute()
-        self.programs = self.directory / "bin"
-        self.programs.mkdir(parents=True)
-        (self.programs / "etcd").write_text("#!/bin/sh\n")
-        (self.programs / "etcd").chmod(0o755)
+        self.programs = with_etcd(self.directory / "bin")
         self.reactor = ProcessReactor()
 
     def embedded(self, path: str, **more: str) -> EmbeddedEtcd:

@@ -15,6 +15,7 @@ from daprdockr.model.etcd_member import HostPart
 from daprdockr.wiring.embedding import embedded_etcd
 from daprdockr.wiring.foundation import Foundation
 from daprdockr.wiring.real import real
+from tests.build.programs import with_etcd
 from tests.build.settings import settings
 from tests.fakes.run import LoopClock
 
@@ -22,10 +23,7 @@ from tests.fakes.run import LoopClock
 class EmbeddedEtcdTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.directory = Path(self.mktemp()).absolute()
-        self.programs = self.directory / "bin"
-        self.programs.mkdir(parents=True)
-        (self.programs / "etcd").write_text("#!/bin/sh\n")
-        (self.programs / "etcd").chmod(0o755)
+        self.programs = with_etcd(self.directory / "bin")
 
     def base(self, **changed: Any) -> Foundation:
         chosen = settings("a", self.directory, **changed)
