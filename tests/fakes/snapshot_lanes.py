@@ -10,28 +10,15 @@ from typing import Any
 from attrs import define, field
 
 from daprdockr.etcd.address import Access
-from daprdockr.etcd.stubs import grpc
+from tests.fakes.failed_call import Code, FailedCall
 
 DATABASE = bytes(range(256)) * 500
 CHECKSUM = hashlib.sha256(DATABASE).digest()
 PIECE = 32 * 1024
 
 
-class CallFailed(grpc.RpcError):
-    """A failed call with a status."""
-
-    def __init__(self, code: str, details: str) -> None:
-        self._code, self._details = code, details
-
-    def code(self) -> Any:
-        return grpc.StatusCode[self._code]
-
-    def details(self) -> str:
-        return self._details
-
-
-SILENT = CallFailed("UNAVAILABLE", "Socket closed")
-REFUSED = CallFailed("PERMISSION_DENIED", "etcdserver: permission denied")
+SILENT = FailedCall(Code.UNAVAILABLE, "Socket closed")
+REFUSED = FailedCall(Code.PERMISSION_DENIED, "etcdserver: permission denied")
 
 
 def pieces_of(database: bytes) -> list[bytes]:

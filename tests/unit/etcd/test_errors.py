@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.errors import classed, is_lost_token, is_never_sent, is_unreachable
-from daprdockr.etcd.stubs import grpc
 from daprdockr.model.errors import (
     EtcdForbidden,
     EtcdHistoryLost,
@@ -18,22 +15,9 @@ from daprdockr.model.errors import (
     EtcdTooLarge,
     EtcdUnavailable,
 )
+from tests.fakes.failed_call import Code, FailedCall
 
 ACCESS = Access.parse("http://a:1,http://b:2")
-Code = grpc.StatusCode
-
-
-class Failed(grpc.RpcError):
-    """A failed call with a status."""
-
-    def __init__(self, code: Any, details: str | None = "") -> None:
-        self._code, self._details = code, details
-
-    def code(self) -> Any:
-        return self._code
-
-    def details(self) -> str | None:
-        return self._details
 
 
 class ClassedTests(SynchronousTestCase):
@@ -58,7 +42,7 @@ class ClassedTests(SynchronousTestCase):
             (Code.FAILED_PRECONDITION, "etcdserver: authentication is not enabled", EtcdForbidden),
             (Code.OUT_OF_RANGE, "etcdserver: mvcc: required revision has been compacted", EtcdHistoryLost),
         ):
-            error = classed(Failed(code, details), ACCESS)
+            error = classed(FailedCall(code, details), ACCESS)
             self.assertIs(type(error), expected, details)
             self.assertIn(details.removeprefix("etcdserver: "), str(error))
 
@@ -78,7 +62,7 @@ class ClassedTests(SynchronousTestCase):
             (Code.FAILED_PRECONDITION, "authentication is not enabled", EtcdForbidden, "leave out --etcd-user"),
             (Code.UNKNOWN, "auth: permission denied", EtcdForbidden, "this takes its user root"),
         ):
-            error = classed(Failed(code, f"etcdserver: {details}"), evolve(ACCESS, user="ag", password="x"))
+            error = classed(FailedCall(code, f"etcdserver: {details}"), evolve(ACCESS, user="ag", password="x"))
             self.assertIs(type(error), expected, details)
             self.assertIn(remedy, str(error))
 
@@ -95,36 +79,36 @@ class ClassedTests(SynchronousTestCase):
             ("UNKNOWN: ipv4:10.0.0.1:1: Failed to create security handshaker.", "the key that of the certificate"),
             ("UNAVAILABLE: ipv4:10.0.0.1:1: Handshake read failed (Socket closed)", "https://a:1 does not speak TLS"),
         ):
-            failed = Failed(Code.UNAVAILABLE, f"failed to connect to all addresses; last error: {said}")
+            failed = FailedCall(Code.UNAVAILABLE, f"failed to connect to all addresses; last error: {said}")
             text = str(classed(failed, Access.parse("https://a:1")))
             self.assertIn(words, text)
             self.assertNotIn("OPENSSL", text)
         several = Access.parse("https://a:1,https://b:1")
-        failed = Failed(Code.UNAVAILABLE, tls + "certificate has expired")
+        failed = FailedCall(Code.UNAVAILABLE, tls + "certificate has expired")
         self.assertIn("the certificate of https://10.0.0.1:1 has expired", str(classed(failed, several)))
 
     def test_no_handshake(self) -> None:
         """A member that answers nothing, because it waits for others, or that dies, is not called one without TLS."""
         for said in ("Endpoint closing", "recvmsg:Connection reset by peer (104)"):
-            failed = Failed(Code.UNAVAILABLE, f"UNAVAILABLE: ipv4:10.0.0.1:1: Handshake read failed ({said})")
+            failed = FailedCall(Code.UNAVAILABLE, f"UNAVAILABLE: ipv4:10.0.0.1:1: Handshake read failed ({said})")
             text = str(classed(failed, Access.parse("https://a:1")))
             self.assertIn("etcd did not answer at https://a:1", text)
             self.assertIn("check that it runs there and has a quorum", text)
 
     def test_endpoints_are_named(self) -> None:
         """When nobody answered, the line names the endpoints that were asked."""
-        self.assertIn("http://a:1, http://b:2", str(classed(Failed(Code.UNAVAILABLE), ACCESS)))
+        self.assertIn("http://a:1, http://b:2", str(classed(FailedCall(Code.UNAVAILABLE), ACCESS)))
 
     def test_plain_text_to_tls(self) -> None:
         """Silence in plain text suggests TLS."""
-        error = Failed(Code.DEADLINE_EXCEEDED, "Deadline Exceeded")
+        error = FailedCall(Code.DEADLINE_EXCEEDED, "Deadline Exceeded")
         self.assertIn("https://", str(classed(error, Access.parse("http://a:1"))))
         self.assertNotIn("speaks TLS", str(classed(error, Access.parse("https://a:1"))))
 
     def test_one_line(self) -> None:
         """Long, broken or missing details give one bounded line."""
         for details in ("a\nb\x1b[0m\r" * 200, None, ""):
-            text = str(classed(Failed(Code.INTERNAL, details), ACCESS))
+            text = str(classed(FailedCall(Code.INTERNAL, details), ACCESS))
             self.assertLess(len(text), 500)
             self.assertTrue(text.isprintable(), text)
 
@@ -138,15 +122,15 @@ class QuestionTests(SynchronousTestCase):
 
     def test_lost_token(self) -> None:
         """A forgotten token is distinguished from other refusals."""
-        self.assertTrue(is_lost_token(Failed(Code.UNAUTHENTICATED, "etcdserver: invalid auth token")))
-        self.assertTrue(is_lost_token(Failed(Code.INVALID_ARGUMENT, "etcdserver: revision of auth store is old")))
-        self.assertFalse(is_lost_token(Failed(Code.PERMISSION_DENIED, "etcdserver: permission denied")))
+        self.assertTrue(is_lost_token(FailedCall(Code.UNAUTHENTICATED, "etcdserver: invalid auth token")))
+        self.assertTrue(is_lost_token(FailedCall(Code.INVALID_ARGUMENT, "etcdserver: revision of auth store is old")))
+        self.assertFalse(is_lost_token(FailedCall(Code.PERMISSION_DENIED, "etcdserver: permission denied")))
         self.assertFalse(is_lost_token(ValueError("invalid auth token")))
 
     def test_never_sent(self) -> None:
         """Only a connection that never was proves that nothing was sent."""
-        unconnected = Failed(Code.UNAVAILABLE, "failed to connect to all addresses; last error: refused")
+        unconnected = FailedCall(Code.UNAVAILABLE, "failed to connect to all addresses; last error: refused")
         self.assertTrue(is_never_sent(unconnected))
         self.assertTrue(is_unreachable(unconnected))
-        self.assertFalse(is_never_sent(Failed(Code.UNAVAILABLE, "Socket closed")))
-        self.assertFalse(is_unreachable(Failed(Code.INTERNAL, "failed to connect to all addresses")))
+        self.assertFalse(is_never_sent(FailedCall(Code.UNAVAILABLE, "Socket closed")))
+        self.assertFalse(is_unreachable(FailedCall(Code.INTERNAL, "failed to connect to all addresses")))

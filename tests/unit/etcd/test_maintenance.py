@@ -12,9 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.maintenance import CORRUPT, NOSPACE, EtcdMaintenance
 from daprdockr.etcd.member_figures import MemberFigures
-from daprdockr.etcd.stubs import MemberListResponse, StatusResponse, grpc
+from daprdockr.etcd.stubs import MemberListResponse, StatusResponse
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.etcd_look import EtcdLook, MemberStatus
+from tests.fakes.failed_call import Code, FailedCall
 
 PLACES = {"http://10.0.0.1:2379": 1, "http://10.0.0.2:2379": 2, "http://10.0.0.3:2379": 3}
 
@@ -23,25 +24,12 @@ USED = b"\x48\x07"
 """Field 9 of a status, 7."""
 
 
-class Failed(grpc.RpcError):
-    """A failed call with a status."""
-
-    def __init__(self, code: str, details: str) -> None:
-        self._code, self._details = code, details
-
-    def code(self) -> Any:
-        return grpc.StatusCode[self._code]
-
-    def details(self) -> str:
-        return self._details
-
-
 class MaintenanceTests(SynchronousTestCase):
     """Three members, of which the last one only copies; the first two are endpoints."""
 
     def setUp(self) -> None:
         self.sent: list[tuple[str, str, Any]] = []
-        self.failing: dict[tuple[str, str], Failed] = {}
+        self.failing: dict[tuple[str, str], FailedCall] = {}
         self.alarms: list[SimpleNamespace] = []
         self.places = dict(PLACES)
         self.urls = list(PLACES)
@@ -111,7 +99,7 @@ class MaintenanceTests(SynchronousTestCase):
         """A member that is no endpoint is asked where etcd says that it is; one that does not answer is left out."""
         self.made.move((EtcdEndpoint("10.0.0.1", 2379),))
         self.assertEqual(len(self.made.look().statuses), 2)
-        self.failing["http://10.0.0.2:2379", "Status"] = Failed("UNAVAILABLE", "Socket closed")
+        self.failing["http://10.0.0.2:2379", "Status"] = FailedCall(Code.UNAVAILABLE, "Socket closed")
         found = self.made.look()
         self.assertEqual((found.voters, [one.member for one in found.statuses]), (frozenset({1, 2}), [1]))
 
@@ -119,7 +107,7 @@ class MaintenanceTests(SynchronousTestCase):
         """A lost host that answers nothing, not even that, is found missing by another one, asked first later."""
         first = "http://10.0.0.1:2379"
         for name in ("MemberList", "Alarm", "Status"):
-            self.failing[first, name] = Failed("DEADLINE_EXCEEDED", "Deadline Exceeded")
+            self.failing[first, name] = FailedCall(Code.DEADLINE_EXCEEDED, "Deadline Exceeded")
         found = self.made.look()
         self.assertEqual((found.voters, [one.member for one in found.statuses]), (frozenset({1, 2}), [2]))
         self.sent.clear()
@@ -130,7 +118,7 @@ class MaintenanceTests(SynchronousTestCase):
     def test_nobody(self) -> None:
         """While no member answers, none is asked for more."""
         for url in PLACES:
-            self.failing[url, "Status"] = Failed("UNAVAILABLE", "Socket closed")
+            self.failing[url, "Status"] = FailedCall(Code.UNAVAILABLE, "Socket closed")
         found = self.made.look()
         self.assertEqual((found.statuses, found.quota, self.asked_for_figures), ((), 0, []))
 
@@ -147,10 +135,10 @@ class MaintenanceTests(SynchronousTestCase):
         (sent,) = [request for _, name, request in self.sent if name == "Compact"]
         self.assertEqual((sent.revision, sent.physical), (7, True))
         for url in PLACES:
-            self.failing[url, "Compact"] = Failed("OUT_OF_RANGE", "mvcc: required revision has been compacted")
+            self.failing[url, "Compact"] = FailedCall(Code.OUT_OF_RANGE, "mvcc: required revision has been compacted")
         self.made.compact(7)
         for url in PLACES:
-            self.failing[url, "Compact"] = Failed("UNAVAILABLE", "Socket closed")
+            self.failing[url, "Compact"] = FailedCall(Code.UNAVAILABLE, "Socket closed")
         self.assertRaises(EtcdUnavailable, self.made.compact, 7)
 
     def test_defragment(self) -> None:
@@ -162,9 +150,9 @@ class MaintenanceTests(SynchronousTestCase):
     def test_slow_defragment(self) -> None:
         """A member that is not ready in time goes on with it, which is no failure; one that went away is one."""
         self.made.look()
-        self.failing["http://10.0.0.2:2379", "Defragment"] = Failed("DEADLINE_EXCEEDED", "Deadline Exceeded")
+        self.failing["http://10.0.0.2:2379", "Defragment"] = FailedCall(Code.DEADLINE_EXCEEDED, "Deadline Exceeded")
         self.made.defragment(2)
-        self.failing["http://10.0.0.2:2379", "Defragment"] = Failed("UNAVAILABLE", "Socket closed")
+        self.failing["http://10.0.0.2:2379", "Defragment"] = FailedCall(Code.UNAVAILABLE, "Socket closed")
         self.assertRaises(EtcdUnavailable, self.made.defragment, 2)
 
     def test_defragment_behind_a_shared_address(self) -> None:

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.member_snapshot import snapshot_of_member
 from daprdockr.model.errors import EtcdError, EtcdForbidden, EtcdUnavailable
-from tests.fakes.snapshot_lanes import CHECKSUM, DATABASE, REFUSED, SILENT, CallFailed, SnapshotLanes
+from tests.fakes.failed_call import Code, FailedCall
+from tests.fakes.snapshot_lanes import CHECKSUM, DATABASE, REFUSED, SILENT, SnapshotLanes
 
 ACCESS = Access.parse("http://a:1,http://b:2")
 
@@ -90,7 +91,7 @@ class SnapshotTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """Another refusal is passed on as it is."""
-        self.lanes.refusing = {"Snapshot": CallFailed("UNIMPLEMENTED", "unknown method Snapshot")}
+        self.lanes.refusing = {"Snapshot": FailedCall(Code.UNIMPLEMENTED, "unknown method Snapshot")}
         self.assertIn("unknown method", self.refused(EtcdError))
 
     def test_credentials(self) -> None:

@@ -13,29 +13,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.session import RETIREMENT, STRIKES, Session
-from daprdockr.etcd.stubs import grpc
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
+from tests.fakes.failed_call import Code, FailedCall
 
-Code = grpc.StatusCode
-
-
-class Failed(grpc.RpcError):
-    """A failed call with a status."""
-
-    def __init__(self, code: Any, details: str) -> None:
-        self._code, self._details = code, details
-
-    def code(self) -> Any:
-        return self._code
-
-    def details(self) -> str:
-        return self._details
-
-
-UNCONNECTED = Failed(Code.UNAVAILABLE, "failed to connect to all addresses; last error: connection refused")
-BROKEN = Failed(Code.UNAVAILABLE, "Socket closed")
-LATE = Failed(Code.DEADLINE_EXCEEDED, "Deadline Exceeded")
-NO_TOKEN = Failed(Code.UNAUTHENTICATED, "etcdserver: invalid auth token")
+UNCONNECTED = FailedCall(Code.UNAVAILABLE, "failed to connect to all addresses; last error: connection refused")
+BROKEN = FailedCall(Code.UNAVAILABLE, "Socket closed")
+LATE = FailedCall(Code.DEADLINE_EXCEEDED, "Deadline Exceeded")
+NO_TOKEN = FailedCall(Code.UNAUTHENTICATED, "etcdserver: invalid auth token")
 
 
 @define
@@ -207,7 +191,7 @@ class SessionTests(SessionCase):
 
     def test_refusal_is_final(self) -> None:
         """A call that etcd refused is not tried again."""
-        cluster = MemoryCluster(outcomes=[Failed(Code.PERMISSION_DENIED, "etcdserver: permission denied")])
+        cluster = MemoryCluster(outcomes=[FailedCall(Code.PERMISSION_DENIED, "etcdserver: permission denied")])
         self.assertRaises(EtcdRefused, self.call, self.session(cluster), True)
         self.assertEqual(len(cluster.calls), 1)
 

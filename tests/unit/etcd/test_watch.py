@@ -12,10 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.session import Session
-from daprdockr.etcd.stubs import ResponseHeader, WatchResponse, grpc, is_part, kv
+from daprdockr.etcd.stubs import ResponseHeader, WatchResponse, is_part, kv
 from daprdockr.etcd.watch import EtcdWatch
 from daprdockr.model.errors import EtcdHistoryLost
 from daprdockr.model.stored.entries import Batch
+from tests.fakes.failed_call import Code, FailedCall
 
 
 class Responses:
@@ -48,17 +49,10 @@ class MemoryLane:
         return self
 
     def Watch(self, requests: Any, metadata: Any) -> Responses:  # noqa: N802 - etcd's name
-        return Responses(self.responses, TooLarge())
+        return Responses(self.responses, TOO_LARGE)
 
 
-class TooLarge(grpc.RpcError):
-    """As gRPC refuses a message."""
-
-    def code(self) -> Any:
-        return grpc.StatusCode.RESOURCE_EXHAUSTED
-
-    def details(self) -> str:
-        return "CLIENT: Received message larger than max (16777300 vs. 16777216)"
+TOO_LARGE = FailedCall(Code.RESOURCE_EXHAUSTED, "CLIENT: Received message larger than max (16777300 vs. 16777216)")
 
 
 def response(*events: tuple[str, int], part: bool = False, created: bool = False) -> Any:
