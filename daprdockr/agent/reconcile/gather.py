@@ -7,6 +7,7 @@ It reads, and changes nothing; its cost is that of the service, whatever else th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from attrs import field, frozen
 
@@ -25,6 +26,8 @@ from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.planning.attempts import NONE
 from daprdockr.planning.placing.awaited import lacking
 from daprdockr.planning.situation import Here, KnownClaims, Moving, OnHost, Placing, Situation, Wanted
+
+T = TypeVar("T")
 
 
 def _is_well(claim: Claim) -> bool:
@@ -62,11 +65,10 @@ class GatherHost:
 
     def __call__(self, name: ServiceName, service: Service | None) -> OnHost:
         containers = dict(self.host.containers.of(name))
-        ids = {one.id for ones in containers.values() for one in ones}
-        cut_off = {one.cut_off for ones in containers.values() for one in ones if one.cut_off}
+        copies = [one for ones in containers.values() for one in ones]
+        ids, cut_off = {one.id for one in copies}, {one.cut_off for one in copies if one.cut_off}
         there = self.host.stock.inventory.networks if cut_off else ()
         failed = self.health.failed if self.host.condition is None else {}  # else nothing could be started anew
-        verdicts, unreached, complaints = self.health.verdicts, self.health.unreached, self.health.complaints
         image, restart = (service.definition.image, service.definition.to_pull) if service is not None else ("", "")
         resolved = self.host.stock.resolved.get((image, restart))
         return OnHost(
@@ -79,17 +81,12 @@ class GatherHost:
             attempts=self.failures.of_copies(name),
             lacking=self.failures.lacking.get(name, ""),
             networks=cut_off.intersection(key for network in there for key in (network.name, network.id)),
-            verdicts={one: verdicts[one] for one in ids if one in verdicts},
-            failed={one: failed[one] for one in ids if one in failed},
-            unreached={one: unreached[one] for one in ids if one in unreached},
-            complaints={one: complaints[one] for one in ids if one in complaints},
+            verdicts=_known_of(ids, self.health.verdicts),
+            failed=_known_of(ids, failed),
+            unreached=_known_of(ids, self.health.unreached),
+            complaints=_known_of(ids, self.health.complaints),
             checks=self.checks.of(name),
-            renewed={
-                one.id: self.renewed[one.mark]
-                for ones in containers.values()
-                for one in ones
-                if one.mark in self.renewed
-            },
+            renewed={one.id: self.renewed[one.mark] for one in copies if one.mark in self.renewed},
             stopping=self._stopping(name, ids),
         )
 
@@ -97,6 +94,10 @@ class GatherHost:
         """Return which of the containers of a service are being stopped, those of its runs too."""
         runs = (one.id for one in self.host.containers.runs_of(name))
         return frozenset((*copies, *runs)).intersection(self.host.containers.stopping_now)
+
+
+def _known_of(containers: Iterable[str], known: Mapping[str, T]) -> dict[str, T]:
+    return {one: known[one] for one in containers if one in known}
 
 
 @frozen
