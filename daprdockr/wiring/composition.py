@@ -75,7 +75,8 @@ def _services(
     yield from (base.journal, member.heartbeat, Settling(base.outside.pools.all))
     yield from (local.host, local.pulse, local.containerd)
     yield from (known.mirror, outward.certifying, local.witnesses, local.health, reports.progress, acting.reconcile)
-    yield from (known.marking, reports.doubting, known.ownerless, member.write_check, local.orphans)
+    yield from (known.marking, reports.doubting, reports.departures, reports.own_course)
+    yield from (known.ownerless, member.write_check, local.orphans)
     yield from (local.pruning, member.embedded_key, member.own_member, member.room)
     yield from found.around.all
 

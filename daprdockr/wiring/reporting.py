@@ -9,7 +9,9 @@ from typing import Protocol
 from attrs import frozen
 
 from daprdockr.agent.membership.progress import ClusterProgress, Serving
+from daprdockr.agent.reporting.departures import Departures
 from daprdockr.agent.reporting.doubting import Doubting
+from daprdockr.agent.reporting.own_course import OwnCourse
 from daprdockr.agent.reporting.publish import Publish
 from daprdockr.agent.reporting.publish_challenges import PublishChallenges
 from daprdockr.agent.reporting.publish_ports import PublishPorts
@@ -28,6 +30,8 @@ class Reporting:
     doubting: Doubting
     progress: ClusterProgress
     publish_challenges: PublishChallenges
+    departures: Departures
+    own_course: OwnCourse
 
 
 def reporting(base: Foundation, outward: Edges, found: Found) -> Reporting:
@@ -61,7 +65,27 @@ def reporting(base: Foundation, outward: Edges, found: Found) -> Reporting:
     )
     challenges = PublishChallenges(base.cluster)
     progress = _progress(base, found, serving((publish, publish_ports, challenges), outward))
-    return Reporting(publish, publish_ports, doubting, progress, challenges)
+    return Reporting(publish, publish_ports, doubting, progress, challenges, *_courses(base, found))
+
+
+def _courses(base: Foundation, found: Found) -> tuple[Departures, OwnCourse]:
+    outside, mass_expiry = base.outside, found.known.mass_expiry
+    departures = Departures(
+        reactor=outside.reactor,
+        cluster=base.cluster,
+        node=base.settings.node,
+        journal=base.journal,
+        settled=lambda: mass_expiry.until,
+        chance=outside.chance.fraction,
+    )
+    own_course = OwnCourse(
+        reactor=outside.reactor,
+        cluster=base.cluster,
+        node=base.settings.node,
+        heartbeat=found.member.heartbeat,
+        journal=base.journal,
+    )
+    return departures, own_course
 
 
 def _progress(base: Foundation, found: Found, served: Serving) -> ClusterProgress:

@@ -96,7 +96,8 @@ class OrderTests(TapCase):
     ]
     LOOPS = ["Journal", "Heartbeat", "Settling", "Host", "Pulse", "ContainerdPulse", "Mirror", "Witnesses"]
     LOOPS += ["HealthChecks", "ClusterProgress", "Reconcile"]
-    LOOPS += ["Marking", "Doubting", "Ownerless", "WriteCheck", "Orphans", "EtcdRoom", "Followed", "Followed"]
+    LOOPS += ["Marking", "Doubting", "Departures", "OwnCourse"]
+    LOOPS += ["Ownerless", "WriteCheck", "Orphans", "EtcdRoom", "Followed", "Followed"]
 
     def test_all(self) -> None:
         """Threads come before the edges that the loops publish to, those before the loops, and the API last."""

@@ -73,6 +73,8 @@ class Heartbeat(Service):
         self._lease = self._over = 0
         self._until = 0.0
         self._lapsed = False
+        self.taken_over: bool | None = None
+        """Whether the lease of an earlier agent goes on; None if no earlier one left any."""
         self._count = 0
         self._beating = self._due = False
         self._unwritten = False
@@ -214,6 +216,8 @@ class Heartbeat(Service):
         if lease in (0, self._over):  # the kept one, until etcd has granted another
             return False
         ttl = await self._etcd.run(self._etcd.store.keep_alive, lease)
+        if not self._until:
+            self.taken_over = ttl > 0
         if ttl <= 0:
             self.log.warn("the lease {lease:x} of this node has ended", lease=lease)
             self.beats(lease, 0.0, 0.0)
@@ -241,6 +245,7 @@ class Heartbeat(Service):
             lease=self._lease,
         )
         self.beats(self._lease, 0.0, 0.0)
+        self.taken_over = None
         await self._begin()
         await self._registration.keep(self._lease, self._count)
 

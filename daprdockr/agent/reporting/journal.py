@@ -6,6 +6,10 @@ Note [Short-lived]
     its life left, so an event lives between half an hour and an hour, and an agent that is gone leaves none
     permanently. An event that cannot be written (etcd is away, too many wait) is only in the log; those that wait
     behind it are tried ``AGAIN`` seconds later.
+
+Note [The last event]
+    Pools of threads take no further call once the agent stops. So lease and event are one call: an event that is
+    recorded while the agent stops is written, unless others wait before it.
 """
 
 from __future__ import annotations
@@ -14,15 +18,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from attrs import evolve, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from daprdockr.model.errors import EtcdError
+from daprdockr.model.errors import BadInput, EtcdError
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.names import printable
 from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Absent, Delete, Put
 from daprdockr.model.stored.events import LIFE, Event
 from daprdockr.model.stored.keys import Keys
 from daprdockr.runtime.pool import Run
@@ -42,6 +48,19 @@ BROKEN_REST = 10.0
 """Seconds between two events about unreadable values of one key: some client may write them without a pause."""
 
 
+@frozen
+class _Waiting:
+    """
+    An event that is to be written: at ``key``, "" for one of its own, and perhaps only if there is none yet; or
+    ``instead_of`` the event at another key.
+    """
+
+    event: Event
+    key: str = ""
+    is_first: bool = False
+    instead_of: str = ""
+
+
 class Journal(Service):
     """
     :param run: runs a call to ``store`` in a thread.
@@ -59,7 +78,7 @@ class Journal(Service):
         self._keys = keys
         self._node = node
         self._wall_clock = wall_clock
-        self._waiting: deque[Event] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[_Waiting] = deque(maxlen=MOST_WAITING)
         self._writing: Deferred[None] | None = None
         self._again: IDelayedCall | None = None
         self._lease = 0
@@ -72,10 +91,33 @@ class Journal(Service):
         Record an event about ``subject`` (a service, an instance, an image, a key), with the lines that a container
         logged. These texts are untrusted: control characters are escaped before they reach a log or a terminal.
         """
-        subject, text = printable(subject[:LONGEST_SUBJECT]), printable(text)
+        self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text, tuple(lines))))
+
+    def record_at(self, key: str, subject: str, text: str) -> None:
+        """Record an event at a key where others find it."""
+        self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text), key))
+
+    def record_first(self, key: str, subject: str, text: str, ago: float) -> None:
+        """Record an event of so many seconds ago, unless an agent wrote one at this key before."""
+        self._record(_Waiting(Event(self._wall_clock() - ago, self._node, subject, text), key, is_first=True))
+
+    def record_instead(self, key: str, subject: str, text: str) -> None:
+        """Record an event, and delete the one at this key."""
+        self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text), instead_of=key))
+
+    async def found(self, key: str) -> Event | None:
+        """Return the event at a key; None if there is none that can be read. :raises EtcdError: as the store does."""
+        entry = await self._run(self._store.get, key)
+        try:
+            return Event.decode(entry.value) if entry is not None else None
+        except BadInput:
+            return None
+
+    def _record(self, one: _Waiting) -> None:
+        subject, text = printable(one.event.subject[:LONGEST_SUBJECT]), printable(one.event.text)
         self.log.warn("event: {subject}: {text}", subject=subject, text=text)
-        kept = tuple(printable(line) for line in lines)
-        self._waiting.append(Event(self._wall_clock(), self._node, subject, text, kept))
+        lines = tuple(printable(line) for line in one.event.lines)
+        self._waiting.append(evolve(one, event=evolve(one.event, subject=subject, text=text, lines=lines)))
         self._write_soon()
 
     def on_changes(self, changes: Changes) -> None:
@@ -109,7 +151,7 @@ class Journal(Service):
     async def _write(self) -> None:
         try:
             while self._waiting and self.running:
-                await self._write_one(self._waiting.popleft())
+                await self._run(self._write_one, self._waiting.popleft())
         except EtcdError as error:
             self._renew_at = 0.0  # the lease may be at fault: the next event takes a new one
             self.log.info("an event was not written to etcd: {reason}", reason=error)
@@ -122,10 +164,14 @@ class Journal(Service):
         if self._again is None or not self._again.active():
             self._again = self._reactor.callLater(AGAIN, self._write_soon)
 
-    async def _write_one(self, event: Event) -> None:
-        """See Note [Short-lived]."""
+    def _write_one(self, one: _Waiting) -> None:
+        """Write an event; called in a thread, by one at a time. See Note [Short-lived] and Note [The last event]."""
         if self._reactor.seconds() >= self._renew_at:
-            lease = await self._run(self._store.grant, LIFE)
-            self._lease, self._renew_at = lease.id, self._reactor.seconds() + LIFE / 2
-        self._last = max(self._last + 1, event.number)
-        await self._run(self._store.put, self._keys.event(self._node, self._last), event.encode(), self._lease)
+            self._lease, self._renew_at = self._store.grant(LIFE).id, self._reactor.seconds() + LIFE / 2
+        key = one.key
+        if not key:
+            self._last = max(self._last + 1, one.event.number)
+            key = self._keys.event(self._node, self._last)
+        conditions = [Absent(key)] if one.is_first else []
+        ended = [Delete(one.instead_of)] if one.instead_of else []
+        self._store.commit(conditions, [*ended, Put(key, one.event.encode(), self._lease)])

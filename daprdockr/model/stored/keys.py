@@ -226,6 +226,17 @@ class Keys:
         """Return the key of an event. ``number`` only ever grows on one node, so that keys sort by time."""
         return f"{self.events}{number:020d}-{node}"
 
+    def gone(self, node: str, created: int) -> str:
+        """
+        Return the key of the event that a node is gone: ``created`` is the create revision of its record, by which all
+        agents write it at the same key.
+        """
+        return f"{self.events}gone-{node}-{created}"
+
+    def stopped(self, node: str, created: int) -> str:
+        """Return the key of the event that the agent of a node was stopped while this record of it was there."""
+        return f"{self.events}stopped-{node}-{created}"
+
     def read(self, key: str) -> Named | None:
         """Return for what one of our keys stands, as ``parse_key`` does. :raises BadInput: as ``parse_key`` does."""
         return parse_key(key, self.root)

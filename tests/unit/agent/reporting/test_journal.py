@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -123,9 +124,9 @@ class WritingTests(JournalCase):
         journal.startService()
         journal.record("web.myapp", "one")
         journal.record("web.myapp", "two")
-        for name in ("grant", "put", "put"):
-            self.assertEqual(run.names, [name])
-            run.end(name)
+        for _ in range(2):
+            self.assertEqual(run.names, ["_write_one"])
+            run.end("_write_one")
         self.assertEqual((run.names, self.texts), ([], ["one", "two"]))
 
     def test_bounded(self) -> None:
@@ -139,6 +140,31 @@ class WritingTests(JournalCase):
             run.end(run.names[0])
         kept = [str(number) for number in range(2 * MOST_WAITING, 3 * MOST_WAITING)]
         self.assertEqual(self.texts, ["0", *kept])
+
+
+class KeyTests(JournalCase):
+    """Events at a key that all agents know."""
+
+    def test_first(self) -> None:
+        """Of all who record it, one writes it; its time is when it happened."""
+        for node in ("a", "b"):
+            self.started(node).record_first(KEYS.gone("c", 7), "c", f"told by {node}", 5.0)
+        event = Event(NOON - 5, "a", "c", "told by a")
+        self.assertEqual([Event.decode(entry.value) for entry in self.entries], [event])
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.make().found(KEYS.gone("c", 7)))), event)
+
+    def test_latest(self) -> None:
+        """One that replaces the former."""
+        for text in ("one", "two"):
+            self.started().record_at(KEYS.stopped("c", 7), "c", text)
+        self.assertEqual(self.texts, ["two"])
+
+    def test_found(self) -> None:
+        """An event that is not there, or cannot be read, is none."""
+        self.store.put(KEYS.gone("c", 7), b"{")
+        for number in (7, 8):
+            found = Deferred.fromCoroutine(self.make().found(KEYS.gone("c", number)))
+            self.assertIsNone(self.successResultOf(found))
 
 
 class LeaseTests(JournalCase):
@@ -196,12 +222,12 @@ class FailureTests(JournalCase):
         for text in ("one", "two", "three"):
             journal.record("web.myapp", text)
         self.store.unavailable = True
-        run.end("grant")
+        run.end("_write_one")
         self.store.unavailable = False
         self.assertEqual((self.texts, run.names), ([], []))
         self.clock.advance(AGAIN)
-        for name in ("grant", "put", "put"):
-            run.end(name)
+        for _ in range(2):
+            run.end("_write_one")
         self.assertEqual((self.texts, self.clock.getDelayedCalls()), (["two", "three"], []))
 
     def test_fault(self) -> None:
@@ -215,16 +241,15 @@ class FailureTests(JournalCase):
         self.assertEqual(self.texts, ["two"])
 
     def test_stop(self) -> None:
-        """A stop waits for the call in flight and leaves the rest unwritten."""
+        """A stop waits for the call in flight, which writes its event, and leaves the rest unwritten."""
         run = HeldRun()
         journal = self.make(run)
         journal.startService()
         journal.record("web.myapp", "one")
         journal.record("web.myapp", "two")
-        run.end("grant")
         stopped = journal.stopService()
         assert stopped is not None
         self.assertNoResult(stopped)
-        run.end("put")
+        run.end("_write_one")
         self.successResultOf(stopped)
         self.assertEqual((run.names, self.texts), ([], ["one"]))
