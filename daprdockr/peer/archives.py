@@ -43,8 +43,8 @@ class BackupSession:
         self._stream: EngineAnswer | None = None
         self._walk = TarWalk()
 
-    async def begin(self) -> None:
-        """Send what is in the volume. :raises SessionRefused, EngineError: it cannot be read."""
+    async def begin(self, by: str) -> None:
+        """Send the content of the volume, and record who reads it. :raises SessionRefused, EngineError: none can."""
         self._reached = await reach(self._asked, self._here)
         try:
             path = self._reached.path("/.")
@@ -52,6 +52,8 @@ class BackupSession:
         except EngineError:
             self._reached.leave()
             raise
+        text = f"{by or 'somebody'} backs up volume {self._asked.volume} to {self._channel.client}"
+        self._here.record_event(str(self._asked.instance), text)
         self._channel.send(FrameKind.ACCEPTED)
         self._stream.begin(self)
 

@@ -33,9 +33,9 @@ class ForwardSession:
         self._input_ended = False
         self._output_ended = False
 
-    async def begin(self) -> None:
+    async def begin(self, by: str) -> None:
         """
-        Connect.
+        Connect, and record who did, unless there is an event of that.
 
         :raises SessionRefused: no container runs, or nothing listens there.
         :raises EngineError: the Engine does not say where the container is.
@@ -53,9 +53,16 @@ class ForwardSession:
             text = f"port {asked.port} of {asked.instance} does not answer on {self._here.node}: {one_line(str(error))}"
             raise SessionRefused(text) from None
         self._stream = stream
+        self._record(by)
         self._channel.send(FrameKind.ACCEPTED)
         stream.feed_from(InputFrames(self._channel))
         stream.begin(self)
+
+    def _record(self, by: str) -> None:
+        asked, client = self._asked, self._channel.client
+        if self._here.connected.is_news((by, client, asked.instance, asked.port), self._reactor.seconds()):
+            text = f"{by or 'somebody'} connects to port {asked.port} from {client}"
+            self._here.record_event(str(asked.instance), text)
 
     def frame(self, kind: FrameKind, content: bytes) -> None:
         """Take a frame. :raises BadInput: it has no use here."""

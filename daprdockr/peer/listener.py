@@ -31,6 +31,7 @@ from daprdockr.model.session import (
     SessionRequest,
     StockAsked,
     VolumesAsked,
+    token_digest,
 )
 from daprdockr.model.stored.token import TokenRecord
 from daprdockr.peer.admission import Places, SessionRefused, Tokens, Turns
@@ -62,7 +63,8 @@ class Admission:
     """
     The tokens that open a session, and the room for sessions; ``joining`` returns a session in which a host joins, or
     is None where this node admits none; ``images`` are those of this node's Engine, and ``offers`` those that other
-    nodes may have, None where they may have none.
+    nodes may have, None where they may have none. ``pushed`` takes an event for people: the digest of a token, which is
+    the same on all nodes that are handed an image, the name of the image, and one sentence.
     """
 
     tokens: Tokens
@@ -70,6 +72,7 @@ class Admission:
     images: ImagesHere
     joining: Callable[[PeerChannel, JoinAsked], JoinSession] | None = None
     offers: Offers | None = None
+    pushed: Callable[[str, str, str], None] = lambda digest, image, text: None
 
 
 class PeerListener(Service):
@@ -160,7 +163,7 @@ class PeerListener(Service):
             raise SessionRefused("the other side is gone")
         self._take_place(channel, request)
         if isinstance(asked, StockAsked | ImageAsked):
-            return self._image_session(channel, asked, request.token)
+            return self._image_session(channel, asked, request.token, record.by)
         if isinstance(asked, JoinAsked):
             return self._join_session(channel, asked)
         return await self._session(channel, asked, record)
@@ -181,10 +184,12 @@ class PeerListener(Service):
         self._take_place(channel, request)
         return OfferSession(channel, asked, offers, self._reactor).begun()
 
-    def _image_session(self, channel: PeerChannel, asked: StockAsked | ImageAsked, token: str) -> OpenSession:
+    def _image_session(self, channel: PeerChannel, asked: StockAsked | ImageAsked, token: str, by: str) -> OpenSession:
         images = self._admission.images
         if isinstance(asked, StockAsked):
             return StockSession(channel, asked, images, self._reactor).begun()
+        text = f"{by or 'somebody'} pushes this image from {channel.client}"
+        self._admission.pushed(token_digest(token), asked.reference or asked.image, text)
         return ImageSession(channel, asked, token, images, self._reactor).begun()
 
     def _join_session(self, channel: PeerChannel, asked: JoinAsked) -> OpenSession:
@@ -200,11 +205,11 @@ class PeerListener(Service):
             return command
         if isinstance(asked, ForwardAsked):
             forward = ForwardSession(channel, asked, self._here, self._reactor)
-            await forward.begin()
+            await forward.begin(record.by)
             return forward
         if isinstance(asked, BackupAsked):
             backup = BackupSession(channel, asked, self._here)
-            await backup.begin()
+            await backup.begin(record.by)
             return backup
         if isinstance(asked, RestoreAsked):
             restore = RestoreSession(channel, asked, self._here)

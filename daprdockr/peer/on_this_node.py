@@ -13,6 +13,7 @@ from daprdockr.model.host import ContainerState
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.peer.admission import SessionRefused
+from daprdockr.peer.lately import Lately
 
 
 class HasContainers(Protocol):
@@ -25,7 +26,7 @@ class HasContainers(Protocol):
 class OnThisNode:
     """
     ``record_event`` takes a subject and a text for people. ``reaching`` are the names of the containers made for
-    archives of volumes: Note [A container of its own] in ``reaching``.
+    archives of volumes: Note [A container of its own] in ``reaching``; ``connected`` are those who had connections.
     """
 
     node: str
@@ -34,6 +35,7 @@ class OnThisNode:
     engine: EngineStreams
     record_event: Callable[[str, str], None]
     reaching: set[str] = field(factory=set)
+    connected: Lately = field(factory=Lately)
 
     def all_of(self, instance: InstanceName) -> list[ContainerState]:
         """Return the containers of an instance on this node, the one that started first first."""

@@ -45,6 +45,11 @@ def images_here(base: Foundation, loaded: Callable[[str], None], trouble: Callab
     )
 
 
+def pushed(base: Foundation, digest: str, image: str, text: str) -> None:
+    """Record that an image is pushed; of all nodes that are handed it the first one does, by a person."""
+    base.journal.record_first(base.cluster.keys.pushed(digest), image, text, 0.0)
+
+
 def offers(base: Foundation, trouble: Callable[[], str]) -> Offers | None:
     """
     Return what other nodes may have; None where that is off.

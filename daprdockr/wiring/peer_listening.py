@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from daprdockr.engine.streams import EngineStreams
 from daprdockr.peer.admission import Places, Tokens
 from daprdockr.peer.listener import Admission, PeerListener
@@ -10,7 +12,7 @@ from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.own import OwnPeer
 from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation
-from daprdockr.wiring.handing import images_here, offers
+from daprdockr.wiring.handing import images_here, offers, pushed
 from daprdockr.wiring.joining import admitting
 
 
@@ -37,5 +39,6 @@ def peer_listener(base: Foundation, own: OwnPeer | None, found: Found) -> PeerLi
         return found.local.host.trouble
 
     images = images_here(base, loaded, trouble)
-    admission = Admission(tokens, Places(settings.node), images, admitting(base), offers(base, trouble))
+    rights = tokens, Places(settings.node), images, admitting(base), offers(base, trouble)
+    admission = Admission(*rights, pushed=partial(pushed, base))
     return PeerListener(reactor=outside.reactor, own=own, admission=admission, here=here)

@@ -146,6 +146,6 @@ COMMAND = Command(
     reference=(
         "let LOCAL, a port of this machine or ``<address>:<port>``, lead to PORT of the container of an instance, on"
         " whichever node, until Ctrl-C. It need not be a port that is published. LOCAL 0 is any free port. A new"
-        " connection goes to the node that has the instance then",
+        " connection goes to the node that has the instance then. An event says who did that",
     ),
 )

@@ -118,6 +118,7 @@ COMMAND = Command(
     reference=(
         "send an image of the Docker Engine of this machine (``DOCKER_HOST``) to all nodes, or to those of ``-node``."
         " Only the layers that a node lacks are sent, from here once: the nodes hand them on to each other. Progress is"
-        " on stderr; nodes that do not have the image at the end are named there, and the exit status is 1",
+        " on stderr; nodes that do not have the image at the end are named there, and the exit status is 1. An event of"
+        " the image says who pushed it",
     ),
 )

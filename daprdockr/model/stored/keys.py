@@ -237,6 +237,10 @@ class Keys:
         """Return the key of the event that the agent of a node was stopped while this record of it was there."""
         return f"{self.events}stopped-{node}-{created}"
 
+    def pushed(self, digest: str) -> str:
+        """Return the key of the event that an image is pushed, with a token of this digest."""
+        return f"{self.events}pushed-{digest}"
+
     def read(self, key: str) -> Named | None:
         """Return for what one of our keys stands, as ``parse_key`` does. :raises BadInput: as ``parse_key`` does."""
         return parse_key(key, self.root)

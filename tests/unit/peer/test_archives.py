@@ -120,7 +120,7 @@ class ArchiveCase(SynchronousTestCase):
 
     def backup(self, volume: str = "data") -> BackupSession:
         session = BackupSession(cast(PeerChannel, self.channel), BackupAsked(instance(1), volume), self.here)
-        self.begun = Deferred.fromCoroutine(session.begin())
+        self.begun = Deferred.fromCoroutine(session.begin("anna@desk"))
         return session
 
     def restore(self) -> RestoreSession:
@@ -149,6 +149,7 @@ class ReachTests(ArchiveCase):
             (body["Image"], mount["Source"], mount["VolumeOptions"]), ("sha256:1", "data", {"NoCopy": True})
         )
         self.assertEqual((self.engine.made, self.here.reaching), ([FIRST], {FIRST}))
+        self.assertEqual(self.told, ["1.web.myapp anna@desk backs up volume data to 192.0.2.1"])
         self.assertEqual(urlsplit(self.engine.path).path, f"/containers/{FIRST}/archive")
         self.assertEqual(parse_qs(urlsplit(self.engine.path).query), {"path": ["/volume/."]})
         session.gone()

@@ -106,6 +106,11 @@ class Here:
     def __init__(self, *containers: ContainerState, mode: str = "host") -> None:
         self._containers = containers
         self._mode = mode
+        self.events: list[str] = []
+        self.node = OnThisNode("a", self, Cluster(KEYS), cast(EngineStreams, self), self.record)
+
+    def record(self, subject: str, text: str) -> None:
+        self.events.append(f"{subject} {text}")
 
     def of(self, service: ServiceName) -> Mapping[int, tuple[ContainerState, ...]]:
         return {1: self._containers}
@@ -114,8 +119,7 @@ class Here:
         return {"HostConfig": {"NetworkMode": self._mode}}
 
     def session(self, channel: Channel, port: int) -> ForwardSession:
-        here = OnThisNode("a", self, Cluster(KEYS), cast(EngineStreams, self), lambda subject, text: None)
-        return ForwardSession(cast(PeerChannel, channel), ForwardAsked(instance(1), port), here, reactor)
+        return ForwardSession(cast(PeerChannel, channel), ForwardAsked(instance(1), port), self.node, reactor)
 
 
 class ForwardTests(TestCase):
@@ -132,7 +136,7 @@ class ForwardTests(TestCase):
 
     async def begun(self) -> tuple[ForwardSession, Program]:
         session = Here(container()).session(self.channel, self.listener.getHost().port)
-        await session.begin()
+        await session.begin("anna@desk")
         await self.channel.until(lambda: bool(self.programs) and bool(self.programs[0].connected))
         return session, self.programs[0]
 
@@ -191,6 +195,19 @@ class ForwardTests(TestCase):
         session.gone()
         await self.channel.until(lambda: program.is_lost)
 
+    async def test_event(self) -> None:
+        """One event says who connects to which port from where, however many connections there are."""
+        here, port = Here(container()), self.listener.getHost().port
+        for by in ("anna@desk", "anna@desk", ""):
+            session = here.session(self.channel, port)
+            await session.begin(by)
+            session.gone()
+        self.assertEqual(
+            here.events,
+            [f"1.web.myapp {by} connects to port {port} from 192.0.2.1" for by in ("anna@desk", "somebody")],
+        )
+        await self.channel.until(lambda: len(self.programs) == 3 and all(one.is_lost for one in self.programs))
+
     async def test_refused(self) -> None:
         """No container, no network and a port where nothing listens are one line each, before anything is accepted."""
         with socket.create_server(("127.0.0.1", 0)) as closed:
@@ -202,8 +219,9 @@ class ForwardTests(TestCase):
         ):
             session = here.session(self.channel, port)
             with self.assertRaises(SessionRefused) as refused:
-                await session.begin()
+                await session.begin("anna@desk")
             self.assertIn(text, str(refused.exception))
+            self.assertEqual(here.events, [])
             session.pause()
             session.resume()
             session.gone()

@@ -108,6 +108,7 @@ class ListenerTests(SynchronousTestCase):
         own = OwnPeer(PAIR, lambda: (self.place, self.place))
         directory = Path(self.mktemp())
         directory.mkdir()
+        self.pushed: list[tuple[str, str, str]] = []
         self.engine = SimpleNamespace(stock=lambda *asked: ImageStock(1))
         images = ImagesHere(
             node="a",
@@ -124,7 +125,9 @@ class ListenerTests(SynchronousTestCase):
             trouble=str,
             under_way=set(),
         )
-        admission = Admission(tokens, places, images, self.joining, cast(Any, self.offers if self.hands else None))
+        offers = cast(Any, self.offers if self.hands else None)
+        pushed = lambda *pushed: self.pushed.append(pushed)  # noqa: E731
+        admission = Admission(tokens, places, images, self.joining, offers, pushed)
         self.listener = PeerListener(reactor=self.reactor, own=own, admission=admission, here=here)
 
     joining: Any = None
@@ -298,7 +301,8 @@ class ListenerTests(SynchronousTestCase):
         """An image is taken with a token for just this one on this node, as often as it is sent, and with no other."""
         token, asked = "7a" * 32, ImageAsked(IMAGE, NAME, 0, 10)
         lease = self.store.grant(60).id
-        self.store.put(KEYS.session(image_token_digest(token, "a", asked)), TokenRecord("a").encode(), lease)
+        record = TokenRecord("a", "anna@desk")
+        self.store.put(KEYS.session(image_token_digest(token, "a", asked)), record.encode(), lease)
         self.store.put(KEYS.session(image_token_digest(token, "b", asked)), TokenRecord("b").encode(), lease)
         for wanted, kind in (
             (asked, FrameKind.ACCEPTED),
@@ -310,6 +314,8 @@ class ListenerTests(SynchronousTestCase):
             channel.dataReceived(written(FrameKind.ASK, SessionRequest(token, wanted).encode()))
             self.assertEqual(self.first(wire)[0], kind)
             channel.connectionLost(Failure(ConnectionDone()))
+        text = f"anna@desk pushes this image from {channel.client}"
+        self.assertEqual(self.pushed, [(token_digest(token), NAME, text)] * 2)
 
     def test_offer(self) -> None:
         """A node that is known by its certificate is offered an image, as many at once as there are places."""

@@ -12,15 +12,17 @@ from daprdockr.agent.statedir import PEER, StateDir
 from daprdockr.model.errors import NotFound
 from daprdockr.model.session import ImageAsked
 from daprdockr.model.stored.entries import Batch, Entry
+from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.peer.listener import PeerListener
 from daprdockr.planning.candidates import mark
 from daprdockr.sessions.client import SessionFailed
 from daprdockr.wiring.composition import Composition, compose
-from daprdockr.wiring.handing import images_here, offers, other_nodes
+from daprdockr.wiring.handing import images_here, offers, other_nodes, pushed
 from daprdockr.wiring.real import real
 from tests.build.images import IMAGE, NAME
 from tests.build.settings import settings
+from tests.fakes.agents import MemoryCluster
 from tests.fakes.run import LoopClock
 
 
@@ -75,6 +77,16 @@ class PeeringTests(SynchronousTestCase):
         (listener,) = (part for part in parts.services if isinstance(part, PeerListener))
         listener._admission.images.loaded(NAME)
         self.assertEqual(self.record(parts).images, (mark(NAME),))
+
+    def test_pushed(self) -> None:
+        """A push is one event, though every node that is handed the image records it."""
+        cluster = MemoryCluster(self)
+        for name in "ab":
+            base = cluster.add(name).parts.base
+            pushed(base, "5f" * 32, NAME, f"anna@desk pushes it to {name}")
+        cluster.advance(1)
+        events = [Event.decode(entry.value) for entry in cluster.store.list(base.cluster.keys.events).entries]
+        self.assertEqual([(e.node, e.subject, e.text) for e in events], [("a", NAME, "anna@desk pushes it to a")])
 
     def test_off(self) -> None:
         """Without it there is neither listener nor certificate, and the record says nothing."""
