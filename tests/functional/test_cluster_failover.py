@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from daprdockr.agent.reporting.own_course import BACK
+from daprdockr.model.stored.events import Event
 from tests.rig.cluster.case import WEB, ClusterTestCase
 from tests.rig.cluster.host import AGENT, ENGINE
 
@@ -21,7 +23,7 @@ class SilentHostTests(ClusterTestCase):
     def take_over_and_return(self, number: int) -> None:
         """The host was made silent: see it replaced; ``give_back`` ends the silence."""
         silent = self.cluster.host(number)
-        before = silent.starts()
+        before, reported = silent.starts(), self.reported(silent.name)
         self.until_taken_over(number)
         self.cluster.outlive_leases()
         self.assertEqual(silent.starts(), before)
@@ -34,6 +36,16 @@ class SilentHostTests(ClusterTestCase):
         self.until_settled()
         self.assertEqual(self.cluster.starts(), running)
         self.cluster.until_well()
+        self.cluster.until(lambda: BACK in self.reported(silent.name)[len(reported) :], "its return is an event")
+        self.assertEqual(
+            self.reported(silent.name)[len(reported) :],
+            [f"is gone: its lease ended; {len(before)} instances became free", BACK],
+        )
+
+    def reported(self, node: str) -> list[str]:
+        """The texts of the events about a node, in the order of their times."""
+        events = sorted(Event.decode(value) for value in self.cluster.stored("events/").values())
+        return [event.text for event in events if event.subject == node]
 
     def test_cut_off(self) -> None:
         """Its four run elsewhere as well; after its return the surplus copies go, and no other container is touched."""
