@@ -166,14 +166,13 @@ def read_events(entries: Iterable[Entry]) -> list[Event]:
 
 def latest_lines(table: Table) -> Iterator[str]:
     """
-    Yield what the agents' latest event of each subject says that a container logged, behind a line that says whose it
-    is.
+    Yield what a container of each subject logged last, behind a line that says whose it is, also if an event without
+    lines came since, such as a command that somebody ran.
     """
-    latest = {(row["Node"], row["Subject"]): row for row in table.rows if not row.get("By")}
+    latest = {(row["Node"], row["Subject"]): row for row in table.rows if row.get("Lines")}
     for (node, subject), row in sorted(latest.items()):
-        if row.get("Lines"):
-            yield f"the last lines of {one_line(subject)} on {one_line(node)}:"
-            yield from (f"  {one_line(line)}" for line in row["Lines"])
+        yield f"the last lines of {one_line(subject)} on {one_line(node)}:"
+        yield from (f"  {one_line(line)}" for line in row["Lines"])
 
 
 def _events(entries: Iterable[Entry]) -> Iterator[Event]:

@@ -54,12 +54,16 @@ class EventsTests(ShowCase):
         for at, lines in ((1, ("old",)), (2, ("begin", "no \x1b[2Jdatabase"))):
             event = Event(at, "n1", "1.web.myapp", "its container ended", lines)
             self.store.put(KEYS.event("n1", at), event.encode(), self.store.lease)
+        ran = Event(1_700_000_009, "n1", "1.web.myapp", "anna@desk runs ls from 192.0.2.1")
+        self.store.put(KEYS.event("n1", 9), ran.encode(), self.store.lease)
         said = command_line(self.store, "events")
         self.assertEqual(
-            said.stdout.splitlines()[3:], ["the last lines of 1.web.myapp on n1:", "  begin", "  no [2Jdatabase"]
+            said.stdout.splitlines()[4:], ["the last lines of 1.web.myapp on n1:", "  begin", "  no [2Jdatabase"]
         )
         listed = command_line(self.store, "events", "-o", "json").json
-        self.assertEqual([item["Lines"] for item in listed], [["old"], ["begin", "no \x1b[2Jdatabase"]])
+        self.assertEqual(
+            [item["Lines"] for item in listed if "Lines" in item], [["old"], ["begin", "no \x1b[2Jdatabase"]]
+        )
 
     def test_absurd_time(self) -> None:
         """A time beyond the calendar is not shown."""
