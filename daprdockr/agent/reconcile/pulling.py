@@ -14,9 +14,12 @@ from collections.abc import Callable
 from daprdockr.agent.host.stock import Stock
 from daprdockr.agent.reconcile.engine_threads import EngineThreads, registry
 from daprdockr.agent.reconcile.other_nodes import FromOthers
-from daprdockr.model.errors import ImageAbsent, PullFailed
+from daprdockr.model.errors import EngineError, ImageAbsent, PullFailed
 from daprdockr.model.host import Image
 from daprdockr.planning.container_steps import PullImage
+
+MOST_FAILED = 100
+"""Images that could not be had and are remembered."""
 
 
 class Pulling:
@@ -27,9 +30,28 @@ class Pulling:
         self._engine = threads.engine
         self._stock = stock
         self._record_event = record_event
+        self._failed: dict[str, int] = {}
+        """By image: how many attempts in a row have failed, each of which may have been an event."""
 
     async def __call__(self, step: PullImage) -> None:
-        """Carry out the step. :raises EngineError: the image is not there afterwards."""
+        """
+        Carry out the step, and record that it succeeded at last, if it failed before.
+
+        :raises EngineError: the image is not there afterwards.
+        """
+        failed = self._failed.pop(step.reference, 0)
+        try:
+            await self._have(step)
+        except EngineError:
+            self._failed[step.reference] = failed + 1
+            if len(self._failed) > MOST_FAILED:
+                del self._failed[next(iter(self._failed))]
+            raise
+        if failed:
+            times = "one attempt" if failed == 1 else f"{failed} attempts"
+            self._record_event(step.reference, f"is there at last, after {times} that failed")
+
+    async def _have(self, step: PullImage) -> None:
         run = self._threads.work.of(step.reference)
         image = await run(self._engine.image, step.reference)
         resolves, others = False, FromOthers()

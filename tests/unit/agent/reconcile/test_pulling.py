@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.host.stock import Stock
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.other_nodes import FromOthers
-from daprdockr.agent.reconcile.pulling import Pulling
+from daprdockr.agent.reconcile.pulling import MOST_FAILED, Pulling
 from daprdockr.model.errors import ImageRefused, PullFailed
 from daprdockr.model.host import Image
 from daprdockr.planning.container_steps import PullImage
@@ -57,6 +57,25 @@ class PulledTests(SynchronousTestCase):
         self.others = FromOthers(failed="node b is busy")
         self.pull(PullImage("web:2"))
         self.assertEqual((self.engine.calls["pull"], self.told), (1, []))
+
+    def test_at_last(self) -> None:
+        """An image that could not be had, which was an event, is an event when it is there."""
+        step = PullImage("web:2")
+        for _ in range(2):
+            self.failure(step, ImageRefused)
+        self.engine.add_image("web:2", local=False)
+        self.pull(step)
+        self.pull(step)
+        self.assertEqual(self.told, [("web:2", "is there at last, after 2 attempts that failed")])
+
+    def test_forgotten(self) -> None:
+        """Of very many images that could not be had the first one is forgotten."""
+        for number in range(MOST_FAILED + 1):
+            self.failure(PullImage(f"web:{number}"), ImageRefused)
+        for number in (0, 1):
+            self.engine.add_image(f"web:{number}", local=False)
+            self.pull(PullImage(f"web:{number}"))
+        self.assertEqual(self.told, [("web:1", "is there at last, after one attempt that failed")])
 
     def test_there(self) -> None:
         """Nobody is asked for what is here, nor for a restart with what is here."""
