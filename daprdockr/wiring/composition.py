@@ -10,11 +10,13 @@ reactor, the clock, the environment and the source of random numbers.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from attrs import frozen
 from twisted.application.service import Service
 
 from daprdockr.agent.reporting.conditions import HasCondition
+from daprdockr.agent.reporting.trouble_events import TroubleEvents
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
 from daprdockr.runtime.profile import Profile
@@ -57,7 +59,10 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
     found.member.herald.update(around.whereabouts.value)
     judged = tuple(_judged(base, outward, found))
     offices = renewer(base, found, reports.progress), upkeep(base, found)
-    services = (*_services(base, outward, found, acting, reports), *offices)
+    troubles = TroubleEvents(
+        reactor=outside.reactor, parts=judged, record_event=partial(base.journal.record, settings.node)
+    )
+    services = (*_services(base, outward, found, acting, reports), *offices, troubles)
     parts = Parts(base, outward, found, acting, judged)
     ends = (_profile(settings), *services, peer, api_listener(parts), ReadSocket(parts))
     started = tuple(part for part in ends if part is not None)
@@ -75,7 +80,7 @@ def _services(
     yield from (base.journal, member.heartbeat, Settling(base.outside.pools.all))
     yield from (local.host, local.pulse, local.containerd)
     yield from (known.mirror, outward.certifying, local.witnesses, local.health, reports.progress, acting.reconcile)
-    yield from (known.marking, reports.doubting, reports.departures, reports.own_course)
+    yield from (known.marking, reports.doubting, reports.departures, reports.own_course, reports.health_events)
     yield from (known.ownerless, member.write_check, local.orphans)
     yield from (local.pruning, member.embedded_key, member.own_member, member.room)
     yield from found.around.all

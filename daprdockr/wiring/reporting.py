@@ -11,6 +11,7 @@ from attrs import frozen
 from daprdockr.agent.membership.progress import ClusterProgress, Serving
 from daprdockr.agent.reporting.departures import Departures
 from daprdockr.agent.reporting.doubting import Doubting
+from daprdockr.agent.reporting.health_events import HealthEvents
 from daprdockr.agent.reporting.own_course import OwnCourse
 from daprdockr.agent.reporting.publish import Publish
 from daprdockr.agent.reporting.publish_challenges import PublishChallenges
@@ -32,6 +33,7 @@ class Reporting:
     publish_challenges: PublishChallenges
     departures: Departures
     own_course: OwnCourse
+    health_events: HealthEvents
 
 
 def reporting(base: Foundation, outward: Edges, found: Found) -> Reporting:
@@ -68,7 +70,7 @@ def reporting(base: Foundation, outward: Edges, found: Found) -> Reporting:
     return Reporting(publish, publish_ports, doubting, progress, challenges, *_courses(base, found))
 
 
-def _courses(base: Foundation, found: Found) -> tuple[Departures, OwnCourse]:
+def _courses(base: Foundation, found: Found) -> tuple[Departures, OwnCourse, HealthEvents]:
     outside, mass_expiry = base.outside, found.known.mass_expiry
     departures = Departures(
         reactor=outside.reactor,
@@ -85,7 +87,10 @@ def _courses(base: Foundation, found: Found) -> tuple[Departures, OwnCourse]:
         heartbeat=found.member.heartbeat,
         journal=base.journal,
     )
-    return departures, own_course
+    health_events = HealthEvents(
+        reactor=outside.reactor, cluster=base.cluster, node=base.settings.node, record_event=base.journal.record
+    )
+    return departures, own_course, health_events
 
 
 def _progress(base: Foundation, found: Found, served: Serving) -> ClusterProgress:

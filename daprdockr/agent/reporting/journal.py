@@ -172,6 +172,10 @@ class Journal(Service):
         if not key:
             self._last = max(self._last + 1, one.event.number)
             key = self._keys.event(self._node, self._last)
-        conditions = [Absent(key)] if one.is_first else []
-        ended = [Delete(one.instead_of)] if one.instead_of else []
-        self._store.commit(conditions, [*ended, Put(key, one.event.encode(), self._lease)])
+        value = one.event.encode()
+        if one.is_first:
+            self._store.commit([Absent(key)], [Put(key, value, self._lease)])
+        elif one.instead_of:
+            self._store.commit([], [Delete(one.instead_of), Put(key, value, self._lease)])
+        else:
+            self._store.put(key, value, self._lease)

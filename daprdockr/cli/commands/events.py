@@ -132,10 +132,11 @@ COMMAND = Command(
     reference=(
         "what agents reported in the last half hour to hour: values in etcd that cannot be read, host names that two"
         " services claim, images that cannot be pulled, containers that cannot start, or that ended by themselves,"
-        " with the last lines that they logged, nodes that are gone or back, and agents that were stopped or started"
-        " again; and what people did, commands, connections, copies of volumes and pushed images too, with the"
-        " changes of definitions in the last hour, or since ``-since``, of the 100 services that were stored last. Of"
-        " all, or of NAME: a service with its instances, one instance, a node, or an image, by its name and tag. With"
-        " ``-f`` it goes on with those that come, also after an outage of etcd: a line each, in JSON an object each",
+        " with the last lines that they logged, instances that are unhealthy or healthy again, a Docker Engine or"
+        " nginx that fails for a while, nodes that are gone or back, and agents that were stopped or started again;"
+        " and what people did, commands, connections, copies of volumes and pushed images too, with the changes of"
+        " definitions in the last hour, or since ``-since``, of the 100 services that were stored last. Of all, or of"
+        " NAME: a service with its instances, one instance, a node, or an image, by its name and tag. With ``-f`` it"
+        " goes on with those that come, also after an outage of etcd: a line each, in JSON an object each",
     ),
 )
