@@ -13,10 +13,15 @@ from daprdockr.cli.given_value import read_given
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import show, snapshot
 from daprdockr.model.host_names import host_name
+from daprdockr.model.known.view import ClusterView
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.certificate import MAX_PEM
+from daprdockr.model.stored.certificate import MAX_PEM, CertificateFacts
 from daprdockr.model.stored.renewal import read_renewals
 from daprdockr.picture.certificates import DAY, certificate_table
+from daprdockr.planning.renewing.wanted import Covered
+
+_NAMED = 5
+"""How many host names of services are named where a certificate covers none of them."""
 
 _WORDS = {
     "add": ActionWords("a certificate and a key, as files", 2, 2),
@@ -54,12 +59,23 @@ def certificates(request: Request, store: Store, console: Console) -> None:
     announce(request, store, f"stored by {record.by}, {left} days left", f"certificate {name}")
     line = f"the certificate of {', '.join(record.facts.names)} is stored, {left} days left"
     say_done(request, console, line, Name=name, Names=list(record.facts.names), DaysLeft=left)
-    _warn_of_no_tls(request, store, console)
+    cluster = snapshot(request, store)
+    _warn_of_no_service(cluster, record.facts, console)
+    _warn_of_no_tls(cluster, console)
 
 
-def _warn_of_no_tls(request: Request, store: Store, console: Console) -> None:
+def _warn_of_no_service(cluster: ClusterView, facts: CertificateFacts, console: Console) -> None:
+    """Say that a certificate is for other host names than services have: that of the wrong file, for example."""
+    entries = (entry for service in cluster.services.values() for entry in service.definition.http)
+    names, covered = sorted({name for entry in entries for name in entry.host_names}), Covered([facts], [])
+    if names and not any(covered.has(name, 0.0) for name in names):
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        console.complain(f"no service has a host name that it covers: they have {', '.join(names[:_NAMED])}{more}")
+
+
+def _warn_of_no_tls(cluster: ClusterView, console: Console) -> None:
     """Say that no node shows a certificate, unless there is one, or one of another version, which may not say so."""
-    nodes = list(snapshot(request, store).nodes.values())
+    nodes = list(cluster.nodes.values())
     if nodes and not any(one.record.tls or one.record.version != __version__ for one in nodes):
         console.complain("no node serves TLS yet: start the agents with --https, as in --https 0.0.0.0:443")
 

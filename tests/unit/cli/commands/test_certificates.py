@@ -77,6 +77,16 @@ class CertificatesTests(DefinitionCase):
             done = self.add(pair)
             self.assertEqual((done.status, done.stderr), (0, said), records)
 
+    def test_no_service(self) -> None:
+        """One line says that services have none of its names, which is often a mistake; a wildcard covers some."""
+        for host in ("shop.example.com", "a.test", "b.test", "c.test", "d.test", "e.test"):
+            wanted = named(host.replace(".", "-"), Http={"HostName": host, "ContainerPort": 80})
+            self.store.put(KEYS.service(wanted.name), wanted.encode())
+        line = "daprdockrcmd: no service has a host name that it covers: they have"
+        some = "a.test, b.test, c.test, d.test, e.test and 1 more"
+        self.assertEqual(self.add(self_signed((NAME,), days=30)).stderr, f"{line} {some}\n")
+        self.assertEqual(self.add(self_signed((NAME, "*.example.com"), days=30)).stderr, "")
+
     def test_replaced(self) -> None:
         """Another pair for the same name takes its place, with another stamp."""
         self.add(self_signed((NAME,)))
