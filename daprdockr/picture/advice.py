@@ -109,7 +109,7 @@ _STATES: Mapping[State, str] = {
     State.UNHEALTHY: "see whether the program serves what Health checks, and give it a Health.StartPeriod to begin",
 }
 
-_KNOWN: tuple[tuple[re.Pattern[str], State], ...] = (
+_AGAIN: tuple[tuple[re.Pattern[str], State], ...] = (
     (re.compile("^(exit status|killed|aborted|segmentation fault|stopped by) "), State.BACKING_OFF),
     (re.compile("^(no success from|the command|its HEALTHCHECK) "), State.UNHEALTHY),
 )
@@ -139,27 +139,33 @@ def about_node(refusal: Hindrance, definition: Definition) -> str:
     return _BARS.get(refusal.bar, "").format(service=definition.name, privileges=privileges)
 
 
-def about_job(service: ServiceName, job: Row, ended_badly: bool) -> list[str]:
+def about_job(definition: Definition, job: Row) -> list[str]:
     """Return what helps a job whose last run ended badly; what it needs is in the reason, or in what it logged."""
-    if not ended_badly:
-        return []
-    run, was_begun = job["Run"], bool(job["Node"])
-    read = [f"read what run {run} logged: daprdockrcmd job logs {service} {run}"] if was_begun else []
-    return [*read, f"run it now: daprdockrcmd job run {service}"]
+    run, was_begun, service = job["Run"], bool(job["Node"]), definition.name
+    read = f"read what run {run} logged: daprdockrcmd job logs {service} {run}" if was_begun else ""
+    return [_about_reason(definition, job["Reason"]) or read, f"run it now: daprdockrcmd job run {service}"]
 
 
 def about_instance(definition: Definition, state: State, reason: str, current: bool, ways: Ways) -> str:
     """Return what helps an instance that a node has and that is not as wanted."""
+    if helps := _about_reason(definition, reason):
+        return helps
+    service = str(definition.name)
+    if state is State.STARTING:
+        state = next((known for pattern, known in _AGAIN if pattern.match(reason)), state)
+    if state is State.BACKING_OFF and ways.back:
+        return _GO_BACK.format(service=service)
+    patience = "" if ways.stopped or (state is State.RUNNING and current) else _PATIENCE.get(state, "")
+    return (_STATES.get(state, "") or patience).format(service=service)
+
+
+def _about_reason(definition: Definition, reason: str) -> str:
+    """Return what helps against a reason that says all that a person has to know; "" if it does not."""
     names = {"service": str(definition.name), "image": definition.container.image}
     for pattern, sentence in _REASONS:
         if match := pattern.search(reason):
             return sentence.format(**names, **match.groupdict())
-    if state is State.STARTING:
-        state = next((known for pattern, known in _KNOWN if pattern.match(reason)), state)
-    if state is State.BACKING_OFF and ways.back:
-        return _GO_BACK.format(**names)
-    patience = "" if ways.stopped or (state is State.RUNNING and current) else _PATIENCE.get(state, "")
-    return (_STATES.get(state, "") or patience).format(**names)
+    return ""
 
 
 def about_volumes(instance: InstanceName, node: str, refusal: Hindrance | None) -> str:

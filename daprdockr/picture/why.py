@@ -88,7 +88,7 @@ class NodeView:
 class Why:
     """The whole answer about one service, or one of its instances."""
 
-    service: ServiceName
+    definition: Definition
     looks: Sequence[InstanceView]
     standings: Sequence[NodeView]
     known: Evidence
@@ -99,6 +99,10 @@ class Why:
     """Of a job: when it is due, and its last run."""
     taken: Sequence[Taken] = ()
     """Its ports and host names that an older service has."""
+
+    @property
+    def service(self) -> ServiceName:
+        return self.definition.name
 
     @property
     def lacking(self) -> list[InstanceView]:
@@ -113,8 +117,8 @@ class Why:
     def advice(self) -> list[str]:
         """Advice to a person, each once; about nodes only where an instance needs one."""
         found = [look.advice for look in self.lacking]
-        if self.job is not None:
-            found += advice.about_job(self.service, self.job, self.ended_badly)
+        if self.job is not None and self.ended_badly:
+            found += advice.about_job(self.definition, self.job)
         if self.known.rollout is not None:
             found += advice.about_rollout(self.service, self.known.rollout, self.known.way_back)
         found += map(advice.about_taken, self.taken[:MOST_TAKEN])
@@ -168,7 +172,7 @@ def why(cluster: ClusterView, service: ServiceName, known: Evidence, only: int |
     slots = sorted(cluster.slots(service).items())
     replaced = {str(slot.record.instance): slot.record.node for _, slot in slots}
     lost = taken(cluster.services.values()).get(service, ())
-    return Why(service, looks, standings, known, str(paused or ""), replaced, job, lost)
+    return Why(wanted.definition, looks, standings, known, str(paused or ""), replaced, job, lost)
 
 
 def _look(

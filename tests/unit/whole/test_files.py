@@ -105,7 +105,7 @@ class FilesTests(SynchronousTestCase):
         self.cluster.advance(10)
         self.assertEqual(self.ids, {})
         said = self.command("why", "web.myapp").stdout
-        self.assertIn("file y is not set: daprdockrcmd file set", said)
+        self.assertIn("file y is not set: daprdockrcmd file set y", said)
         self.assertIn("set it: daprdockrcmd file set y FILE", said)
         self.command("file", "set", "y", stdin=b"there")
         self.cluster.advance(10)

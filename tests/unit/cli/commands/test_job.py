@@ -279,6 +279,15 @@ class WhyTests(JobCase):
         status = self.run_line("status", NAME, "-o", "json").json
         self.assertIn("run 1 is failed: exit status 3", str(status))
 
+    def test_never_begun(self) -> None:
+        """A run without a container has logged nothing: the reason says what is to be corrected."""
+        reason = "'report:1' could not be pulled: manifest unknown"
+        self.keep(1, record(RunState.FAILED, due=600, ended=660.0, node="a", reason=reason))
+        why = self.run_line("why", NAME).stdout
+        self.assertIn("- correct the name of the image, or the node's way to the registry:\n", why)
+        self.assertNotIn("job logs", why)
+        self.assertIn("- run it now: daprdockrcmd job run report.myapp\n", why)
+
     def test_well(self) -> None:
         """A job without a run says so, and one whose last run is done needs nothing."""
         self.assertIn("\nit had no run yet\n", self.run_line("why", NAME).stdout)

@@ -17,7 +17,7 @@ from tests.build.values import definition
 WITHOUT = definition(Secrets=[{"Name": "password"}, {"Name": "password", "Env": "P"}])
 WITH = evolve(WITHOUT, secrets=stamped(WITHOUT.secrets, {"password": ("s1", "k")}))
 AGAIN = evolve(WITHOUT, secrets=stamped(WITHOUT.secrets, {"password": ("s2", "k")}))
-MISSING = "secret password is not set: daprdockrcmd secret set"
+MISSING = "secret password is not set: daprdockrcmd secret set password"
 
 
 class MissingTests(PlanTestCase):
@@ -41,7 +41,7 @@ class MissingTests(PlanTestCase):
         assert isinstance(report, WriteClaim)
         self.assertEqual(
             report.record.reason,
-            "secrets a, b are not set: daprdockrcmd secret set; file f is not set: daprdockrcmd file set",
+            "secrets a, b are not set: daprdockrcmd secret set; file f is not set: daprdockrcmd file set f",
         )
 
     def test_deleted(self) -> None:

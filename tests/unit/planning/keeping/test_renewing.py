@@ -54,7 +54,7 @@ class RenewingTests(PlanTestCase):
     def test_missing(self) -> None:
         """A file that is not set any more is left as it is in a container that runs; only the claim says so."""
         (report,) = self.steps(having(""), ("s1",))
-        self.assertIn("file x is not set: daprdockrcmd file set", report)
+        self.assertIn("file x is not set: daprdockrcmd file set x", report)
 
     def told(self, wanted: Definition, renewed: tuple[str, ...] | None, before: str | None = None) -> str | None:
         """Return what the node says of the contents in a container, which it said ``before``, too."""
