@@ -111,7 +111,7 @@ _STATES: Mapping[State, str] = {
 
 _AGAIN: tuple[tuple[re.Pattern[str], State], ...] = (
     (re.compile("^(exit status|killed|aborted|segmentation fault|stopped by) "), State.BACKING_OFF),
-    (re.compile("^(no success from|the command|its HEALTHCHECK) "), State.UNHEALTHY),
+    (re.compile("^(no success from|nothing answers on|the command|its HEALTHCHECK) "), State.UNHEALTHY),
 )
 """The trouble of an instance that is starting again, by the reason that stands since it failed the last time."""
 
@@ -125,12 +125,21 @@ _PATIENCE: Mapping[State, str] = {
 _GO_BACK = "read the last lines, and go back to what was healthy: daprdockrcmd rollback {service}"
 
 
+_CHECK_AGAIN = (
+    "correct the check, which was changed, or go back to the one that succeeded: daprdockrcmd rollback {service}"
+)
+
+
 @frozen
 class Ways:
-    """Whether there is a way ``back``: another definition was healthy once; and whether the rollout has ``stopped``."""
+    """
+    Whether there is a way ``back``: another definition was healthy once; whether the rollout has ``stopped``, and
+    whether the service is ``rechecked``: its check was another one when it was healthy last.
+    """
 
     back: bool
     stopped: bool
+    rechecked: bool
 
 
 def about_node(refusal: Hindrance, definition: Definition) -> str:
@@ -148,11 +157,13 @@ def about_job(definition: Definition, job: Row) -> list[str]:
 
 def about_instance(definition: Definition, state: State, reason: str, current: bool, ways: Ways) -> str:
     """Return what helps an instance that a node has and that is not as wanted."""
-    if helps := _about_reason(definition, reason):
-        return helps
     service = str(definition.name)
     if state is State.STARTING:
         state = next((known for pattern, known in _AGAIN if pattern.match(reason)), state)
+    if state is State.UNHEALTHY and ways.rechecked:
+        return _CHECK_AGAIN.format(service=service)
+    if helps := _about_reason(definition, reason):
+        return helps
     if state is State.BACKING_OFF and ways.back:
         return _GO_BACK.format(service=service)
     patience = "" if ways.stopped or (state is State.RUNNING and current) else _PATIENCE.get(state, "")

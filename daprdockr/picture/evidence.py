@@ -12,6 +12,7 @@ from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.history import Revisions
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.rollout import RolloutRecord
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.doubts import read_doubts
 from daprdockr.picture.events import read_events
 from daprdockr.picture.why import Evidence
@@ -40,8 +41,15 @@ def read_evidence(
         rollout=rollout,
         revision=history.newest_of(wanted),
         way_back=history.newest_good(unlike=wanted) is not None,
+        rechecked=rechecked(history, wanted),
         mute=_mute(cluster, refused, doubted),
     )
+
+
+def rechecked(history: Revisions, wanted: Definition) -> bool:
+    """Return whether the check is another one than when the service was healthy last."""
+    good, present = history.newest_good(unlike=wanted), history.newest_of(wanted)
+    return good is not None and good.record.definition.check != wanted.check and not (present and present.record.good)
 
 
 def _mute(cluster: ClusterView, refused: str, doubts: Mapping[str, DoubtRecord]) -> dict[str, str]:

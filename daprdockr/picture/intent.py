@@ -98,12 +98,19 @@ class Intent:
                 order = f"stop-first, because {self.stops_first}" if self.stops_first else "start-first"
                 return f"{order}: {self._differences}"
             case ChangeKind.CHANGE:
-                return f"{self._effect(wanted)}: {self._differences}"
+                return f"{self._effect(wanted)}: {self._differences}{self._risk(wanted)}"
         return ""
 
     @property
     def _differences(self) -> str:
         return "the stored definition cannot be read" if self.before is None else "; ".join(self.changed)
+
+    def _risk(self, wanted: Definition) -> str:
+        """Return what a changed check may do to the containers that run, behind the differences."""
+        before = self.before
+        if before is None or self.renews or before.check == wanted.check or wanted.check.type == "none":
+            return ""
+        return "; all instances are judged by this check at once, and get no requests where it fails"
 
     def _effect(self, wanted: Definition) -> str:
         """Return when a change counts that replaces no container."""

@@ -39,6 +39,7 @@ class Evidence:
     :ivar rollout: the rollout of the service, if it did not end well.
     :ivar revision: the present definition as a revision.
     :ivar way_back: whether another definition was healthy once.
+    :ivar rechecked: whether its check was changed since it was healthy last.
     :ivar mute: why nodes can do nothing, by name: etcd refuses their writes, or they doubt it.
     """
 
@@ -46,6 +47,7 @@ class Evidence:
     rollout: RolloutRecord | None = None
     revision: Revision | None = None
     way_back: bool = False
+    rechecked: bool = False
     mute: Mapping[str, str] = field(default=MappingProxyType({}))
 
 
@@ -190,7 +192,7 @@ def _look(
         return InstanceView(name, "", lack, helps, None)
     state, reason = claim.record.state, claim.record.reason
     current, is_wanted = is_current(wanted, claim), name.number <= wanted.definition.instances
-    ways = advice.Ways(known.way_back, stopped=known.rollout is not None)
+    ways = advice.Ways(known.way_back, known.rollout is not None, known.rechecked)
     helps = advice.about_instance(wanted.definition, state, reason, current, ways) if lack and is_wanted else ""
     last = [event for event in known.events if event.subject == str(name) and event.lines] if lack else []
     return InstanceView(name, claim.node, lack, helps, last[-1] if last else None)

@@ -21,6 +21,7 @@ from daprdockr.page.seen import Gone, Seen
 from daprdockr.page.service import ServiceSeen, service_page
 from daprdockr.page.updates import ShownPage, beat
 from daprdockr.picture.certificates import certificate_table
+from daprdockr.picture.evidence import rechecked
 from daprdockr.picture.instances import instance_table
 from daprdockr.picture.nodes import node_table
 from daprdockr.picture.overview import overview
@@ -129,9 +130,14 @@ class Paging:
         if service not in cluster.services:
             return None
         stopped, history = stopped_rollouts(cluster), self.recent.history(service)
-        way_back = history.newest_good(unlike=cluster.services[service].definition) is not None
-        mute = {name: node.record.refused for name, node in cluster.nodes.items() if node.record.refused} | doubted
-        known = Evidence(events=self.recent.events, rollout=stopped.get(service), way_back=way_back, mute=mute)
+        wanted = cluster.services[service].definition
+        known = Evidence(
+            events=self.recent.events,
+            rollout=stopped.get(service),
+            way_back=history.newest_good(unlike=wanted) is not None,
+            rechecked=rechecked(history, wanted),
+            mute={name: node.record.refused for name, node in cluster.nodes.items() if node.record.refused} | doubted,
+        )
         (row,) = service_table(cluster, stopped, service).rows
         return service_page(
             ServiceSeen(

@@ -164,6 +164,20 @@ class TroubleTests(WhyCase):
         self.store.put(KEYS.revision(wanted.name, 1), good.encode())
         self.assertIn("go back to what was healthy: daprdockrcmd rollback web.myapp", self.text("web.myapp"))
 
+    def test_changed_check(self) -> None:
+        """A service that no changed check has found healthy yet is led back to the check that did."""
+        wanted = self.define(named("web", Health={"Type": "http", "Path": "/helth", "Port": 80}))
+        self.claim(wanted, state=State.UNHEALTHY, healthy=False, reason="no success from /helth on port 80: status 404")
+        good = RevisionRecord(named("web", Health={"Type": "http", "Port": 80}), TIME, "anna@desk", good=True)
+        self.store.put(KEYS.revision(wanted.name, 1), good.encode())
+        self.store.put(KEYS.revision(wanted.name, 2), RevisionRecord(wanted, TIME + 1, "anna@desk").encode())
+        changed = (
+            "- correct the check, which was changed, or go back to the one that succeeded: daprdockrcmd rollback web"
+        )
+        self.assertIn(changed, self.text("web.myapp"))
+        self.store.put(KEYS.revision(wanted.name, 2), RevisionRecord(wanted, TIME + 1, "anna@desk", good=True).encode())
+        self.assertNotIn(changed, self.text("web.myapp"))
+
     def test_no_way_back(self) -> None:
         """The present definition is its own revision, and no way back, also with the stamp of a secret that is set."""
         self.store.put(KEYS.secret("x"), SecretRecord(1, "s1", 5, "key").encode())
