@@ -135,6 +135,15 @@ class HoldingTests(NginxTestCase):
         answers = await gatherResults(asked)
         self.assertEqual([(one.code, one.seen["name"]) for one in answers], [(200, "2.web.shop")] * 2)
 
+    async def test_chunked_at_once(self) -> None:
+        """So is a chunked upload that came with its headers, which arrives whole."""
+        nginx = await self.started(self.holding(evolve(self.upstream(), port=9)))
+        head = f"POST / HTTP/1.1\r\nHost: {NAME}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        asked = self.converse(head.encode() + b"5\r\nhello\r\n2\r\n!!\r\n0\r\n\r\n", b"\r\n\r\n")
+        await self.until_held(nginx, 1)
+        await self.published(nginx, self.holding(self.upstream(2)))
+        self.assertIn(b'"body": 7,', await asked)
+
     async def test_kept_connection_ends(self) -> None:
         """
         The only instance gets an idempotent request again that met the end of a kept connection; a POST gets 502, as it

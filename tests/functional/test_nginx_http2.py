@@ -109,6 +109,17 @@ class RequestTests(TlsTestCase):
         await self.published(nginx, evolve(route(NAME, self.upstream(2)), hold=20.0))
         self.assertIn("\n502", await asked)
 
+    async def test_unannounced_not_repeated(self) -> None:
+        """So is one that no header shows; a request without a body waits for an instance."""
+        dead = evolve(self.upstream(), port=9)
+        nginx = await self.served(state_of(pair_for((NAME,))), evolve(route(NAME, dead), hold=20.0))
+        plain = Deferred.fromCoroutine(self.curl("--http2", "-w", "\n%{http_code}"))
+        for method, size in (("GET", 5), ("DELETE", 300_000), ("GET", 0)):
+            arguments = ("--http2", "-X", method, "-T", "-", "-w", "\n%{http_code}")
+            self.assertIn("\n502", await self.curl(*arguments, stdin=b"x" * size), (method, size))
+        await self.published(nginx, evolve(route(NAME, self.upstream(2)), hold=20.0))
+        self.assertIn("\n200", await plain)
+
     async def test_compressed_headers(self) -> None:
         """``MaxHeader`` bounds what an instance gets, not what HTTP/2 makes of it."""
         await self.served(state_of(pair_for((NAME,))), evolve(route(NAME, self.upstream()), max_header=2048))

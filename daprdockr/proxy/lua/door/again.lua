@@ -53,10 +53,7 @@ local function repeatable(ctx)
     if ctx.room then
         return ctx.received == 0
     end
-    local length = tonumber(ngx.var.http_content_length or 0)
-    if ngx.var.http_transfer_encoding or body.may_have_any_length() or not length then
-        return false
-    end
+    local length = tonumber(ngx.var.content_length) or 0 -- also of a body that came without one, and was read whole
     return length == 0 or (ctx.received == 0 and #(ngx.req.get_body_data() or "") == length)
 end
 
@@ -91,8 +88,9 @@ function M.note(ctx)
     return true
 end
 
--- access phase of a request that failed at the endpoints it tried
-function M.readmit()
+-- access phase of a request that failed at the endpoints it tried; `is_unread` where its body has no length, and nginx
+-- has not read all of it
+function M.readmit(is_unread)
     local ctx = record.present()
     if not ctx then
         return pages.refuse(502)
@@ -108,7 +106,7 @@ function M.readmit()
     if answered > 0 then
         return pages.refuse(502, answered < MOST_HEADERS and NO_ANSWER or LONG_ANSWER)
     end
-    if not repeatable(ctx) then
+    if is_unread or not repeatable(ctx) then
         return pages.refuse(502, is_cut() and CUT_BODY or nil)
     end
     ctx.returns = ctx.returns + 1
