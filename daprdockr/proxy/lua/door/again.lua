@@ -113,7 +113,7 @@ function M.readmit(is_unread)
     if ctx.returns > MOST_RETURNS then
         return hold.give_up()
     end
-    return hold.wait_or_give_up(ctx)
+    return hold.wait_or_give_up()
 end
 
 return M

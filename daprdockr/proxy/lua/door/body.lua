@@ -61,12 +61,12 @@ local function read(ctx, most)
     local is_read = pcall(ngx.req.read_body) -- nginx answers 413 to one that is larger than any may be
     ctx.is_reading = false
     if not is_read then -- versions 0.10.25 and 0.10.26 of nginx's Lua module read none without a length by HTTP/2
-        return ctx.room and ngx.exit(411) or hold.wait_or_give_up(ctx)
+        return ctx.room and ngx.exit(411) or hold.wait_or_give_up()
     end
     if (tonumber(ngx.var.content_length) or 0) > most then -- by now that of a body without a length, too
         return ngx.exit(413)
     end
-    return hold.wait_or_give_up(ctx)
+    return hold.wait_or_give_up()
 end
 
 -- access phase of a request that was admitted and whose body is to be read first: see Note [Buffered]

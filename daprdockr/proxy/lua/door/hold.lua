@@ -77,9 +77,15 @@ local function may_wait(ctx)
     return ngx.now() < ctx.deadline and not present_location().page
 end
 
+-- Give the place of a request that waits to others: it goes on, or its client has left.
+function M.leave(ctx)
+    local left = waiting_for[ctx.service] - 1
+    waiting, waiting_for[ctx.service], ctx.is_waiting = waiting - 1, left > 0 and left or nil, false
+end
+
 -- Wait until an endpoint is there that was not tried, at most until `ctx.deadline`, and not under maintenance; whether
 -- there is one. A paused service has none.
-function M.hold(ctx)
+local function hold(ctx)
     local service = ctx.service
     local of_service = waiting_for[service] or 0
     if not may_wait(ctx) then
@@ -89,7 +95,7 @@ function M.hold(ctx)
         return false
     end
     counts.add("held")
-    waiting, waiting_for[service] = waiting + 1, of_service + 1
+    waiting, waiting_for[service], ctx.is_waiting = waiting + 1, of_service + 1, true
     local pause, call = FIRST_PAUSE, FIRST_CALL
     local call_at = ngx.now() + call
     while not ready(ctx) and may_wait(ctx) do
@@ -101,14 +107,15 @@ function M.hold(ctx)
             call_at = ngx.now() + call
         end
     end
-    waiting = waiting - 1
-    waiting_for[service] = waiting_for[service] > 1 and waiting_for[service] - 1 or nil
+    M.leave(ctx)
     return ready(ctx)
 end
 
--- Let the request go on as soon as there is an endpoint that it did not try, or answer it.
-function M.wait_or_give_up(ctx)
-    if not ready(ctx) and not M.hold(ctx) then
+-- Let this request go on as soon as there is an endpoint that it did not try, or answer it. Where nginx looks whether
+-- its client has left (lua_check_client_abort), this may end in the middle.
+function M.wait_or_give_up()
+    local ctx = record.present()
+    if not ready(ctx) and not hold(ctx) then
         return M.give_up()
     end
 end

@@ -36,6 +36,7 @@ local function blank()
         key = false, -- of the endpoint that has it now
         instance = "",
         late = false,
+        is_waiting = false, -- whether it has a place among those that wait; false again when it has ended
         is_interim = false, -- whether an interim answer came that its client cannot read
         room = false, -- bytes of memory for its body
         sender = "", -- the address that these count for

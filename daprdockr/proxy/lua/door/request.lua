@@ -69,8 +69,9 @@ function M.admit(is_elsewhere)
         strip(location)
         return ngx.exec("@unannounced")
     end
-    if not is_ready and not hold.hold(ctx) then
-        return hold.give_up()
+    if not is_ready then
+        strip(location)
+        return ngx.exec("@held")
     end
     if is_unusual or is_elsewhere or location.strip or location.sticky or not interim.is_ready() then
         strip(location)
@@ -133,6 +134,8 @@ function M.done()
     end
     if ctx.key then
         choose.release(ctx.key)
+    elseif ctx.is_waiting then
+        hold.leave(ctx)
     end
     if ctx.room then
         room.give_back(ctx.room, ctx.sender)
