@@ -46,7 +46,7 @@ CIPHERS = ":".join(f"ECDHE-{key}-{rest}" for rest in _SEALS for key in ("ECDSA",
 """Those of TLS 1.2: each has forward secrecy and authenticates what it encrypts. TLS 1.3 has no others."""
 
 _PLACEHOLDER = "\0"
-_LOGGED = ("time", "host", "path", "status", "service", "instance", "instance_seconds", "tries")
+_LOGGED = ("time", "host", "path", "service", "instance", "instance_seconds", "tries")
 _VARIABLES = ("door_target", "door_prefix", "door_cookie", "door_hsts", *(f"log_{name}" for name in _LOGGED))
 _GENERATION = re.compile(r'return 200 "([0-9a-f]{16})";', re.ASCII)
 _UNQUOTABLE = re.compile(r'[\x00-\x1f\x7f"\\$]')

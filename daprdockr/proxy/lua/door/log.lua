@@ -24,7 +24,6 @@ function M.describe(ctx)
     local var, now, seconds = ngx.var, ngx.now(), at_instances()
     var.log_time = os.date("!%Y-%m-%dT%H:%M:%S", now) .. (".%03dZ"):format(now % 1 * 1000)
     var.log_host, var.log_path = plain(var.host), plain(var.request_uri)
-    var.log_status = tonumber(var.status) -- nginx writes 000 where it ended the connection before any answer
     var.log_service, var.log_instance = ctx and ctx.service or "", ctx and ctx.instance or ""
     var.log_instance_seconds = seconds and ("%.3f"):format(seconds) or "null"
     var.log_tries = ctx and ctx.tries or 0
