@@ -50,7 +50,7 @@ def _asked(access: Access, timeout: float) -> str:
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if access.secure:
         context = ssl.create_default_context(cafile=access.ca)
-        # Since 3.13 Python refuses certificates that do not name their issuer's key, as those of init; gRPC takes them.
+        # Python 3.13 refuses certificates that do not name their issuer's key, as the first ones of ``init``.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if access.cert is not None:
             context.load_cert_chain(access.cert, access.key)

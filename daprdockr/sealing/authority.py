@@ -76,7 +76,7 @@ def signed(authority: CertificatePair, request: str, use: CertificateUse, now: d
     :raises BadInput: the request cannot be used: it is none, is for another kind of key, or the sender lacks the key.
     """
     public = _public_of(request)
-    issuer = x509.load_pem_x509_certificate(authority.chain.encode())
+    issuer, signer = x509.load_pem_x509_certificate(authority.chain.encode()), _private_key(authority.key)
     usages = [ExtendedKeyUsageOID.CLIENT_AUTH]
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, use.name)])
     builder = _builder(now, name, public).issuer_name(issuer.subject)
@@ -87,9 +87,10 @@ def signed(authority: CertificatePair, request: str, use: CertificateUse, now: d
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     certificate = (
         builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-        .sign(_private_key(authority.key), hashes.SHA256())
+        .sign(signer, hashes.SHA256())
     )
     return certificate.public_bytes(_PEM).decode()
 

@@ -49,6 +49,15 @@ class AuthorityTests(SynchronousTestCase):
         constraints = self.issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
         self.assertEqual((constraints.ca, constraints.path_length), (True, 0))
 
+    def test_key_of_the_authority(self) -> None:
+        """A certificate names the key that signed it (RFC 5280, 4.2.1.1): Python 3.13 asks for that."""
+        for use in uses_of("host2", "10.0.0.2"):
+            text = signed(self.authority, request_of(new_key()), use, NOW)
+            extensions = x509.load_pem_x509_certificate(text.encode()).extensions
+            named = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+            signer = self.issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+            self.assertEqual(named, signer)
+
     def test_no_request(self) -> None:
         """Anything but a request of a P-256 key is refused."""
         use, _ = uses_of("a", "10.0.0.1")
