@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import socket
 import ssl
 import threading
@@ -9,18 +10,44 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from attrs import evolve
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.member_figures import MemberFigures, member_figures, read_figures
-from tests.build.pairs import self_signed
+from daprdockr.model.stored.certificate import CertificatePair
+from daprdockr.sealing.authority import new_authority, new_key, request_of, signed, uses_of
 
+NOW = datetime.datetime.now(datetime.UTC)
 PAGE = """\
 # HELP etcd_server_quota_backend_bytes Current backend storage quota size in bytes.
 etcd_server_quota_backend_bytes 2.147483648e+09
 etcd_debugging_mvcc_compact_revision 3811
 etcd_debugging_mvcc_compact_revision_of_another 5
 """
+
+
+def without_issuers_key(text: str, authority: CertificatePair) -> str:
+    """Return the certificate as an authority signed it at first: it does not say by which key."""
+    given, key = (
+        x509.load_pem_x509_certificate(text.encode()),
+        serialization.load_pem_private_key(authority.key.encode(), None),
+    )
+    builder = x509.CertificateBuilder(
+        given.issuer,
+        given.subject,
+        given.public_key(),
+        given.serial_number,
+        given.not_valid_before_utc,
+        given.not_valid_after_utc,
+    )
+    for extension in given.extensions:
+        if not isinstance(extension.value, x509.AuthorityKeyIdentifier):
+            builder = builder.add_extension(extension.value, extension.critical)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
 class Told(BaseHTTPRequestHandler):
@@ -55,12 +82,15 @@ class FiguresTests(SynchronousTestCase):
     def test_tls(self) -> None:
         """
         A member is asked by TLS, too, though its certificate does not name the key of its issuer: newer Pythons ask for
-        that, and gRPC does not.
+        that, and the first certificates of ``init`` lack it.
         """
-        pair, home = self_signed(["localhost"]), Path(self.mktemp())
+        authority, pair, home = new_authority(NOW), new_key(), Path(self.mktemp())
+        member, _ = uses_of("host1", "127.0.0.1")
         home.mkdir()
-        (home / "ca.pem").write_text(pair.chain)
-        (home / "pair.pem").write_text(pair.key + pair.chain)
+        (home / "ca.pem").write_text(authority.chain)
+        (home / "pair.pem").write_text(
+            pair + without_issuers_key(signed(authority, request_of(pair), member, NOW), authority)
+        )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(home / "pair.pem")
         with HTTPServer(("127.0.0.1", 0), Told) as server:
@@ -69,7 +99,7 @@ class FiguresTests(SynchronousTestCase):
             thread.start()
             self.addCleanup(thread.join)
             self.addCleanup(server.shutdown)
-            access = Access.parse(f"https://localhost:{server.server_port}", ca=home / "ca.pem")
+            access = Access.parse(f"https://127.0.0.1:{server.server_port}", ca=home / "ca.pem")
             self.assertEqual(member_figures(access, 5.0), MemberFigures(2**31, 3811))
 
     def test_broken_off(self) -> None:
