@@ -67,7 +67,7 @@ def why_not(
         return f"it keeps data in {tie}"
     others = [candidate for candidate in candidates if candidate.name != node]
     if not others:
-        return "there is no other node"
+        return "no other node takes instances now"
     fit = able(definition, others)
     if not fit:
         return "no other node meets its constraints"

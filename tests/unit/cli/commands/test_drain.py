@@ -50,7 +50,7 @@ class DrainTests(DrainCase):
         """Nodes that are cordoned too take nothing."""
         self.define(named("web"))
         self.store.put(KEYS.cordon("n2"), b"{}")
-        self.assertIn("1.web.myapp stays: there is no other node", self.run_line("drain n1").stdout)
+        self.assertIn("1.web.myapp stays: no other node takes instances now", self.run_line("drain n1").stdout)
 
     def test_not_counted(self) -> None:
         """Instances that are not wanted any more, and those of other nodes, are not counted."""
@@ -102,7 +102,7 @@ class WaitTests(DrainCase):
         done = self.run_line("drain n1 -wait")
         self.assertEqual(
             (done.status, done.stdout.splitlines()[1:]),
-            (0, ["1.api.myapp is gone, 1 to go", "1.web.myapp stays: there is no other node, 0 to go"]),
+            (0, ["1.api.myapp is gone, 1 to go", "1.web.myapp stays: no other node takes instances now, 0 to go"]),
         )
 
     def test_json_is_one_document(self) -> None:

@@ -429,7 +429,7 @@ class WhyNotTests(SynchronousTestCase):
     def test_reasons(self) -> None:
         """Each reason is given."""
         self.assertEqual(self.why(Container={"Binds": ["/srv:/srv"]}), "it keeps data in /srv:/srv")
-        self.assertEqual(self.why(others=candidates("a")), "there is no other node")
+        self.assertEqual(self.why(others=candidates("a")), "no other node takes instances now")
         self.assertEqual(self.why(Placement={"Constraints": ["zone == z"]}), "no other node meets its constraints")
         every = "every other node that fits has one"
         self.assertEqual(self.why(Placement={"OnePerNode": True}, held={"b": 1, "c": 1}), every)
