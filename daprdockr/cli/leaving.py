@@ -108,7 +108,9 @@ class Leaving:
         """:raises DaprdockrError: instances cannot leave, or have not left in time."""
         request, node = self.request, self.part.node
         if record_of(request, store, node) is None:
-            raise BadInput(f"the agent of {node} does not report: start it, so that its instances can move first")
+            raise BadInput(
+                f"the agent of {node} does not report from this host: start it, so that its instances can move first"
+            )
         cluster = snapshot(request, store)
         stay = {name: why for name, why in leave_or_stay(cluster, node).items() if why}
         if stay:

@@ -16,15 +16,20 @@ from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput, EtcdUnavailable
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.process.machine import this_machine
 
 PAUSE = 0.5
 """Seconds between two questions whether the agent runs."""
 
 
 def record_of(request: Request, store: Store, node: str) -> NodeRecord | None:
-    """Return the record of a node; None where its agent does not report."""
+    """
+    Return the record of the node of this host; None where its agent does not report, as where another machine has its
+    name, such as the one that it is a clone of.
+    """
     entry = store.get(request.keys.node(node))
-    return None if entry is None else NodeRecord.decode(entry.value)
+    record = None if entry is None else NodeRecord.decode(entry.value)
+    return record if record is not None and record.machine in ("", this_machine()) else None
 
 
 @frozen

@@ -15,7 +15,6 @@ from attrs import frozen
 from daprdockr.agent.guarding.guard_process import guard_process
 from daprdockr.agent.holder import machine_id
 from daprdockr.agent.host.real_probe import RealProbe
-from daprdockr.agent.membership.contested import this_machine
 from daprdockr.agent.reconcile.other_nodes import FETCH_THREADS
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.address import usual_address
@@ -35,6 +34,7 @@ from daprdockr.guard.clock import boot_id, boottime
 from daprdockr.model.stored.keys import Keys
 from daprdockr.peer.admission import IMAGES
 from daprdockr.planning.handing import BRANCHES
+from daprdockr.process.machine import this_machine
 from daprdockr.runtime.workers import Workers
 from daprdockr.wiring.outside import (
     Addresses,

@@ -4,11 +4,8 @@ Detects whether another machine publishes an address of this node, and had it fi
 
 from __future__ import annotations
 
-import hashlib
-
 from twisted.logger import Logger
 
-from daprdockr.guard.clock import boot_id
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.troubles.membership import AddressContested
@@ -41,10 +38,3 @@ class Contested:
     def on_changes(self, changes: Changes) -> None:
         if changes.nodes:
             self._logged.found(clashes(self._cluster.nodes.values()).get(self._node, ""))
-
-
-def this_machine() -> str:
-    """
-    Return a text that differs on each running machine, clones included. Hashed, because the id itself is confidential.
-    """
-    return hashlib.blake2s(boot_id().encode(), digest_size=8, person=b"daprdock").hexdigest()

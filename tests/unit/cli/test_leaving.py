@@ -21,6 +21,7 @@ from daprdockr.etcd.member_change import MemberChanges
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import EtcdMember, HostPart
 from daprdockr.model.stored.entries import Delete
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.picture.events import event_table
 from daprdockr.process.held import LOCK
 from daprdockr.process.own_memory import secrets_folder, tls_folder
@@ -163,6 +164,10 @@ class LeavingTests(DrainCase):
         """Without its agent nothing can move, unless it has moved before."""
         self.store.commit([], [Delete(KEYS.node("n1"))])
         self.assertIn("does not report", str(self.assertRaises(BadInput, self.leave)))
+        self.store.put(KEYS.node("n1"), NodeRecord(("10.0.0.1",), machine="5f").encode())  # this host is its clone
+        self.assertIn("does not report from this", str(self.assertRaises(BadInput, self.leave)))
+        self.assertIsNone(self.store.get(KEYS.cordon("n1")))
+        self.store.commit([], [Delete(KEYS.node("n1"))])
         self.files.write(self.files.leaving, b"")
         self.members.members.pop(0)
         self.leave()

@@ -20,6 +20,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.joining import JoinAnswer, JoinToken
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.picture.events import event_table
+from daprdockr.process.machine import this_machine
 from tests.build.values import KEYS
 from tests.fakes.command_line import LentStore, command_line, host_with_etcd
 
@@ -34,13 +35,13 @@ class JoinTests(SynchronousTestCase):
         self.files = ClusterFiles(Path(self.mktemp()).absolute())
         self.environment = host_with_etcd(Path(self.mktemp()).absolute(), "127.0.0.2")
 
-    def join(self, answer: JoinAnswer = MEMBER, starts: bool = True) -> None:
+    def join(self, answer: JoinAnswer = MEMBER, starts: bool = True, machine: str = "") -> None:
         clock = Clock()
 
         def pause(seconds: float) -> None:
             clock.advance(seconds)
             if starts:
-                self.store.put(KEYS.node("b"), NodeRecord(("10.0.0.2",)).encode(), self.store.lease)
+                self.store.put(KEYS.node("b"), NodeRecord(("10.0.0.2",), machine=machine).encode(), self.store.lease)
 
         host = JoiningHost(self.files, "b", "10.0.0.2", lambda token, asked: answer, self.said.append)
         unit = AgentUnit(self.files.state, self.said.append)
@@ -67,6 +68,12 @@ class JoinTests(SynchronousTestCase):
         self.join()
         self.store.lent = 0
         self.assertIn("of a cluster already", str(self.assertRaises(InCluster, self.join)))
+
+    def test_name_of_another(self) -> None:
+        """A host whose name another one took, which joined at the same time, is not said to be in the cluster."""
+        self.assertRaises(TimedOut, self.join, machine="5f")
+        self.store.lent = 0
+        self.join(machine=this_machine())
 
     def test_not_root(self) -> None:
         """Files that cannot be read are named."""
