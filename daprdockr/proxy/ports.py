@@ -72,7 +72,8 @@ def port_routing(services: Iterable[PortService], held: Mapping[PortKey, str]) -
             is_full = key not in routes and len(routes) >= MOST_PORTS
             if reason := _hindrance(has[key], _owner(service, wanted), held.get(key), is_full):
                 subject = f"port {wanted.port}/{wanted.protocol}"
-                refusals.add(Refusal(service.service, subject, f"{subject} {reason}"))
+                is_local = key in held and not has[key].fixed
+                refusals.add(Refusal(service.service, subject, f"{subject} {reason}", is_local))
             else:
                 destinations = tuple(map(_destination, usable(service.service, wanted.upstreams, refusals)))
                 routes[key] = PortRoute(*key, str(service.service), destinations, wanted.proxy_protocol)

@@ -75,11 +75,13 @@ HttpChange: TypeAlias = tuple[HttpService | None, HttpService | None]
 class Refusal:
     """
     ``subject``, a host name and path or an instance's place, is not routed to ``service``; ``reason`` is one line.
+    ``is_local`` says that this is so on this node alone.
     """
 
     service: ServiceName
     subject: str
     reason: str
+    is_local: bool = False
 
 
 @frozen

@@ -47,7 +47,7 @@ def images_here(base: Foundation, loaded: Callable[[str], None], trouble: Callab
 
 def pushed(base: Foundation, digest: str, image: str, text: str) -> None:
     """Record that an image is pushed; of all nodes that are handed it the first one does, by a person."""
-    base.journal.record_first(base.cluster.keys.pushed(digest), image, text, 0.0)
+    base.journal.record_once(image, text, digest)
 
 
 def offers(base: Foundation, trouble: Callable[[], str]) -> Offers | None:

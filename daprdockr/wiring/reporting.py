@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 from attrs import frozen
@@ -16,6 +17,7 @@ from daprdockr.agent.reporting.own_course import OwnCourse
 from daprdockr.agent.reporting.publish import Publish
 from daprdockr.agent.reporting.publish_challenges import PublishChallenges
 from daprdockr.agent.reporting.publish_ports import PublishPorts
+from daprdockr.proxy.routing import Refusal
 from daprdockr.wiring.edges import Edges
 from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation
@@ -45,7 +47,7 @@ def reporting(base: Foundation, outward: Edges, found: Found) -> Reporting:
         cluster=base.cluster,
         own_claims=found.known.own_claims,
         may_run=found.local.host.may_run,
-        record_event=base.journal.record,
+        record_refusal=partial(_record_refusal, base),
     )
     publish_ports = PublishPorts(
         reactor=outside.reactor,
@@ -53,7 +55,7 @@ def reporting(base: Foundation, outward: Edges, found: Found) -> Reporting:
         cluster=base.cluster,
         claims=publish.claims,
         held=lambda: held_ports(base.settings, found.local.host.containers),
-        record_event=base.journal.record,
+        record_refusal=partial(_record_refusal, base),
     )
     heartbeat = found.member.heartbeat
     doubting = Doubting(
@@ -68,6 +70,17 @@ def reporting(base: Foundation, outward: Edges, found: Found) -> Reporting:
     challenges = PublishChallenges(base.cluster)
     progress = _progress(base, found, serving((publish, publish_ports, challenges), outward))
     return Reporting(publish, publish_ports, doubting, progress, challenges, *_courses(base, found))
+
+
+def _record_refusal(base: Foundation, refusal: Refusal) -> None:
+    """All nodes refuse alike, but for what is in the way on one of them: one event is enough for each definition."""
+    subject = str(refusal.service)
+    if refusal.is_local:
+        base.journal.record(subject, refusal.reason)
+    else:
+        known = base.cluster.services.get(refusal.service)
+        revision = 0 if known is None else known.revision
+        base.journal.record_once(subject, refusal.reason, subject, refusal.subject, refusal.reason, revision)
 
 
 def _courses(base: Foundation, found: Found) -> tuple[Departures, OwnCourse, HealthEvents]:

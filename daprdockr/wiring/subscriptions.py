@@ -62,7 +62,7 @@ def _subscribe_certifying(base: Foundation, outward: Edges, found: Found) -> Non
     if certifying is None:
         return
     base.signals.cluster_changed.subscribe(certifying.on_changes)
-    certifying.unusable.subscribe(base.journal.record)
+    certifying.unusable.subscribe(lambda *event: base.journal.record_once(*event, *event))  # other nodes say the same
     around.cluster_keys.subscribe(lambda keys: certifying.wake())
     if around.given_pairs is not None:
         around.given_pairs.subscribe(lambda pairs: certifying.wake())

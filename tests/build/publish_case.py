@@ -50,7 +50,7 @@ class PublishCase(SynchronousTestCase):
             cluster=self.cluster,
             own_claims=self.own_claims,
             may_run=lambda claim: self.running,
-            record_event=lambda subject, text: self.told.append((subject, text)),
+            record_refusal=lambda refusal: self.told.append((str(refusal.service), refusal.reason)),
         )
         self.publish.zones.subscribe(self.zones.append)
         self.publish.routings.subscribe(self.routings.append)

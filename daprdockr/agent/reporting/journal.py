@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import Any
 
 from attrs import evolve, frozen
@@ -93,6 +94,11 @@ class Journal(Service):
         """
         self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text, tuple(lines))))
 
+    def record_once(self, subject: str, text: str, *what: object) -> None:
+        """Record an event about something that all agents see, unless one of them did: ``what`` is the same for all."""
+        digest = sha256("\n".join(map(str, what)).encode(errors="backslashreplace")).hexdigest()
+        self.record_first(self._keys.shared(digest), subject, text, 0.0)
+
     def record_at(self, key: str, subject: str, text: str) -> None:
         """Record an event at a key where others find it."""
         self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text), key))
@@ -130,9 +136,10 @@ class Journal(Service):
         found = [one for one in changes.broken if one.key not in self._broken and not one.ownerless]
         self._broken |= dict.fromkeys((one.key for one in found), now)
         for one in found[:MOST_AT_ONCE]:
-            self.record(one.key, f"cannot be read: {one.reason}")
+            self.record_once(one.key, f"cannot be read: {one.reason}", one.key, one.revision)
         if len(found) > MOST_AT_ONCE:
-            self.record(self._node, f"{len(found) - MOST_AT_ONCE} more values in etcd cannot be read: see status")
+            text, last = f"{len(found) - MOST_AT_ONCE} more values in etcd cannot be read: see status", found[-1]
+            self.record_once(self._node, text, "more", last.key, last.revision)
 
     def startService(self) -> None:
         super().startService()

@@ -50,17 +50,17 @@ class ChangedServices:
 
 
 class RefusalEvents:
-    """:param record_event: takes an event for people: its subject, and one sentence."""
+    """:param record: takes a refusal that is new."""
 
-    def __init__(self, record_event: Callable[[str, str], None]) -> None:
-        self._record_event = record_event
+    def __init__(self, record: Callable[[Refusal], None]) -> None:
+        self._record = record
         self._known: frozenset[Refusal] = frozenset()
 
     def record(self, refusals: Iterable[Refusal]) -> None:
         """Record an event for each refusal that is new."""
         found = frozenset(refusals)
         for refusal in sorted(found - self._known):
-            self._record_event(str(refusal.service), refusal.reason)
+            self._record(refusal)
         self._known = found
 
 

@@ -22,7 +22,7 @@ from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
-from daprdockr.proxy.routing import HttpChange, HttpEntry, HttpService, Routing, changed_routing
+from daprdockr.proxy.routing import HttpChange, HttpEntry, HttpService, Refusal, Routing, changed_routing
 from daprdockr.runtime.signal import Signal
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class Publish:
     ``zones`` sends the zone after each change of it, and ``routings`` the routing; ``published`` is sent after both.
 
     :param may_run: returns whether the container of a claim that was this node's still runs.
-    :param record_event: takes an event for people: its subject, and one sentence.
+    :param record_refusal: takes what is not routed, and why, for people.
     """
 
     log = Logger()
@@ -47,7 +47,7 @@ class Publish:
         cluster: ClusterView,
         own_claims: OwnClaims,
         may_run: Callable[[Claim], bool],
-        record_event: Callable[[str, str], None],
+        record_refusal: Callable[[Refusal], None],
     ) -> None:
         self._node = node
         self._cluster = cluster
@@ -63,7 +63,7 @@ class Publish:
         self._http_changes: list[HttpChange] = []
         self._zone_is_news = True
         self._routing: Routing | None = None
-        self._refusals = RefusalEvents(record_event)
+        self._refusals = RefusalEvents(record_refusal)
 
     @property
     def revision(self) -> int:

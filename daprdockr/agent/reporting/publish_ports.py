@@ -16,6 +16,7 @@ from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.proxy.ports import PortRouting, PortService, WantedPort, port_routing
+from daprdockr.proxy.routing import Refusal
 from daprdockr.relay.message import PortKey
 from daprdockr.runtime.signal import Signal
 
@@ -26,7 +27,7 @@ class PublishPorts:
 
     :param claims: returns the claims of a service that count.
     :param held: returns the ports of this node that cannot be routes, and who has them.
-    :param record_event: takes an event for people: its subject, and one sentence.
+    :param record_refusal: takes what is not routed, and why, for people.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class PublishPorts:
         cluster: ClusterView,
         claims: Callable[[ServiceName], list[Claim]],
         held: Callable[[], Mapping[PortKey, str]],
-        record_event: Callable[[str, str], None],
+        record_refusal: Callable[[Refusal], None],
     ) -> None:
         self._node = node
         self._cluster = cluster
@@ -48,7 +49,7 @@ class PublishPorts:
         self._changed = ChangedServices(reactor, cluster, self._publish)
         self._services: dict[ServiceName, PortService] = {}
         self._routing: PortRouting | None = None
-        self._refusals = RefusalEvents(record_event)
+        self._refusals = RefusalEvents(record_refusal)
 
     @property
     def revision(self) -> int:

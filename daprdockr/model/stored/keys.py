@@ -237,9 +237,9 @@ class Keys:
         """Return the key of the event that the agent of a node was stopped while this record of it was there."""
         return f"{self.events}stopped-{node}-{created}"
 
-    def pushed(self, digest: str) -> str:
-        """Return the key of the event that an image is pushed, with a token of this digest."""
-        return f"{self.events}pushed-{digest}"
+    def shared(self, digest: str) -> str:
+        """Return the key of an event about something that all agents see; it has this digest."""
+        return f"{self.events}shared-{digest}"
 
     def read(self, key: str) -> Named | None:
         """Return for what one of our keys stands, as ``parse_key`` does. :raises BadInput: as ``parse_key`` does."""

@@ -106,7 +106,7 @@ class DefinitionTests(WholeCase):
         self.assertEqual(names(self.agent), ["1.api.myapp", ONE])
         self.assertEqual(starts(self.agent)[1:], before)
         self.assertEqual(len(self.events), 2)
-        self.assertIn("did you mean Instances?", self.events[0])
+        self.assertIn("did you mean Instances?", "".join(self.events))
 
     def test_unhealthy(self) -> None:
         """An instance that does not pass its check runs, but has no name and no route until it does."""

@@ -9,7 +9,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.membership.progress import Serving
+from daprdockr.model.stored.events import Event
 from daprdockr.wiring.reporting import serving
+from tests.build.values import HTTP, KEYS, named
 from tests.fakes.agents import MemoryCluster
 
 
@@ -52,3 +54,21 @@ class ServingTests(SynchronousTestCase):
         for nginx, found in ((Front(), {"10.0.0.1:1"}), (None, set())):
             asked = Deferred.fromCoroutine(cast(Any, self.served(nginx, Front()).busy()))
             self.assertEqual(self.successResultOf(asked), found)
+
+
+class RefusalTests(SynchronousTestCase):
+    """Two services want one host name, and each node sees that."""
+
+    def test_once(self) -> None:
+        """One event says so, also when agents are started again; another definition is another event."""
+        cluster = MemoryCluster(self)
+        agents = [cluster.add(name) for name in "abc"]
+        for name in ("first", "second", "second"):
+            cluster.define(named(name, Http=HTTP))
+            cluster.advance(2)
+        cluster.stop(agents[0])
+        cluster.succeed(agents[0])
+        cluster.advance(2)
+        events = [Event.decode(entry.value) for entry in cluster.store.list(KEYS.events).entries]
+        refused = "host name example.com already belongs to first.myapp"
+        self.assertEqual([e.text for e in events if e.subject == "second.myapp"], [refused] * 2)

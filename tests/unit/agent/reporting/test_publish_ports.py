@@ -25,7 +25,7 @@ class PublishPortsTests(PublishCase):
             cluster=self.cluster,
             claims=self.publish.claims,
             held=lambda: self.held,
-            record_event=lambda subject, text: self.told.append((subject, text)),
+            record_refusal=lambda refusal: self.told.append((str(refusal.service), refusal.reason)),
         )
         self.ports.routings.subscribe(self.published.append)
 
