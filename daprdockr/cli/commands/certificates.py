@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from daprdockr import __version__
 from daprdockr.cli.action_words import ActionWords, check_action, say_done
@@ -23,6 +24,9 @@ from daprdockr.planning.renewing.wanted import Covered
 _NAMED = 5
 """How many host names of services are named where a certificate covers none of them."""
 
+if TYPE_CHECKING:
+    from daprdockr.cli.certificates import Certificates
+
 _WORDS = {
     "add": ActionWords("a certificate and a key, as files", 2, 2),
     "rm": ActionWords("the name of a certificate", 1, 1),
@@ -36,23 +40,31 @@ def certificates(request: Request, store: Store, console: Console) -> None:
     :raises NoClusterKey: there is nothing to seal to.
     """
     if not request.words:
-        place = request.keys.renewals
-        renewals = read_renewals(store.list(place).entries, place)
-        table = certificate_table(snapshot(request, store), time.time(), renewals)
-        show(request, console, table)
-        return
-    from daprdockr.cli.certificates import Certificates  # loads the cryptography, which a list does not need
+        _list(request, store, console)
+    elif request.words[0] == "rm":
+        _remove(request, store, console)
+    else:
+        _add(request, store, console)
 
-    stored, (action, *words) = Certificates(request, store, time.time), request.words
-    if action == "rm":
-        name = host_name(words[0])
-        stored.delete(name)
-        announce(request, store, "deleted", f"certificate {name}")
-        say_done(request, console, f"the certificate of {name} is deleted", Name=name, Deleted=True)
-        return
+
+def _list(request: Request, store: Store, console: Console) -> None:
+    place = request.keys.renewals
+    renewals = read_renewals(store.list(place).entries, place)
+    show(request, console, certificate_table(snapshot(request, store), time.time(), renewals))
+
+
+def _remove(request: Request, store: Store, console: Console) -> None:
+    name = host_name(request.words[1])
+    _stored(request, store).delete(name)
+    announce(request, store, "deleted", f"certificate {name}")
+    say_done(request, console, f"the certificate of {name} is deleted", Name=name, Deleted=True)
+
+
+def _add(request: Request, store: Store, console: Console) -> None:
+    stored = _stored(request, store)
     chain, key = (
         read_given(word, console, MAX_PEM, file=file, content=file)
-        for word, file in zip(words, ("certificate", "key"), strict=True)
+        for word, file in zip(request.words[1:], ("certificate", "key"), strict=True)
     )
     name, record = stored.add(chain, key)
     left = int((record.facts.not_after - time.time()) // DAY)
@@ -62,6 +74,12 @@ def certificates(request: Request, store: Store, console: Console) -> None:
     cluster = snapshot(request, store)
     _warn_of_no_service(cluster, record.facts, console)
     _warn_of_no_tls(cluster, console)
+
+
+def _stored(request: Request, store: Store) -> Certificates:
+    from daprdockr.cli.certificates import Certificates  # loads the cryptography, which a list does not need
+
+    return Certificates(request, store, time.time)
 
 
 def _warn_of_no_service(cluster: ClusterView, facts: CertificateFacts, console: Console) -> None:
