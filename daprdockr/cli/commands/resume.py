@@ -11,6 +11,7 @@ Note [Stopped again, too late]
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 
 from attrs import evolve
@@ -50,14 +51,20 @@ def resume(request: Request, store: Store, console: Console) -> None:
         paused = {"Paused": None, "WasPaused": was_paused, "RolloutGoesOn": goes_on, "Acknowledged": was_reverted}
         console.print_json({"Service": str(service), **paused})
         return
+    for line in _told(service, was_paused, goes_on, was_reverted):
+        console.say(line)
+
+
+def _told(service: ServiceName, was_paused: bool, goes_on: bool, was_reverted: bool) -> Iterator[str]:
+    """Yield what has ended now, for people."""
     if was_paused:
-        console.say(f"{service} gets HTTP requests again")
+        yield f"{service} gets HTTP requests again"
     if goes_on:
-        console.say(f"the rollout of {service} goes on")
+        yield f"the rollout of {service} goes on"
     elif was_reverted:
-        console.say(f"{service} runs as before its reverted rollout, which is not reported any more")
+        yield f"{service} runs as before its reverted rollout, which is not reported any more"
     elif not was_paused:
-        console.say(f"{service} is not paused")
+        yield f"{service} is not paused"
 
 
 def _go_on(request: Request, store: Store, service: ServiceName) -> bool:
