@@ -15,7 +15,7 @@ from daprdockr.cli.stdin import read_stdin
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import printable
 from daprdockr.model.reading import MAX_DOCUMENT
-from daprdockr.picture.wrapped import columns
+from daprdockr.picture.wrapped import columns as in_columns
 
 
 @frozen
@@ -55,16 +55,16 @@ class Console:
 
     def print_table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print columns as wide as their widest cell; the last one is folded to the width of a terminal."""
-        for line in columns([[printable(cell) for cell in row] for row in (header, *rows)], self._width()):
+        for line in in_columns([[printable(cell) for cell in row] for row in (header, *rows)], self.columns()):
             print(line, file=self.stdout)
 
     def print_rows(self, rows: Sequence[Sequence[str]], least: Sequence[int]) -> None:
         """Print rows of a table at once, below others that were printed with these least widths of its columns."""
         for row in rows:
-            for line in columns([[printable(cell) for cell in row]], self._width(), least):
+            for line in in_columns([[printable(cell) for cell in row]], self.columns(), least):
                 print(line, file=self.stdout, flush=True)
 
-    def _width(self) -> int:
+    def columns(self) -> int:
         """Return the columns of the terminal; 0 if stdout is none, so that each row stays one line for programs."""
         try:
             return os.get_terminal_size(self.stdout.fileno()).columns

@@ -60,7 +60,9 @@ def _carry_out(request: Request, console: Console, connect: Callable[[Access], S
     if request.command == "help":
         from daprdockr.cli import manual
 
-        console.stdout.write(manual.of_command(*request.words) if request.words else manual.text())
+        columns = console.columns()
+        shown = manual.of_command(*request.words, columns=columns) if request.words else manual.text(columns)
+        console.stdout.write(shown)
         return
     command = load(request.command)
     if command.offline is not None:

@@ -10,18 +10,21 @@ from daprdockr.cli.command import ACTIONS, WORDS, load, spoken
 from daprdockr.cli.examples import ACTION_EXAMPLES, EXAMPLES
 from daprdockr.cli.flags import ALL, CHANGES, EVERYWHERE, OF_COMMANDS, REACH, Flag
 
-_WIDTH = 100
+WIDEST, NARROWEST = 100, 70
+"""Columns of the help: as many as the terminal has, within these bounds."""
+
 _LINK = re.compile("`[^`]+ <([^>]+)>`__")
 """A link of the page on which the texts of the reference stand."""
 
 
-def text() -> str:
-    """Return the page, 100 columns at most."""
-    return "\n".join(_lines()) + "\n"
+def text(columns: int = 0) -> str:
+    """Return the page. :param columns: those of the terminal; 0 if there is none."""
+    return "\n".join(_lines(_width(columns))) + "\n"
 
 
-def of_command(name: str, action: str = "") -> str:
+def of_command(name: str, action: str = "", *, columns: int = 0) -> str:
     """Return the help of one command, one of ``WORDS``, or of one of its actions."""
+    width = _width(columns)
     command = load(name)
     texts = command.reference or tuple(line for _, line in command.usage)
     forms = [(form, full) for (form, _), full in zip(command.usage, texts, strict=True)]
@@ -29,10 +32,10 @@ def of_command(name: str, action: str = "") -> str:
     lines: list[str] = []
     for form, full in only or forms:
         plain = _LINK.sub(r"docs/reference/\1", f"{full[:1].upper()}{full[1:]}.").replace("``", "")
-        lines += [f"Usage: daprdockrcmd {form}", "", *wrap(plain, _WIDTH, break_on_hyphens=False), ""]
+        lines += [f"Usage: daprdockrcmd {form}", "", *wrap(plain, width, break_on_hyphens=False), ""]
     taken = [flag for flag in ALL if flag.name in command.flags]
     if taken:
-        lines += ["Flags:", *_table((flag.usage, flag.about.format(commands=name)) for flag in taken), ""]
+        lines += ["Flags:", *_table(((flag.usage, flag.about.format(commands=name)) for flag in taken), width), ""]
     example = ACTION_EXAMPLES[f"{name} {action}"] if only else EXAMPLES[name]
     lines += ["Example:", f"  daprdockrcmd {example}", ""]
     lines += [f"daprdockrcmd {name} -help lists all that {name} can do."] if only else []
@@ -40,23 +43,28 @@ def of_command(name: str, action: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _lines() -> Iterator[str]:
+def _width(columns: int) -> int:
+    return min(max(columns, NARROWEST), WIDEST) if columns else WIDEST
+
+
+def _lines(width: int) -> Iterator[str]:
     commands = [load(name) for name in WORDS]
     actions = [load(name) for name in ACTIONS if name != "stdin"]
     forms = [form for command in actions for form in command.usage]
     start = "Usage: "
     for form, line in (*forms, ("COMMAND", "see below")):
-        yield f"{start}daprdockrcmd {form:<29} {line}"
+        yield from _entry(f"{start}daprdockrcmd {form:<29} ", line, width)
         start = " " * len(start)
     yield from ("", "SERVICE is <service>.<group>, as in web.myapp.", "")
     yield "Flags, with one dash or two; -flag=value and -flag=false work too:"
-    yield from _table((flag.usage, flag.about) for flag in (*CHANGES, *EVERYWHERE))
+    yield from _table(((flag.usage, flag.about) for flag in (*CHANGES, *EVERYWHERE)), width)
     yield from ("", "Commands:")
-    yield from _table(form for command in commands for form in command.usage)
-    yield from _table((flag.usage, about(flag)) for flag in OF_COMMANDS)
+    yield from _table((form for command in commands for form in command.usage), width)
+    yield from _table(((flag.usage, about(flag)) for flag in OF_COMMANDS), width)
     yield from ("", "Reaching etcd:")
-    yield from _table((flag.usage, flag.about) for flag in REACH)
-    yield from ("", "Exit status: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 timed out, 130 interrupted.")
+    yield from _table(((flag.usage, flag.about) for flag in REACH), width)
+    status = "Exit status: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 timed out, 130 interrupted."
+    yield from ("", *wrap(status, width))
 
 
 def takers(flag: Flag) -> list[str]:
@@ -69,11 +77,14 @@ def about(flag: Flag) -> str:
     return flag.about.format(commands=listed(takers(flag)))
 
 
-def _table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+def _table(rows: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
     for term, line in rows:
-        start = f"  {term:<28} "
-        page = TextWrapper(_WIDTH, start, " " * len(start), break_long_words=False, break_on_hyphens=False)
-        yield from page.wrap(line)
+        yield from _entry(f"  {term:<28} ", line, width)
+
+
+def _entry(start: str, line: str, width: int) -> list[str]:
+    page = TextWrapper(width, start, " " * len(start), break_long_words=False, break_on_hyphens=False)
+    return page.wrap(line)
 
 
 def listed(names: list[str]) -> str:
