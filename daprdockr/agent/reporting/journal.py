@@ -94,22 +94,26 @@ class Journal(Service):
         """
         self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text, tuple(lines))))
 
+    def record_expected(self, subject: str, text: str) -> None:
+        """Record an event that is no trouble: the log has it, but not as a warning."""
+        self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text)), is_trouble=False)
+
     def record_once(self, subject: str, text: str, *what: object) -> None:
         """Record an event about something that all agents see, unless one of them did: ``what`` is the same for all."""
         digest = sha256("\n".join(map(str, what)).encode(errors="backslashreplace")).hexdigest()
         self.record_first(self._keys.shared(digest), subject, text, 0.0)
 
     def record_at(self, key: str, subject: str, text: str) -> None:
-        """Record an event at a key where others find it."""
-        self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text), key))
+        """Record an event that is no trouble at a key where others find it."""
+        self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text), key), is_trouble=False)
 
     def record_first(self, key: str, subject: str, text: str, ago: float) -> None:
         """Record an event of so many seconds ago, unless an agent wrote one at this key before."""
         self._record(_Waiting(Event(self._wall_clock() - ago, self._node, subject, text), key, is_first=True))
 
     def record_instead(self, key: str, subject: str, text: str) -> None:
-        """Record an event, and delete the one at this key."""
-        self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text), instead_of=key))
+        """Record an event that is no trouble, and delete the one at this key."""
+        self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text), instead_of=key), is_trouble=False)
 
     async def found(self, key: str) -> Event | None:
         """Return the event at a key; None if there is none that can be read. :raises EtcdError: as the store does."""
@@ -119,9 +123,10 @@ class Journal(Service):
         except BadInput:
             return None
 
-    def _record(self, one: _Waiting) -> None:
+    def _record(self, one: _Waiting, is_trouble: bool = True) -> None:
         subject, text = printable(one.event.subject[:LONGEST_SUBJECT]), printable(one.event.text)
-        self.log.warn("event: {subject}: {text}", subject=subject, text=text)
+        log = self.log.warn if is_trouble else self.log.info
+        log("event: {subject}: {text}", subject=subject, text=text)
         lines = tuple(printable(line) for line in one.event.lines)
         self._waiting.append(evolve(one, event=evolve(one.event, subject=subject, text=text, lines=lines)))
         self._write_soon()

@@ -84,7 +84,7 @@ class OwnCourse(Service):
         elif self._heartbeat.taken_over:
             self._spawn(self._taken_over, own)
         elif self._heartbeat.taken_over is not None:
-            self._journal.record(self._node, STARTED)
+            self._journal.record_expected(self._node, STARTED)
 
     def _own(self) -> Node | None:
         """Return the record of this node, while it stands under a lease that is certain."""

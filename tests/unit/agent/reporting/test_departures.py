@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.reporting.departures import MOST_AT_ONCE, SPREAD
@@ -144,13 +145,15 @@ class CourseTests(DeparturesCase):
         self.assertEqual(self.reported, [])
 
     def test_restarted(self) -> None:
-        """An agent that is stopped, and comes again within its lease, leaves one event."""
+        """An agent that is stopped, and comes again within its lease, leaves one event, and no warning in its log."""
         *_, last = self.nodes("abc")
-        self.cluster.stop(last)
-        self.assertEqual(self.reported, [f"c {STOPPED}"])
-        self.cluster.advance(1)
-        self.cluster.succeed(last)
-        self.assertEqual(self.goes_on(), [f"c {RESTARTED}"])
+        with capturedLogs() as logged:
+            self.cluster.stop(last)
+            self.assertEqual(self.reported, [f"c {STOPPED}"])
+            self.cluster.advance(1)
+            self.cluster.succeed(last)
+            self.assertEqual(self.goes_on(), [f"c {RESTARTED}"])
+        self.assertEqual({e["log_level"] for e in logged if e.get("subject") == "c"}, {LogLevel.info})
 
     def test_restarted_often(self) -> None:
         """Each restart is an event."""
