@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
+from attrs import evolve
 from twisted.logger import Logger
 
 from daprdockr.agent.mirror.own_claims import OwnClaims
@@ -131,7 +132,10 @@ class Publish:
             return None
         claims = tuple(claims)
         of_entry = partial(upstreams, claims, self._node, "http")
-        entries = tuple(HttpEntry(h, of_entry(i, h.container_port)) for i, h in enumerate(known.definition.http))
+        http = known.definition.http
+        if not known.definition.instances:  # none will come: a request would wait in vain, in the place of others
+            http = tuple(evolve(one, hold=0.0) for one in http)
+        entries = tuple(HttpEntry(h, of_entry(i, h.container_port)) for i, h in enumerate(http))
         return HttpService(service, entries, known.created, self._cluster.pauses.get(service))
 
 

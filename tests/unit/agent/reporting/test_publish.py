@@ -145,6 +145,12 @@ class RouteTests(PublishCase):
         self.change(self.defined(WITH_HTTP), self.claimed(1, record("a", healthy=False)))
         self.assertEqual(self.routes, {"example.com": []})
 
+    def test_none_wanted(self) -> None:
+        """A request waits for an instance only while the definition wants some."""
+        for instances, hold in ((1, 10), (0, 0), (2, 10)):
+            self.change(self.defined(definition(instances=instances, Http=HTTP)))
+            self.assertEqual((self.routes, self.routings[-1].routes[0].hold), ({"example.com": []}, hold))
+
     def test_not_published(self) -> None:
         """An instance whose port is not published on its host is not routed to."""
         for told in (record("a", ports=()), record("a", 0), record("a", ports=(Port(8080, "udp", 7),))):
