@@ -16,8 +16,8 @@ from daprdockr.arguments.options import Options
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
 
-_LAST = ("help", "version")
-"""Flags that only print something."""
+_LAST = {"help": "help", "h": "help", "version": "version"}
+"""Flags that only print something, and the options that do it."""
 
 
 def twistd_words(words: Sequence[str]) -> list[str]:
@@ -26,7 +26,7 @@ def twistd_words(words: Sequence[str]) -> list[str]:
     if given.others:
         raise BadInput(f"{shorten(given.others[0])} is not a flag: flags start with a dash")
     switched = {name: value for name, value in given.flags if value is True or value is False}
-    switches = [f"--{name}" for name, on in switched.items() if on]
+    switches = [f"--{_LAST.get(name, name)}" for name, on in switched.items() if on]
     valued = [f"--{name}={value}" for name, value in given.flags if name not in switched]
     return ["-n", "--pidfile=", "daprdockr", *valued, *switches]
 

@@ -82,6 +82,11 @@ class DaemonTests(SynchronousTestCase):
         """A boolean that ends up false is not handed on."""
         self.assertEqual(twistd_words(["-ephemeral", "-ephemeral=false"])[3:], [])
 
+    def test_help(self) -> None:
+        """Help is asked for as in Go, and as of ``daprdockrcmd``."""
+        for word in ("-h", "--h", "-help", "--help"):
+            self.assertEqual(twistd_words([word])[3:], ["--help"])
+
     def test_stray_word(self) -> None:
         """An argument that is no flag is refused."""
         self.assertIn("'start'", str(self.assertRaises(BadInput, twistd_words, ["start"])))
