@@ -62,7 +62,7 @@ class ForwardSession:
         asked, client = self._asked, self._channel.client
         if self._here.connected.is_news((by, client, asked.instance, asked.port), self._reactor.seconds()):
             text = f"{by or 'somebody'} connects to port {asked.port} from {client}"
-            self._here.record_event(str(asked.instance), text)
+            self._here.record_event(str(asked.instance), text, by)
 
     def frame(self, kind: FrameKind, content: bytes) -> None:
         """Take a frame. :raises BadInput: it has no use here."""

@@ -64,7 +64,7 @@ class Admission:
     The tokens that open a session, and the room for sessions; ``joining`` returns a session in which a host joins, or
     is None where this node admits none; ``images`` are those of this node's Engine, and ``offers`` those that other
     nodes may have, None where they may have none. ``pushed`` takes an event for people: the digest of a token, which is
-    the same on all nodes that are handed an image, the name of the image, and one sentence.
+    the same on all nodes that are handed an image, the name of the image, one sentence, and who did it.
     """
 
     tokens: Tokens
@@ -72,7 +72,7 @@ class Admission:
     images: ImagesHere
     joining: Callable[[PeerChannel, JoinAsked], JoinSession] | None = None
     offers: Offers | None = None
-    pushed: Callable[[str, str, str], None] = lambda digest, image, text: None
+    pushed: Callable[[str, str, str, str], None] = lambda digest, image, text, by: None
 
 
 class PeerListener(Service):
@@ -189,7 +189,7 @@ class PeerListener(Service):
         if isinstance(asked, StockAsked):
             return StockSession(channel, asked, images, self._reactor).begun()
         text = f"{by or 'somebody'} pushes this image from {channel.client}"
-        self._admission.pushed(token_digest(token), asked.reference or asked.image, text)
+        self._admission.pushed(token_digest(token), asked.reference or asked.image, text, by)
         return ImageSession(channel, asked, token, images, self._reactor).begun()
 
     def _join_session(self, channel: PeerChannel, asked: JoinAsked) -> OpenSession:

@@ -25,15 +25,16 @@ class HasContainers(Protocol):
 @frozen
 class OnThisNode:
     """
-    ``record_event`` takes a subject and a text for people. ``reaching`` are the names of the containers made for
-    archives of volumes: Note [A container of its own] in ``reaching``; ``connected`` are those who had connections.
+    ``record_event`` takes a subject, a text for people, and who did that. ``reaching`` are the names of the containers
+    made for archives of volumes: Note [A container of its own] in ``reaching``; ``connected`` are those who had
+    connections.
     """
 
     node: str
     containers: HasContainers
     cluster: ClusterView
     engine: EngineStreams
-    record_event: Callable[[str, str], None]
+    record_event: Callable[[str, str, str], None]
     reaching: set[str] = field(factory=set)
     connected: Lately = field(factory=Lately)
 

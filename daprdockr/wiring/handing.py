@@ -45,9 +45,9 @@ def images_here(base: Foundation, loaded: Callable[[str], None], trouble: Callab
     )
 
 
-def pushed(base: Foundation, digest: str, image: str, text: str) -> None:
+def pushed(base: Foundation, digest: str, image: str, text: str, by: str) -> None:
     """Record that an image is pushed; of all nodes that are handed it the first one does, by a person."""
-    base.journal.record_once(image, text, digest)
+    base.journal.record_once(image, text, digest, by=by)
 
 
 def offers(base: Foundation, trouble: Callable[[], str]) -> Offers | None:

@@ -27,7 +27,7 @@ def peer_listener(base: Foundation, own: OwnPeer | None, found: Found) -> PeerLi
         containers=found.local.host.containers,
         cluster=base.cluster,
         engine=EngineStreams(outside.reactor, settings.docker),
-        record_event=base.journal.record,
+        record_event=lambda subject, text, by: base.journal.record(subject, text, by=by),
     )
 
     def loaded(reference: str) -> None:

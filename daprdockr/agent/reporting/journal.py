@@ -87,29 +87,31 @@ class Journal(Service):
         self._last = 0
         self._broken: dict[str, float] = {}
 
-    def record(self, subject: str, text: str, lines: Sequence[str] = ()) -> None:
+    def record(self, subject: str, text: str, lines: Sequence[str] = (), by: str = "") -> None:
         """
         Record an event about ``subject`` (a service, an instance, an image, a key), with the lines that a container
-        logged. These texts are untrusted: control characters are escaped before they reach a log or a terminal.
+        logged, or the person who did it. These texts are untrusted: control characters are escaped before they reach a
+        log or a terminal.
         """
-        self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text, tuple(lines))))
+        self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text, tuple(lines), by)))
 
     def record_expected(self, subject: str, text: str) -> None:
         """Record an event that is no trouble: the log has it, but not as a warning."""
         self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text)), is_trouble=False)
 
-    def record_once(self, subject: str, text: str, *what: object) -> None:
+    def record_once(self, subject: str, text: str, *what: object, by: str = "") -> None:
         """Record an event about something that all agents see, unless one of them did: ``what`` is the same for all."""
         digest = sha256("\n".join(map(str, what)).encode(errors="backslashreplace")).hexdigest()
-        self.record_first(self._keys.shared(digest), subject, text, 0.0)
+        self.record_first(self._keys.shared(digest), subject, text, 0.0, by)
 
     def record_at(self, key: str, subject: str, text: str) -> None:
         """Record an event that is no trouble at a key where others find it."""
         self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text), key), is_trouble=False)
 
-    def record_first(self, key: str, subject: str, text: str, ago: float) -> None:
+    def record_first(self, key: str, subject: str, text: str, ago: float, by: str = "") -> None:
         """Record an event of so many seconds ago, unless an agent wrote one at this key before."""
-        self._record(_Waiting(Event(self._wall_clock() - ago, self._node, subject, text), key, is_first=True))
+        event = Event(self._wall_clock() - ago, self._node, subject, text, by=by)
+        self._record(_Waiting(event, key, is_first=True))
 
     def record_instead(self, key: str, subject: str, text: str) -> None:
         """Record an event that is no trouble, and delete the one at this key."""
@@ -128,7 +130,8 @@ class Journal(Service):
         log = self.log.warn if is_trouble else self.log.info
         log("event: {subject}: {text}", subject=subject, text=text)
         lines = tuple(printable(line) for line in one.event.lines)
-        self._waiting.append(evolve(one, event=evolve(one.event, subject=subject, text=text, lines=lines)))
+        written = evolve(one.event, subject=subject, text=text, lines=lines, by=printable(one.event.by))
+        self._waiting.append(evolve(one, event=written))
         self._write_soon()
 
     def on_changes(self, changes: Changes) -> None:

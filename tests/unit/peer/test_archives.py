@@ -115,7 +115,7 @@ class ArchiveCase(SynchronousTestCase):
             self.engine,
             Cluster(KEYS),
             cast(EngineStreams, self.engine),
-            lambda subject, text: self.told.append(f"{subject} {text}"),
+            lambda subject, text, by: self.told.append(f"{subject} {text}"),
         )
 
     def backup(self, volume: str = "data") -> BackupSession:

@@ -89,7 +89,7 @@ class Found:
 class CommandTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.sent, self.engine = LoopClock(), SentFrames(), Engine()
-        self.events: list[tuple[str, str]] = []
+        self.events: list[tuple[str, ...]] = []
         self.containers = Found(container())
         self.signals: list[str] = []
 
@@ -124,7 +124,7 @@ class CommandTests(SynchronousTestCase):
             self.sent.frames, [(FrameKind.ACCEPTED, b""), (FrameKind.OUTPUT, b"hi"), (FrameKind.ERRORS, b"no")]
         )
         self.assertEqual((self.sent.over, self.engine.stream.written), ("STATUS 7", b"$"))
-        self.assertEqual(self.events, [("1.web.myapp", "anna@desk runs sh -c 'a b' from 192.0.2.1")])
+        self.assertEqual(self.events, [("1.web.myapp", "anna@desk runs sh -c 'a b' from 192.0.2.1", "anna@desk")])
 
     def test_terminal(self) -> None:
         """With a terminal there is one stream, and its size is set, also later."""

@@ -109,7 +109,7 @@ class Here:
         self.events: list[str] = []
         self.node = OnThisNode("a", self, Cluster(KEYS), cast(EngineStreams, self), self.record)
 
-    def record(self, subject: str, text: str) -> None:
+    def record(self, subject: str, text: str, by: str) -> None:
         self.events.append(f"{subject} {text}")
 
     def of(self, service: ServiceName) -> Mapping[int, tuple[ContainerState, ...]]:

@@ -99,7 +99,7 @@ class ListenerTests(SynchronousTestCase):
         cluster = Cluster(KEYS)
         entry = Entry(KEYS.claim(instance(1)), ClaimRecord("a").encode(), 1, 5, 7)
         cluster.apply(Batch(1, 5, (entry,)))
-        here = OnThisNode("a", self.nothing, cluster, cast(EngineStreams, self.docker), lambda subject, text: None)
+        here = OnThisNode("a", self.nothing, cluster, cast(EngineStreams, self.docker), lambda *event: None)
         places = Places(
             "a",
             {one: 1 for one in MOST} | {LogsAsked: 2},
@@ -108,7 +108,7 @@ class ListenerTests(SynchronousTestCase):
         own = OwnPeer(PAIR, lambda: (self.place, self.place))
         directory = Path(self.mktemp())
         directory.mkdir()
-        self.pushed: list[tuple[str, str, str]] = []
+        self.pushed: list[tuple[str, str, str, str]] = []
         self.engine = SimpleNamespace(stock=lambda *asked: ImageStock(1))
         images = ImagesHere(
             node="a",
@@ -315,7 +315,7 @@ class ListenerTests(SynchronousTestCase):
             self.assertEqual(self.first(wire)[0], kind)
             channel.connectionLost(Failure(ConnectionDone()))
         text = f"anna@desk pushes this image from {channel.client}"
-        self.assertEqual(self.pushed, [(token_digest(token), NAME, text)] * 2)
+        self.assertEqual(self.pushed, [(token_digest(token), NAME, text, "anna@desk")] * 2)
 
     def test_offer(self) -> None:
         """A node that is known by its certificate is offered an image, as many at once as there are places."""

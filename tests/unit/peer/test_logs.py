@@ -118,7 +118,7 @@ class LogsTests(SynchronousTestCase):
         self.cluster.apply(Batch(1, revision, (entry,)))
 
     def session(self, **asked: Any) -> LogSession:
-        here = OnThisNode("a", self.place, self.cluster, cast(EngineStreams, self.engine), lambda subject, text: None)
+        here = OnThisNode("a", self.place, self.cluster, cast(EngineStreams, self.engine), lambda *event: None)
         found = LogSession(cast(PeerChannel, self.sent), LogsAsked(instance(1), **asked), here, self.clock)
         found.begin()
         return found

@@ -34,7 +34,7 @@ class OnThisNodeTests(SynchronousTestCase):
         entry = Entry(KEYS.claim(instance(1)), ClaimRecord("a").encode(), 1, 5, 7)
         cluster.apply(Batch(1, 5, (entry,)))
         engine = cast(EngineStreams, None)
-        return OnThisNode("a", Found(*containers), cluster, engine, lambda subject, text: None)
+        return OnThisNode("a", Found(*containers), cluster, engine, lambda *event: None)
 
     def test_running(self) -> None:
         """Of two copies that run it is the newer one; one that does not run is none."""

@@ -50,7 +50,7 @@ class VolumesTests(SynchronousTestCase):
 
     def answered(self) -> list[NodeVolume]:
         channel = SentFrames()
-        here = OnThisNode("a", self, Cluster(KEYS), cast(EngineStreams, self), lambda subject, text: None)
+        here = OnThisNode("a", self, Cluster(KEYS), cast(EngineStreams, self), lambda *event: None)
         session = VolumesSession(cast(PeerChannel, channel), here)
         self.successResultOf(Deferred.fromCoroutine(session.begin()))
         for each in (session.pause, session.resume, session.gone):

@@ -83,10 +83,12 @@ class PeeringTests(SynchronousTestCase):
         cluster = MemoryCluster(self)
         for name in "ab":
             base = cluster.add(name).parts.base
-            pushed(base, "5f" * 32, NAME, f"anna@desk pushes it to {name}")
+            pushed(base, "5f" * 32, NAME, f"anna@desk pushes it to {name}", "anna@desk")
         cluster.advance(1)
         events = [Event.decode(entry.value) for entry in cluster.store.list(base.cluster.keys.events).entries]
-        self.assertEqual([(e.node, e.subject, e.text) for e in events], [("a", NAME, "anna@desk pushes it to a")])
+        self.assertEqual(
+            [(e.node, e.by, e.subject, e.text) for e in events], [("a", "anna@desk", NAME, "anna@desk pushes it to a")]
+        )
 
     def test_off(self) -> None:
         """Without it there is neither listener nor certificate, and the record says nothing."""
