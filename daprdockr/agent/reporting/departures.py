@@ -10,7 +10,8 @@ Note [Written once]
 Note [Gone for certain]
     While leases end for another reason than a host that died (Note [Many leases at once] in ``mass_expiry``), nothing
     is reported, and afterwards only nodes that are still away. Otherwise a node that is back by then was gone
-    nevertheless, with its instances, unless it has the same lease: then only its record was written anew.
+    nevertheless, with its instances, unless it has the same lease: then only its record was written anew. And ``leave``
+    deletes a node's record together with its cordon, and has an event of its own.
 
 Note [Seen to go]
     An agent that was away for long finds nodes gone that others reported at the time, perhaps days ago. So a node is
@@ -158,7 +159,9 @@ class Departures(Service):
 
     def _is_gone(self, one: _Gone) -> bool:
         there = self._cluster.nodes.get(one.node.name)
-        return there is None or (not self._doubtful and there.lease != one.node.lease)
+        if there is None:
+            return not one.cordoned or one.node.name in self._cluster.cordoned
+        return not self._doubtful and there.lease != one.node.lease
 
     async def _report_one(self, one: _Gone, more: int) -> None:
         """:param more: nodes that went with it and are not reported. :raises EtcdError: as the store does."""

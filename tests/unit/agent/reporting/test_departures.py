@@ -82,6 +82,15 @@ class GoneTests(DeparturesCase):
         self.cluster.crash(last)
         self.assertEqual(self.goes_on(), ["c is gone: its lease ended; it was cordoned, and no instances became free"])
 
+    def test_left(self) -> None:
+        """A node that has left in good order is not gone."""
+        *_, last = self.nodes("abc")
+        self.store.put(KEYS.cordon("c"), b"")
+        self.cluster.advance(1)
+        self.cluster.stop(last)
+        self.store.commit([], [Delete(KEYS.node("c")), Delete(KEYS.cordon("c"))])
+        self.assertEqual(self.goes_on(), [f"c {STOPPED}"])
+
     def test_record_written_anew(self) -> None:
         """A node whose record somebody deleted has its lease, and is not gone."""
         self.nodes("abc")
