@@ -72,8 +72,8 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         (
             "could not be pulled|pull or build it",
-            "correct the name of the image, or the node's way to the registry: try docker pull {image} there; where no"
-            " registry has it: daprdockrcmd push {image}",
+            "correct the name of the image, or the node's way to the registry (try docker pull {image} there), or push"
+            " it, where no registry has it: daprdockrcmd push {image}",
         ),
         (
             "^the command .* fails: .*(not found|no such file)",
@@ -207,5 +207,5 @@ def about_rollout(service: ServiceName, stopped: RolloutRecord, way_back: bool) 
     better = "store a better definition"
     if stopped.state is RolloutState.REVERTED:  # a rollback would now lead to what was before the former one
         stays = f"if that is to stay, take note of the revert: daprdockrcmd resume {service}"
-        return [*read, f"{better}: the former one is in force again; {stays}"]
+        return [*read, f"{better}, as the former one is in force again; {stays}"]
     return [*read, f"{better}, or go back: daprdockrcmd rollback {service}" if way_back else better]

@@ -284,7 +284,7 @@ class WhyTests(JobCase):
         reason = "'report:1' could not be pulled: manifest unknown"
         self.keep(1, record(RunState.FAILED, due=600, ended=660.0, node="a", reason=reason))
         why = self.run_line("why", NAME).stdout
-        self.assertIn("- correct the name of the image, or the node's way to the registry:\n", why)
+        self.assertIn("- correct the name of the image, or the node's way to the registry (try", why)
         self.assertNotIn("job logs", why)
         self.assertIn("- run it now: daprdockrcmd job run report.myapp\n", why)
 

@@ -25,6 +25,10 @@ MIB = 1 << 20
 TIME = 1_795_854_069.0
 
 
+COMMANDS = ("    daprdockrcmd ", "    docker network create ", "    journalctl -u daprdockr")
+"""The beginnings of the lines below an advice, which can be typed as they are."""
+
+
 class WhyCase(SynchronousTestCase):
     """Two nodes, ``n1`` and ``n2``, the first with the label ``zone=a``."""
 
@@ -53,6 +57,8 @@ class WhyCase(SynchronousTestCase):
     def why(self, *words: str) -> Outcome:
         done = command_line(self.store, "why", *words)
         self.assertEqual((done.stderr, self.store.lent), ("", 0))
+        typed = [line for line in done.stdout.partition("What you can do:")[2].splitlines() if line[:4] == "    "]
+        self.assertEqual([line for line in typed if not line.startswith(COMMANDS)], [])
         self.assertEqual([line for line in done.stdout.splitlines() if len(line) > 80 and line[:2] != "  "], [])
         return done
 
@@ -393,11 +399,12 @@ class ServiceTests(WhyCase):
         self.store.put(KEYS.revision(wanted.name, 1), good.encode())
         record = RolloutRecord(RolloutState.REVERTED, wanted.digest, failed.digest, "exit 1", "n1", "1.web.myapp")
         self.store.put(KEYS.rollout(wanted.name), record.encode())
-        better = "store a better definition: the former one is in force again"
+        better = "store a better definition, as the former one is in force again"
         self.assertEqual(
             self.why("web.myapp", "-o", "json").json["Advice"],
             [f"{better}; if that is to stay, take note of the revert: daprdockrcmd resume web.myapp"],
         )
+        self.assertIn(better, self.text("web.myapp"))
 
     def test_before(self) -> None:
         """A command before the rollout that failed is shown with its last lines, and with what shows them again."""
