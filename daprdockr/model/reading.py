@@ -227,7 +227,16 @@ _OF_OTHERS = {
 """The keys of other systems, as people know them from Compose, and ours."""
 
 
+_OF_CONTAINERS = {
+    name.lower(): name for name in ("Image", "Cmd", "Entrypoint", "Env", "Volumes", "Memory", "PortBindings")
+}
+"""Keys that people write beside ``Container`` and that belong into it."""
+
+
 def _nearest(key: str, proper: Mapping[str, str]) -> str:
     known = _OF_OTHERS.get(key.lower(), "")
+    inside = _OF_CONTAINERS.get((known or key).lower())
+    if inside and "container" in proper:
+        return f", did you mean Container.{inside}?"
     near = [known.lower()] if known in proper.values() else difflib.get_close_matches(key.lower(), proper, n=1)
     return f", did you mean {proper[near[0]]}?" if near else f": known are {', '.join(proper.values())}"

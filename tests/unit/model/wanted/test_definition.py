@@ -28,6 +28,8 @@ BAD_MEMBERS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"Instanzes": 3}, "Instanzes is not a known key, did you mean Instances?"),
     ({"replicas": 3}, "replicas is not a known key, did you mean Instances?"),
     ({"Container": {"Ports": []}}, "Container.Ports is not a known key, did you mean PortBindings?"),
+    ({"Image": "web:1"}, "Image is not a known key, did you mean Container.Image?"),
+    ({"environment": []}, "environment is not a known key, did you mean Container.Env?"),
     ({"instances": 3}, "instances is given twice, in different case"),
     ({"Instances": -1}, "Instances: -1"),
     ({"Instances": 10001}, "Instances: 10001"),
