@@ -7,7 +7,7 @@ from typing import Any
 from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.web.resource import Resource
 
@@ -40,6 +40,14 @@ class Requiring(Resource):
         request.setResponseCode(426)
         request.setHeader("Upgrade", "websocket, TLS/1.3")
         return b"answer"
+
+
+class Other(Protocol):
+    """Speaks another protocol than HTTP, and says so at once."""
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(b"SSH-2.0-OpenSSH_9.2\r\n")
 
 
 class RequestTests(TlsTestCase):
@@ -170,3 +178,15 @@ class AnswerTests(TlsTestCase):
             self.assertIn("\n2 200" if path == "/plain" else "(such as 103)", said)
             self.assertIn("final", await self.curl("--http1.1"))
         await until(lambda: Hinting.connected == 0)
+
+    async def test_other_protocol(self) -> None:
+        """Nothing of an instance that does not speak HTTP reaches a client, which learns the reason by HTTP."""
+        place = Upstream(InstanceName(WEB, 1), "127.0.0.1", self.listen(Factory.forProtocol(Other)))
+        sticky = evolve(route(NAME, place), path="/sticky", sticky="there")
+        await self.served(state_of(pair_for((NAME,))), route(NAME, place), sticky, settings={"workers": 1})
+        for path in ("/", "/sticky", "/"):
+            said = await self.curl("--http2", "-w", "\n%{http_version} %{http_code}", path=path)
+            self.assertRegex(said, r"something other than HTTP\n\n2 502$")
+            asked = f"GET {path} HTTP/1.1\r\nHost: {NAME}\r\n\r\n".encode()
+            answer = await self.converse(asked, b"HTTP\n")
+            self.assertRegex(answer, rb"(?s)^HTTP/1.1 502 .*something other than HTTP\n$")

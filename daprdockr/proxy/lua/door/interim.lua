@@ -36,6 +36,7 @@ local M = {}
 
 local MOST_HEADERS = 65536
 local UPGRADE_REQUIRED = 426
+local LEAST = 100 -- the status of an answer of HTTP
 
 local before = nil -- what a request was like that was sent to the other location
 local filtered = nil -- loc_conf there, once it is known
@@ -78,9 +79,14 @@ local function is_interim(found)
     return found < 200 and found ~= 101
 end
 
--- header filter phase: have again.lua answer a request by HTTP/2 to which an interim answer comes
+-- header filter phase: have again.lua answer a request by HTTP/2 to which an interim answer comes, and each to which
+-- something comes that is no HTTP, which nginx would pass on as it is
 function M.refuse()
-    local ctx = is_interim(status_of_answer()) and ngx.req.http_version() >= 2 and record.present()
+    local found = status_of_answer()
+    if found < LEAST then
+        return ngx.exit(502)
+    end
+    local ctx = is_interim(found) and ngx.req.http_version() >= 2 and record.present()
     if ctx then
         ctx.is_interim = true
         return ngx.exit(502)

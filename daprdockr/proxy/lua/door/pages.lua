@@ -88,6 +88,14 @@ local function html(status, reason)
     return HTML:format(status, TITLES[status], status, TITLES[status], sentence)
 end
 
+-- Begin an answer by HTTP/1 for which nginx writes no headers: it takes a request for one of HTTP/0.9 once an instance
+-- has answered it by something other than HTTP.
+local function write_head(status, kind)
+    ngx.header["Content-Length"] = nil -- so that nginx ends the connection
+    local line = ("HTTP/1.1 %d %s"):format(status, TITLES[status])
+    ngx.print(line, "\r\nContent-Type: ", kind, "\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n")
+end
+
 local function send(status, kind, text)
     ngx.status = status
     ngx.var.door_cookie = ""
@@ -96,6 +104,9 @@ local function send(status, kind, text)
     ngx.header["Cache-Control"] = "no-store"
     if COME_BACK[status] then
         ngx.header["Retry-After"] = "1"
+    end
+    if ngx.req.http_version() < 1 and (ngx.var.server_protocol or ""):find("^HTTP/1") then
+        write_head(status, kind)
     end
     ngx.print(text)
 end
