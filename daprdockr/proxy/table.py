@@ -74,7 +74,7 @@ class Messages(Generic[T]):
 class DoorTable(Generic[T]):
     """
     :param run: runs a blocking call in a thread, in which files are written.
-    :param unanswered: called when nginx does not take the routes.
+    :param unanswered: called when nginx, which has answered since it was started, does not take the routes.
     :param is_sure: returns whether the routes come from etcd as it is: Note [Routes of an earlier agent].
     """
 
@@ -97,7 +97,7 @@ class DoorTable(Generic[T]):
         self._run = run
         self._unanswered = unanswered
         self._is_sure = is_sure
-        self._sure = self._put_off = False
+        self._sure = self._put_off = self._answers = False
         self.in_force: Signal[[]] = Signal()
         """Sent when ``reached`` may have changed."""
         what = f"the {messages.what}"
@@ -156,7 +156,7 @@ class DoorTable(Generic[T]):
         Send everything again, because nginx was restarted and may hold anything. An answer that is under way is that of
         the former one.
         """
-        self._held, self._reached = None, 0
+        self._held, self._reached, self._answers = None, 0, False
         self._restarts += 1
         self._giving.again()
 
@@ -167,13 +167,15 @@ class DoorTable(Generic[T]):
         try:
             if self._held is None:
                 self.version = await self._socket.version()
+                self._answers = True
                 if self.version and not self._sure:
                     self._put_off = True  # Note [Routes of an earlier agent]
                     return
             if self._held is None or not await self._changed(self._held, wanted):
                 await self._replaced(wanted)
         except ProxyError:
-            self._unanswered()
+            if self._answers:
+                self._unanswered()
             raise
         self._keeping.want(wanted)
         if restarts != self._restarts:

@@ -203,6 +203,20 @@ class DoorTableTests(SynchronousTestCase):
         self.clock.pump([0.1] * 11)
         self.assertEqual((self.table.reason, self.nginx.messages[-1]["whole"]), ("", True))
 
+    def test_starts_anew(self) -> None:
+        """An nginx that is started anew and does not answer yet is no fault of it."""
+        self.table.start()
+        self.want("a.com")
+        self.nginx.answers, self.nginx.holds = False, 0
+        self.table.begin_again()
+        self.clock.pump([0.1] * 20)
+        self.assertEqual(self.unanswered, 0)
+        self.nginx.answers = True
+        self.clock.pump([0.1] * 20)
+        self.nginx.answers = False
+        self.want("b.com")
+        self.assertEqual((self.nginx.messages[-1]["whole"], self.unanswered), (True, 1))
+
     def test_started_anew(self) -> None:
         """An nginx that was started anew is given the whole state though nothing changed."""
         self.table.start()
