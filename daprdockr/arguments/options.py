@@ -108,13 +108,13 @@ class Options(usage.Options):
         values = {row.name: self._value(row) for row in PARAMETERS if row not in apart}
         values |= {name: bool(self[name]) for name in FLAGS}
         values["host-given"] = self["host"] is not None
-        if values["label"].get("node", values["node"]) != values["node"]:
-            raise BadInput(f"--label: node is the name of the node, {values['node']}: give --node, or another label")
         if self["embedded-etcd"] and is_of_cluster(values["state-dir"]):
             raise BadInput("--embedded-etcd is not for a host of daprdockrcmd init or join: leave it out")
         own = access_of_host(etcd, values["state-dir"])
         if self["node"] is None:
             values["node"] = usual_node(values["state-dir"] if own else None)
+        if values["label"].get("node", values["node"]) != values["node"]:
+            raise BadInput(f"--label: node is the name of the node, {values['node']}: give --node, or another label")
         if not values["host-given"]:
             values["host"] = (usual_address(values["state-dir"] if own else None),)
         if self["peer"] is None:

@@ -293,6 +293,9 @@ class RefusedTests(SynchronousTestCase):
         """The label that every node has is its name: another value would be shown, and no constraint would find it."""
         self.assertIn("--label: node is the name", self.refusal("--node", "n1", "--label", "node=db"))
         self.assertEqual(read("--node", "n1", "--label", "node=n1").label, {"node": "n1"})
+        usual = short_host_name(socket.gethostname())
+        self.assertEqual(read("--label", f"node={usual}").label, {"node": usual})
+        self.assertIn(f"is the name of the node, {usual}: give --node", self.refusal("--label", f"node={usual}-2"))
 
     def test_listeners_meet(self) -> None:
         """Two parts of the agent cannot listen on one address and port."""
