@@ -39,7 +39,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         return Request("help", words=_asked_about([word for word in split.others if word != "help"]))
     name = "version" if "version" in switches else _name(switches, split.others)
     command, operands = load(name), split.others[1:]
-    _check_flags(command, (*sorted(switches - {"v", "version"}), *values), values.get("svc", ""))
+    _check_flags(command, (*sorted(switches - {"v", "version"}), *values), values.get("svc", ""), operands)
     request = _surrounded(command, values, environment)
     request = with_operands(request, command, operands, values.get("svc"))
     request = _with_lists(request, split.flags)
@@ -51,7 +51,9 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
 
 def _surrounded(command: Command, values: Mapping[str, str], environment: Mapping[str, str]) -> Request:
     """Return what flags and environment say about this machine, the person, and how to reach etcd."""
-    state = values.get("state-dir") or environment.get(STATE, "")
+    if values.get("state-dir") == "":
+        raise BadInput("-state-dir is empty: write a path, or leave it out")
+    state = values.get("state-dir", environment.get(STATE, ""))
     return Request(
         command=command.name,
         access=_access(values, environment, state) if command.run else None,
@@ -152,12 +154,14 @@ def _known_word(word: str) -> str:
     raise unknown(word)
 
 
-def _check_flags(command: Command, given: Sequence[str], service: str) -> None:
+def _check_flags(command: Command, given: Sequence[str], service: str, operands: Sequence[str]) -> None:
+    """:raises BadInput: one of the flags, of which ``-svc`` has the value ``service``, has no use with the command."""
     taken = {command.name, *command.flags, *names(REACH)}
     for name in given:
         if name not in taken:
-            is_word = name == "svc" and "SERVICE" in command.word and "=" not in command.word
-            instead = f"write {command.name} {shorten(service)}" if is_word else "leave it out"
+            is_word = name == "svc" and service and "SERVICE" in command.word and "=" not in command.word
+            words = " ".join(map(shorten, (service, *operands)))
+            instead = f"write {command.name} {words}" if is_word else "leave it out"
             raise BadInput(f"-{name} has no use with {command.spelled}: {instead}")
         if name in command.only_waiting and "wait" not in given:
             raise BadInput(f"-{name} has no use with {command.spelled} unless it waits: add -wait")

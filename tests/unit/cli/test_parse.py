@@ -24,6 +24,8 @@ REFUSED = {
     "-o table": "-o: -get prints JSON alone",
     "status -timeout 3": "-timeout has no use with status",
     "ps -svc web.myapp": "-svc has no use with ps: write ps 'web.myapp'",
+    "rollback -svc web.myapp 3": "-svc has no use with rollback: write rollback 'web.myapp' '3'",
+    "status -svc=": "-svc has no use with status: leave it out",
     "nodes -svc web.myapp": "-svc has no use with nodes: leave it out",
     "nodes web.myapp": "'web.myapp' has no use with nodes",
     "ps web.myapp db.myapp": "'db.myapp' has no use with ps",
@@ -145,6 +147,8 @@ class ReadTests(SynchronousTestCase):
     def test_empty_endpoints(self) -> None:
         """An empty flag, as from a variable that is not set, is refused: the cluster of ETCD_HOSTS is not meant."""
         self.assertRaises(BadInput, read, "-etcd=", ETCD_HOSTS="http://e:1")
+        error = self.assertRaises(BadInput, read, "-state-dir=", DAPRDOCKR_STATE_DIR="/var/lib/daprdockr")
+        self.assertIn("-state-dir is empty", str(error))
 
     def test_prefix(self) -> None:
         """The keys lie below the prefix that is given."""
