@@ -124,7 +124,6 @@ _PATIENCE: Mapping[State, str] = {
 
 _GO_BACK = "read the last lines, and go back to what was healthy: daprdockrcmd rollback {service}"
 
-
 _CHECK_AGAIN = (
     "correct the check, which was changed, or go back to the one that succeeded: daprdockrcmd rollback {service}"
 )
@@ -134,7 +133,7 @@ _CHECK_AGAIN = (
 class Ways:
     """
     Whether there is a way ``back``: another definition was healthy once; whether the rollout has ``stopped``, and
-    whether the service is ``rechecked``: its check was another one when it was healthy last.
+    whether the service is ``rechecked``: its ``Health`` was another one when the same containers were healthy last.
     """
 
     back: bool

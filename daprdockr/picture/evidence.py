@@ -47,9 +47,15 @@ def read_evidence(
 
 
 def rechecked(history: Revisions, wanted: Definition) -> bool:
-    """Return whether the check is another one than when the service was healthy last."""
+    """
+    Return whether ``Health`` is another one than when the service was healthy last, and its containers are not: then
+    that change is to blame.
+    """
     good, present = history.newest_good(unlike=wanted), history.newest_of(wanted)
-    return good is not None and good.record.definition.check != wanted.check and not (present and present.record.good)
+    if good is None or (present is not None and present.record.good):
+        return False
+    before = good.record.definition
+    return before.health != wanted.health and before.digest == wanted.stated.digest
 
 
 def _mute(cluster: ClusterView, refused: str, doubts: Mapping[str, DoubtRecord]) -> dict[str, str]:

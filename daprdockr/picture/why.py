@@ -39,7 +39,7 @@ class Evidence:
     :ivar rollout: the rollout of the service, if it did not end well.
     :ivar revision: the present definition as a revision.
     :ivar way_back: whether another definition was healthy once.
-    :ivar rechecked: whether its check was changed since it was healthy last.
+    :ivar rechecked: whether its ``Health`` alone was changed since it was healthy last.
     :ivar mute: why nodes can do nothing, by name: etcd refuses their writes, or they doubt it.
     """
 

@@ -184,6 +184,19 @@ class TroubleTests(WhyCase):
         self.store.put(KEYS.revision(wanted.name, 2), RevisionRecord(wanted, TIME + 1, "anna@desk", good=True).encode())
         self.assertNotIn(changed, self.text("web.myapp"))
 
+    def test_changed_otherwise(self) -> None:
+        """The check is not blamed where it follows a port that was changed, or came with another container."""
+        wanted = self.define(named("web", Http={"HostName": "a.example.org", "ContainerPort": 8080}))
+        self.claim(wanted, state=State.UNHEALTHY, healthy=False, reason="nothing answers on port 8080")
+        for before in (
+            named("web", Http={"HostName": "a.example.org", "ContainerPort": 80}),
+            named("web", Http=wanted.write()["Http"], Health={"Type": "http"}, OnPartition="stop"),
+        ):
+            good = RevisionRecord(before, TIME, "anna@desk", good=True)
+            self.store.put(KEYS.revision(wanted.name, 1), good.encode())
+            self.assertIn("- have the program listen at port 8080", shown := self.text("web.myapp"))
+            self.assertNotIn("correct the check", shown)
+
     def test_no_way_back(self) -> None:
         """The present definition is its own revision, and no way back, also with the stamp of a secret that is set."""
         self.store.put(KEYS.secret("x"), SecretRecord(1, "s1", 5, "key").encode())
