@@ -93,8 +93,8 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^waits for (?P<other>[^ ,.]+\.[^ ,]+)", "find out why that one is not healthy: daprdockrcmd why {other}"),
         ("^secrets? (?P<other>[^ ,]+).* not set", "set it: daprdockrcmd secret set {other}"),
         ("^files? (?P<other>[^ ,]+).* not set", "set it: daprdockrcmd file set {other} FILE"),
-        (r"nothing answers on port (?P<port>\d+)", _LISTEN),
-        (r" on port (?P<port>\d+): .*refused", _LISTEN),
+        (r"^nothing answers on port (?P<port>\d+)", _LISTEN),
+        (r"^no success from \S+ on port (?P<port>\d+): .*refused", _LISTEN),
         (
             r"^no success from (?P<path>\S+) on port \d+: status 4",
             "have the program answer {path} with 200 to 399, or correct Health.Path; what it wants besides goes into"

@@ -254,6 +254,14 @@ class TroubleTests(WhyCase):
         self.claim(wanted, state=State.UNHEALTHY, healthy=False, reason="no success from / on port 80: status 500")
         self.assertIn("- see whether the program serves what Health checks", self.text("web.myapp"))
 
+    def test_other_port(self) -> None:
+        """A program may log that it did not reach a port of another service: no advice takes that for its own."""
+        wanted = self.define(named("web"))
+        reason = "exit status 1: cannot connect to db on port 3306: Connection refused"
+        self.claim(wanted, state=State.BACKING_OFF, healthy=False, reason=reason)
+        self.assertIn("- read what it logged, and correct the program", shown := self.text("web.myapp"))
+        self.assertNotIn("listen at port 3306", shown)
+
     def test_starting_again(self) -> None:
         """An instance that failed, and starts again, needs what helps against that, and nobody has to wait for it."""
         wanted = self.define(named("web"))
