@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.page.assets import ASSETS
@@ -21,3 +23,9 @@ class AssetTests(SynchronousTestCase):
             content = asset.content.replace(b"http://www.w3.org/2000/svg", b"")
             self.assertNotIn(b"://", content)
             self.assertNotIn(b"@import", content)
+
+    def test_older_browsers(self) -> None:
+        """A browser without ``:has`` drops a rule with it, whole: so none has another selector, which it would obey."""
+        rules = re.findall(r"([^{}]*:has[^{}]*)\{", ASSETS["page.css"].content.decode())
+        self.assertTrue(rules)
+        self.assertEqual([rule for rule in rules if "," in rule], [])
