@@ -63,7 +63,7 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         (
             "^exit status 0, as if",
-            "keep the program in the foreground, or give it a Schedule if it is a job, whose work is done",
+            "keep the program in the foreground; if it is a job, whose work is done, give it a Schedule",
         ),
         ("exec format error", "use an image that is for the processor of that node"),
         (

@@ -21,11 +21,11 @@ from daprdockr.model.stored.renewal import read_renewals
 from daprdockr.picture.certificates import DAY, certificate_table
 from daprdockr.planning.renewing.wanted import Covered
 
-_NAMED = 5
-"""How many host names of services are named where a certificate covers none of them."""
-
 if TYPE_CHECKING:
     from daprdockr.cli.certificates import Certificates
+
+_NAMED = 5
+"""How many host names of services are named where a certificate covers none of them."""
 
 _WORDS = {
     "add": ActionWords("a certificate and a key, as files", 2, 2),
@@ -87,8 +87,8 @@ def _warn_of_no_service(cluster: ClusterView, facts: CertificateFacts, console: 
     entries = (entry for service in cluster.services.values() for entry in service.definition.http)
     names, covered = sorted({name for entry in entries for name in entry.host_names}), Covered([facts], [])
     if names and not any(covered.has(name, 0.0) for name in names):
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        console.complain(f"no service has a host name that it covers: they have {', '.join(names[:_NAMED])}{more}")
+        some = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        console.complain(f"no service has a host name that it covers: the services have {some}")
 
 
 def _warn_of_no_tls(cluster: ClusterView, console: Console) -> None:

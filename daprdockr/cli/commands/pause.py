@@ -32,8 +32,8 @@ def pause(request: Request, store: Store, console: Console) -> None:
     page = _page(request.file, console) if request.file else ""
     definition = existing(store.get(request.keys.service(service)), service)
     if not definition.http:
-        ends = "scale it to 0" if definition.schedule is None else "delete it, rollback brings it back"
-        raise NothingToPause(f"{service} has no Http, and nothing else can be paused: to stop it {ends}")
+        ends = "scale it to 0" if definition.schedule is None else "delete it (rollback brings it back)"
+        raise NothingToPause(f"{service} has no Http, and nothing else can be paused: to stop it, {ends}")
     mode = PauseMode.MAINTENANCE if request.maintenance else PauseMode.HOLD
     record = PauseRecord(mode, page, time.time(), author(request))
     store.put(request.keys.pause(service), record.encode())

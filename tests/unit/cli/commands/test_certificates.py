@@ -82,7 +82,7 @@ class CertificatesTests(DefinitionCase):
         for host in ("shop.example.com", "a.test", "b.test", "c.test", "d.test", "e.test"):
             wanted = named(host.replace(".", "-"), Http={"HostName": host, "ContainerPort": 80})
             self.store.put(KEYS.service(wanted.name), wanted.encode())
-        line = "daprdockrcmd: no service has a host name that it covers: they have"
+        line = "daprdockrcmd: no service has a host name that it covers: the services have"
         some = "a.test, b.test, c.test, d.test, e.test and 1 more"
         self.assertEqual(self.add(self_signed((NAME,), days=30)).stderr, f"{line} {some}\n")
         self.assertEqual(self.add(self_signed((NAME, "*.example.com"), days=30)).stderr, "")

@@ -91,8 +91,8 @@ class PauseTests(DefinitionCase):
         self.store.put(KEYS.service(job().name), job().encode())
         for words, status, said in (
             (("no.myapp",), 3, "no.myapp does not exist"),
-            (("db.myapp",), 1, "db.myapp has no Http, and nothing else can be paused: to stop it scale it to 0"),
-            (("report.myapp",), 1, "to stop it delete it, rollback brings it back"),
+            (("db.myapp",), 1, "db.myapp has no Http, and nothing else can be paused: to stop it, scale it to 0"),
+            (("report.myapp",), 1, "to stop it, delete it (rollback brings it back)"),
             (("web.myapp", "page.html"), 2, "add -maintenance"),
             ((), 2, "needs the name of a service"),
         ):
