@@ -164,7 +164,7 @@ OF_COMMANDS = (
         "client",
         "",
         "join without a member of etcd, as a client of the others",
-        "let ``join`` make the host no member of etcd, now or later: it then needs no program etcd, may be behind a"
+        "let ``join`` give the host no member of etcd, now or later: it then needs no program etcd, may be behind a"
         " router that translates addresses, and takes the place of no member that is lost",
     ),
     Flag(
