@@ -229,11 +229,8 @@ def _would(seen: Candidate | None, definition: Definition, needed: bool) -> str:
 def _failed(events: Iterable[Event], definition: Definition, node: str, told: Iterable[str], said: bool) -> str:
     """Return since when and how a service fails on a node, and until when that counts."""
     subjects = {str(definition.name), definition.image}
-    about = [
-        event
-        for event in events
-        if event.node == node and (event.subject in subjects or event.subject.endswith(f".{definition.name}"))
-    ]
+    troubles = [event for event in events if event.node == node and event.is_trouble]
+    about = [one for one in troubles if one.subject in subjects or one.subject.endswith(f".{definition.name}")]
     since = f" since {moment(about[-1].time)}" if about else ""
     reason = "" if said else next(filter(None, told), about[-1].text if about else "")
     counts = f"ranked last until {ATTEMPTS_KEPT / 60:g} minutes pass without a failure"

@@ -14,6 +14,9 @@ from daprdockr.model.members import Members, all_members, encode_members
 LIFE = 3600
 """Seconds of the lease that events stand under."""
 
+_OVER = "healthy again", "is there at last", "is served on this node now"
+"""Words in the events of agents that say that a trouble is over."""
+
 
 @frozen(order=True)
 class Event:
@@ -34,6 +37,11 @@ class Event:
     def number(self) -> int:
         """The number of its key, unless that of an earlier event of the node is as high: see ``Keys.event``."""
         return int(self.time * 1_000_000)
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether an agent reports that something fails; otherwise a person did it, or a trouble is over."""
+        return not self.by and not any(words in self.text for words in _OVER)
 
     @classmethod
     def decode(cls, data: bytes) -> Event:

@@ -50,8 +50,10 @@ class WhyCase(SynchronousTestCase):
         name = InstanceName(wanted.name, number)
         self.store.put(KEYS.claim(name), ClaimRecord(node=node, **members).encode(), self.store.lease)
 
-    def event(self, subject: object, text: str, *lines: str, node: str = "n1", time: float = TIME) -> None:
-        event = Event(time, node, str(subject), text, lines)
+    def event(
+        self, subject: object, text: str, *lines: str, node: str = "n1", time: float = TIME, by: str = ""
+    ) -> None:
+        event = Event(time, node, str(subject), text, lines, by)
         self.store.put(KEYS.event(node, event.number), event.encode(), self.store.lease)
 
     def why(self, *words: str) -> Outcome:
@@ -225,6 +227,17 @@ class TroubleTests(WhyCase):
         self.event("no-such:9", reason, node="n2")
         failing = "n2 it does not come up there since 2026-11-28 08:21:09Z ('no-such:9' could not be pulled: manifest"
         self.assertIn(failing, self.text("1.web.myapp"))
+
+    def test_since(self) -> None:
+        """The service does not fail since somebody did something there, or since something was well again."""
+        self.define(named("web", 2))
+        self.node("n2", fails=("web.myapp",))
+        self.event("2.web.myapp", "cannot start: no such network", node="n2")
+        self.event("web:1", "is there at last, after 2 attempts that failed", node="n2", time=TIME + 1)
+        self.event("1.web.myapp", "is healthy again, after 9 s", node="n2", time=TIME + 2)
+        self.event("1.web.myapp", "anna@desk runs sh from 10.0.0.9", node="n2", time=TIME + 3, by="anna@desk")
+        failing = "n2 it does not come up there since 2026-11-28 08:21:09Z (cannot start: no such network)"
+        self.assertIn(failing, self.text("web.myapp"))
 
     def test_crash_loop(self) -> None:
         """A container that ends by itself is shown with how it ended and what it logged last."""
