@@ -93,8 +93,12 @@ class HealthEvents(Service):
             self._well.discard(instance)
 
     def _later(self, delay: float) -> None:
-        if self.running and (self._due is None or not self._due.active()):
+        if not self.running:
+            return
+        if self._due is None or not self._due.active():
             self._due = self._reactor.callLater(delay, self._report)
+        elif self._due.getTime() > self._reactor.seconds() + delay:  # it is for a service that has to be quiet
+            self._due.reset(delay)
 
     def _report(self) -> None:
         """See Note [Few words about many]."""

@@ -8,10 +8,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.reporting.health_events import QUIET, TOGETHER, HealthEvents
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Deleted
 from tests.build.history import batch, claimed
-from tests.build.values import KEYS, WEB, instance
+from tests.build.values import KEYS, WEB, instance, named
 from tests.fakes.run import LoopClock
 
 WELL = ClaimRecord("a", State.RUNNING, healthy=True, container="c1")
@@ -36,8 +37,11 @@ class HealthEventsTests(SynchronousTestCase):
     def report(self, record: ClaimRecord, *numbers: int) -> None:
         """The claims of these instances say so."""
         for number in numbers:
-            self.revision += 1
-            self.events.on_changes(self.cluster.apply(batch(claimed(instance(number), record, self.revision))))
+            self.tell(instance(number), record)
+
+    def tell(self, name: InstanceName, record: ClaimRecord) -> None:
+        self.revision += 1
+        self.events.on_changes(self.cluster.apply(batch(claimed(name, record, self.revision))))
 
     def happened(self, seconds: float = TOGETHER) -> list[str]:
         """Let time pass; return the events since the last call."""
@@ -83,6 +87,18 @@ class HealthEventsTests(SynchronousTestCase):
         self.assertEqual(self.happened(QUIET / 2), [])
         self.report(WELL, 3)
         self.assertEqual(self.happened(QUIET), [f"2.web.myapp {OUT}"])
+
+    def test_soon(self) -> None:
+        """An instance that waits until its service may be reported again delays no other, and no return."""
+        other = InstanceName(named("other").name, 1)
+        self.tell(other, WELL)
+        self.report(ILL, 1)
+        self.happened()
+        self.report(ILL, 2)
+        self.happened()
+        self.report(WELL, 1)
+        self.tell(other, ILL)
+        self.assertEqual(self.happened(), [f"{other} {OUT}", "1.web.myapp is healthy again, after 3 s"])
 
     def test_replaced(self) -> None:
         """An instance whose container is replaced is healthy again when the new one is."""
