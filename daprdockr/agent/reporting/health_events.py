@@ -52,6 +52,7 @@ class HealthEvents(Service):
         self._cluster = cluster
         self._node = node
         self._record_event = record_event
+        self._own: dict[ServiceName, frozenset[InstanceName]] = {}
         self._well: set[InstanceName] = set()
         self._out: dict[InstanceName, _Out] = {}
         self._quiet: dict[ServiceName, float] = {}
@@ -64,16 +65,16 @@ class HealthEvents(Service):
 
     def on_changes(self, changes: Changes) -> None:
         """Take note of what the claims of this node say."""
-        known = self._well | self._out.keys() if changes.services else set()
         for service in changes.services:
             claims = self._cluster.claims(service).values()
             own = {claim.instance: claim.record for claim in claims if claim.node == self._node}
             for instance, record in own.items():
                 self._look(instance, record)
-            for instance in known:
-                if instance.service == service and instance not in own:
-                    self._well.discard(instance)
-                    self._out.pop(instance, None)
+            for instance in self._own.pop(service, frozenset()) - own.keys():
+                self._well.discard(instance)
+                self._out.pop(instance, None)
+            if own:
+                self._own[service] = frozenset(own)
         if any(not one.is_reported or one.is_back for one in self._out.values()):
             self._later(TOGETHER)
 
