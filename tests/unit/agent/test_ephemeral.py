@@ -5,7 +5,6 @@ from __future__ import annotations
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.reporting.own_course import STOPPED
 from daprdockr.model.errors import EngineRefused
 from daprdockr.model.host import ContainerState
 from tests.build.values import definition
@@ -36,11 +35,10 @@ class EphemeralTests(SynchronousTestCase):
         self.cluster.advance(1)
 
     def stop(self) -> list[str]:
-        """The agent ends; the formats of what it logged as a warning or worse, beside the event that it was stopped."""
+        """The agent ends; the formats of what it logged as a warning or worse."""
         with capturedLogs() as logged:
             self.cluster.stop(self.agent)
-        worse = [event for event in logged if event["log_level"].name not in ("info", "debug")]
-        return [event["log_format"] for event in worse if event.get("text") != STOPPED]
+        return [event["log_format"] for event in logged if event["log_level"].name not in ("info", "debug")]
 
     def test_all_go(self) -> None:
         """All containers of this node go, and no other; the lease is ended, and with it claims and record."""
