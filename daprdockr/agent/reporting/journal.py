@@ -8,8 +8,8 @@ Note [Short-lived]
     behind it are tried ``AGAIN`` seconds later.
 
 Note [The last event]
-    Pools of threads take no further call once the agent stops. So lease and event are one call: an event that is
-    recorded while the agent stops is written, unless others wait before it.
+    Once the agent stops, the journal awaits the call that is under way, and makes no other. So lease and event are one
+    call, and the event that the agent is stopped goes before those that wait.
 """
 
 from __future__ import annotations
@@ -104,9 +104,10 @@ class Journal(Service):
         digest = sha256("\n".join(map(str, what)).encode(errors="backslashreplace")).hexdigest()
         self.record_first(self._keys.shared(digest), subject, text, 0.0, by)
 
-    def record_at(self, key: str, subject: str, text: str) -> None:
-        """Record an event that is no trouble at a key where others find it."""
+    def record_last(self, key: str, subject: str, text: str) -> None:
+        """Record that the agent is stopped, at a key where others find it: Note [The last event]."""
         self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text), key), is_trouble=False)
+        self._waiting.rotate()
 
     def record_first(self, key: str, subject: str, text: str, ago: float, by: str = "") -> None:
         """Record an event of so many seconds ago, unless an agent wrote one at this key before."""
@@ -187,10 +188,6 @@ class Journal(Service):
         if not key:
             self._last = max(self._last + 1, one.event.number)
             key = self._keys.event(self._node, self._last)
-        value = one.event.encode()
-        if one.is_first:
-            self._store.commit([Absent(key)], [Put(key, value, self._lease)])
-        elif one.instead_of:
-            self._store.commit([], [Delete(one.instead_of), Put(key, value, self._lease)])
-        else:
-            self._store.put(key, value, self._lease)
+        deleted = [Delete(one.instead_of)] if one.instead_of else []
+        put = Put(key, one.event.encode(), self._lease)
+        self._store.commit([Absent(key)] if one.is_first else [], [*deleted, put])

@@ -71,7 +71,7 @@ class OwnCourse(Service):
         super().stopService()
         own = self._own()
         if own is not None:
-            self._journal.record_at(self._cluster.keys.stopped(self._node, own.created), self._node, STOPPED)
+            self._journal.record_last(self._cluster.keys.stopped(self._node, own.created), self._node, STOPPED)
 
     def look(self) -> None:
         """Record an event if this node has another lease than before; to be called when its lease or nodes changed."""

@@ -156,7 +156,7 @@ class KeyTests(JournalCase):
     def test_latest(self) -> None:
         """One that replaces the former."""
         for text in ("one", "two"):
-            self.started().record_at(KEYS.stopped("c", 7), "c", text)
+            self.started().record_last(KEYS.stopped("c", 7), "c", text)
         self.assertEqual(self.texts, ["two"])
 
     def test_once(self) -> None:
@@ -260,3 +260,18 @@ class FailureTests(JournalCase):
         run.end("_write_one")
         self.successResultOf(stopped)
         self.assertEqual((run.names, self.texts), ([], ["one"]))
+
+    def test_last(self) -> None:
+        """The event that an agent is stopped goes before all that wait, because the journal soon stops, too."""
+        run = HeldRun()
+        journal = self.make(run)
+        journal.startService()
+        for number in range(2 * MOST_WAITING):
+            journal.record("web.myapp", str(number))
+        journal.record_last(KEYS.stopped("a", 7), "a", "stopped")
+        run.end("_write_one")
+        stopped = journal.stopService()
+        assert stopped is not None
+        run.end("_write_one")
+        self.successResultOf(stopped)
+        self.assertEqual((run.names, self.texts), ([], ["0", "stopped"]))
