@@ -76,11 +76,12 @@ class OwnCourse(Service):
     def look(self) -> None:
         """Record an event if this node has another lease than before; to be called when its lease or nodes changed."""
         own = self._own() if self.running else None
-        if own is None or (self._last is not None and own.lease == self._last.lease):
+        if own is None:
             return
         last, self._last = self._last, own
         if last is not None:
-            self._reactor.callLater(LATER, self._spawn, self._back, last)
+            if last.lease != own.lease:
+                self._reactor.callLater(LATER, self._spawn, self._back, last)
         elif self._heartbeat.taken_over:
             self._spawn(self._taken_over, own)
         elif self._heartbeat.taken_over is not None:

@@ -200,3 +200,14 @@ class CourseTests(DeparturesCase):
         self.cluster.agents.append(last)
         last.off = REPORTED  # its clocks stood still
         self.assertEqual(self.goes_on(), ["c is gone: its lease ended; no instances became free", f"c {BACK}"])
+
+    def test_back_after_a_new_record(self) -> None:
+        """So does one whose record somebody had deleted before, so that it was written anew under the same lease."""
+        *_, last = self.nodes("abc")
+        self.store.commit([], [Delete(KEYS.node("c"))])
+        self.cluster.advance(TTL)
+        self.cluster.agents.remove(last)
+        self.cluster.advance(REPORTED)
+        self.cluster.agents.append(last)
+        last.off = REPORTED
+        self.assertEqual(self.goes_on(), ["c is gone: its lease ended; no instances became free", f"c {BACK}"])
