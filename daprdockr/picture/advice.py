@@ -113,7 +113,9 @@ _AGAIN: tuple[tuple[re.Pattern[str], State], ...] = (
     (re.compile("^(exit status|killed|aborted|segmentation fault|stopped by) "), State.BACKING_OFF),
     (re.compile("^(no success from|nothing answers on|the command|its HEALTHCHECK) "), State.UNHEALTHY),
 )
-"""The trouble of an instance that is starting again, by the reason that stands since it failed the last time."""
+"""The trouble of an instance that is starting, by the reason that stands since it, or its first checks, failed."""
+
+_OR_SLOW = "; if it only takes long, wait: daprdockrcmd wait {service}"
 
 _PATIENCE: Mapping[State, str] = {
     State.PULLING: "wait until the image is there: daprdockrcmd wait {service}",
@@ -157,7 +159,8 @@ def about_job(definition: Definition, job: Row) -> list[str]:
 def about_instance(definition: Definition, state: State, reason: str, current: bool, ways: Ways) -> str:
     """Return what helps an instance that a node has and that is not as wanted."""
     service = str(definition.name)
-    if state is State.STARTING:
+    is_starting = state is State.STARTING
+    if is_starting:
         state = next((known for pattern, known in _AGAIN if pattern.match(reason)), state)
     if state is State.UNHEALTHY and ways.rechecked:
         return _CHECK_AGAIN.format(service=service)
@@ -166,7 +169,8 @@ def about_instance(definition: Definition, state: State, reason: str, current: b
     if state is State.BACKING_OFF and ways.back:
         return _GO_BACK.format(service=service)
     patience = "" if ways.stopped or (state is State.RUNNING and current) else _PATIENCE.get(state, "")
-    return (_STATES.get(state, "") or patience).format(service=service)
+    slow = _OR_SLOW if is_starting and state is State.UNHEALTHY and not ways.stopped else ""
+    return (_STATES.get(state, patience) + slow).format(service=service)
 
 
 def _about_reason(definition: Definition, reason: str) -> str:

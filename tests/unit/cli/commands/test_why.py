@@ -275,6 +275,14 @@ class TroubleTests(WhyCase):
         self.assertIn("- read what it logged, and correct the program", shown := self.text("web.myapp"))
         self.assertNotIn("listen at port 3306", shown)
 
+    def test_slow_start(self) -> None:
+        """The first checks may fail because the program takes long to begin: then waiting is all that helps."""
+        wanted = self.define(named("web"))
+        self.claim(wanted, state=State.STARTING, healthy=False, reason="no success from / on port 80: status 503")
+        self.assertIn("; if it only takes long, wait: daprdockrcmd wait web.myapp", self.text("web.myapp"))
+        self.claim(wanted, state=State.UNHEALTHY, healthy=False, reason="no success from / on port 80: status 503")
+        self.assertNotIn("daprdockrcmd wait", self.text("web.myapp"))
+
     def test_starting_again(self) -> None:
         """An instance that failed, and starts again, needs what helps against that, and nobody has to wait for it."""
         wanted = self.define(named("web"))
