@@ -93,7 +93,8 @@ class Intent:
             case ChangeKind.SCALE:
                 others = [one for one in self.changed if not one.startswith("Instances ")]
                 former = 0 if before is None else before.instances
-                return "; ".join([f"from {former} to {number_of_instances(wanted.instances)}", *others])
+                scaled = "; ".join([f"from {former} to {number_of_instances(wanted.instances)}", *others])
+                return f"{scaled}{self._risk(wanted)}"
             case ChangeKind.ROLL:
                 order = f"stop-first, because {self.stops_first}" if self.stops_first else "start-first"
                 return f"{order}: {self._differences}"
@@ -108,9 +109,11 @@ class Intent:
     def _risk(self, wanted: Definition) -> str:
         """Return what a changed check may do to the containers that run, behind the differences."""
         before = self.before
-        if before is None or self.renews or before.check == wanted.check or wanted.check.type == "none":
+        if before is None or self.renews or before.check == wanted.check:
             return ""
-        return "; all instances are judged by this check at once, and get no requests where it fails"
+        if wanted.check.type == "none" or not wanted.instances:
+            return ""
+        return "; all instances are judged by the changed check at once, and get no requests where it fails"
 
     def _effect(self, wanted: Definition) -> str:
         """Return when a change counts that replaces no container."""

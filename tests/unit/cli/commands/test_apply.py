@@ -220,14 +220,16 @@ class PlanTests(ApplyCase):
     def test_plan_of_check(self) -> None:
         """A changed check restarts nothing, but may take all instances out of service, which the plan says."""
         self.store.put(KEYS.service(named("web").name), named("web", Health={"Type": "tcp", "Port": 80}).encode())
-        for health, is_judged in (({"Type": "tcp", "Port": 80, "Retries": 3}, False), ({"Type": "none"}, False)):
-            done = self.run_line("plan", given=[named("web", Health=health)])
-            self.assertEqual("judged by this check at once" in " ".join(done.stdout.split()), is_judged, health)
-        done = self.run_line("plan", given=[named("web", Health={"Type": "http", "Port": 80, "Path": "/up"})])
-        self.assertIn(
-            "; all instances are judged by this check at once, and get no requests where it fails",
-            " ".join(done.stdout.split()),
-        )
+        up = {"Type": "http", "Port": 80, "Path": "/up"}
+        for instances, health in ((1, {"Type": "tcp", "Port": 80, "Retries": 3}), (1, {"Type": "none"}), (0, up)):
+            done = self.run_line("plan", given=[named("web", instances, Health=health)])
+            self.assertNotIn("judged by the changed check", " ".join(done.stdout.split()), f"{instances} {health}")
+        for instances in (1, 3):
+            done = self.run_line("plan", given=[named("web", instances, Health=up)])
+            self.assertIn(
+                "; all instances are judged by the changed check at once, and get no requests where it fails",
+                " ".join(done.stdout.split()),
+            )
 
     def test_never_ran(self) -> None:
         """A service of which no container was made yet is not rolled: nothing is there that could be stopped first."""
