@@ -110,7 +110,7 @@ _STATES: Mapping[State, str] = {
 }
 
 _AGAIN: tuple[tuple[re.Pattern[str], State], ...] = (
-    (re.compile("^(exit status|killed|aborted|segmentation fault|stopped by) "), State.BACKING_OFF),
+    (re.compile(r"^(exit status|killed|aborted|segmentation fault|stopped by)\b"), State.BACKING_OFF),
     (re.compile("^(no success from|nothing answers on|the command|its HEALTHCHECK) "), State.UNHEALTHY),
 )
 """The trouble of an instance that is starting, by the reason that stands since it, or its first checks, failed."""

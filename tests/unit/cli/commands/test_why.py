@@ -288,6 +288,7 @@ class TroubleTests(WhyCase):
         wanted = self.define(named("web"))
         for reason, helps in (
             ("exit status 3: no such table", "read what it logged, and correct the program or its definition"),
+            ("segmentation fault: loading", "read what it logged, and correct the program or its definition"),
             ("no success from / on port 80: status 500", "see whether the program serves what Health checks"),
             ("the command /check fails: exit status 1", "see whether the program serves what Health checks"),
         ):
