@@ -54,7 +54,7 @@ def is_of_cluster(state_dir: Path) -> bool:
 
 def read_access(given: Mapping[str, str]) -> Access:
     """
-    Return the access that option values by name describe; an empty one counts as not given.
+    Return the access that option values by name describe; an empty one, but for ``etcd``, counts as not given.
 
     :raises BadInput: one line that names the option.
     """
