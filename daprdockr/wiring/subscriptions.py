@@ -9,6 +9,8 @@ before subscribers] in ``daprdockr.agent.mirror.views``.
 
 from __future__ import annotations
 
+from functools import partial
+
 from daprdockr.peer.listener import PeerListener
 from daprdockr.wiring.deciding import Deciding
 from daprdockr.wiring.edges import Edges, forwarding
@@ -62,10 +64,15 @@ def _subscribe_certifying(base: Foundation, outward: Edges, found: Found) -> Non
     if certifying is None:
         return
     base.signals.cluster_changed.subscribe(certifying.on_changes)
-    certifying.unusable.subscribe(lambda *event: base.journal.record_once(*event, *event))  # other nodes say the same
+    certifying.unusable.subscribe(partial(record_unusable, base))
     around.cluster_keys.subscribe(lambda keys: certifying.wake())
     if around.given_pairs is not None:
         around.given_pairs.subscribe(lambda pairs: certifying.wake())
+
+
+def record_unusable(base: Foundation, subject: str, text: str, is_own: bool) -> None:
+    """All nodes see alike what is stored, and each its own files and keys: each has one event of these."""
+    base.journal.record_once(subject, text, subject, text, base.settings.node if is_own else "")
 
 
 def _plan_waiting(acting: Deciding) -> None:

@@ -10,6 +10,7 @@ nginx has no room for some, one event names them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,8 +67,11 @@ class Certifying(Periodic):
         self.troubles: Mapping[str, str] = {}
         """Why certificates cannot be used, by name."""
         self._covered: Mapping[str, CertificateFacts] = _covered(given())
-        self.unusable: Signal[[str, str]] = Signal()
-        """Sent for each certificate that begins to be of no use: its name, and one sentence."""
+        self.unusable: Signal[[str, str, bool]] = Signal()
+        """
+        Sent for each certificate that begins to be of no use: its name, one sentence, and whether files or keys of this
+        node are at fault.
+        """
 
     @property
     def files(self) -> Mapping[str, float]:
@@ -115,21 +119,23 @@ class Certifying(Periodic):
         self._serve(state)
         self._covered = _covered(given)
         unusable = _invalid((*given.certificates, *found), now) | given.troubles | self._sealed.troubles
-        self._report(dict.fromkeys(state.left_out, NO_ROOM) | unusable)
+        own = {one.name for one in given.certificates} | given.troubles.keys() | self._sealed.unopened
+        self._report(dict.fromkeys(state.left_out, NO_ROOM) | unusable, own)
         self._report_left_out(state.left_out)
 
-    def _report(self, troubles: dict[str, str]) -> None:
-        """Report what is new among the troubles."""
+    def _report(self, troubles: dict[str, str], own: AbstractSet[str]) -> None:
+        """Report what is new among the troubles. :param own: the certificates at which this node may be at fault."""
         before, self.troubles = self.troubles, dict(sorted(troubles.items())[:MOST_REPORTED])
         for name, reason in self.troubles.items():
             if reason not in (before.get(name), NO_ROOM):
-                self.unusable(f"certificate {name}", f"it is not usable: {reason}")
+                self.unusable(f"certificate {name}", f"it is not usable: {reason}", name in own)
 
     def _report_left_out(self, names: tuple[str, ...]) -> None:
         """Report in one line which certificates nginx has no room for, if these are others than before."""
         if names and names != self._left_out:
             more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-            self.unusable("certificates", f"{NO_ROOM}, so these are not shown: {', '.join(names[:_MOST_NAMED])}{more}")
+            text = f"{NO_ROOM}, so these are not shown: {', '.join(names[:_MOST_NAMED])}{more}"
+            self.unusable("certificates", text, False)
         self._left_out = names
 
 

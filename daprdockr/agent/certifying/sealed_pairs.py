@@ -74,6 +74,8 @@ class SealedPairs:
         self._unkept = LoggedOnce(lambda why: self.log.warn("sealed certificates were not kept: {why}", why=why))
         self.troubles: dict[str, str] = {}
         """Why certificates of etcd are not served, by name, as of the last time."""
+        self.unopened: set[str] = set()
+        """Those of them that cannot be opened here, perhaps because this node lacks the key."""
 
     async def certificates(self) -> list[Certificate]:
         """
@@ -83,7 +85,8 @@ class SealedPairs:
         if self._sealed is None:
             self._written = await self._files(self._kept.read)
             self._sealed = dict(self._written)
-        cluster, sealed, self.troubles = self._sources.cluster, self._sealed, {}
+        cluster, sealed = self._sources.cluster, self._sealed
+        self.troubles, self.unopened = {}, set()
         away = ""
         for name, record in list(cluster.certificates.items()):
             away = await self._fetch(name, record, sealed, away)
@@ -139,6 +142,7 @@ class SealedPairs:
                 opened = Certificate(name, STORED, pair, facts_of(pair))
             except BadInput as error:
                 self.troubles[name] = str(error)
+                self.unopened.add(name)
                 return next((one for known, one in self._opened.items() if known[0] == name), None)
             self._opened = {known: value for known, value in self._opened.items() if known[0] != name}
             self._opened[place] = opened

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.membership.progress import Serving
 from daprdockr.model.stored.events import Event
 from daprdockr.wiring.reporting import serving
+from daprdockr.wiring.subscriptions import record_unusable
 from tests.build.values import HTTP, KEYS, named
 from tests.fakes.agents import MemoryCluster
 
@@ -72,3 +73,21 @@ class RefusalTests(SynchronousTestCase):
         events = [Event.decode(entry.value) for entry in cluster.store.list(KEYS.events).entries]
         refused = "host name example.com already belongs to first.myapp"
         self.assertEqual([e.text for e in events if e.subject == "second.myapp"], [refused] * 2)
+
+
+class UnusableTests(SynchronousTestCase):
+    """A certificate that cannot be used."""
+
+    def test_own(self) -> None:
+        """All nodes have one event of what is stored; each node has one of its own files and keys."""
+        cluster = MemoryCluster(self)
+        for name in "ab":
+            base = cluster.add(name).parts.base
+            for is_own in (False, True, True):
+                record_unusable(base, "certificate example.com", f"is of {is_own}", is_own)
+        cluster.advance(1)
+        events = [Event.decode(entry.value) for entry in cluster.store.list(KEYS.events).entries]
+        self.assertEqual(
+            sorted((e.node, e.text) for e in events if e.subject == "certificate example.com"),
+            [("a", "is of False"), ("a", "is of True"), ("b", "is of True")],
+        )

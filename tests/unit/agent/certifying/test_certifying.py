@@ -34,14 +34,16 @@ class CertifyingTests(SynchronousTestCase):
         self.reactor, self.store = Clock(), MemoryStore()
         self.kept = KeptPairs(Path(self.mktemp()))
         self.given = GivenPairs()
+        self.keys: tuple[PrivateKey, ...] = (KEY,)
         self.served: list[CertificateState] = []
         self.events: list[tuple[str, str]] = []
+        self.own: list[bool] = []
         self.begin()
 
     def begin(self) -> None:
         """An agent that is to be started, and that knows nothing but what is kept."""
         self.cluster = Cluster(KEYS)
-        sources = Sources(self.store, run_at_once, self.cluster, lambda: (KEY,))
+        sources = Sources(self.store, run_at_once, self.cluster, lambda: self.keys)
         self.certifying = Certifying(
             reactor=self.reactor,
             sealed=SealedPairs(sources, self.kept, run_at_once),
@@ -51,8 +53,12 @@ class CertifyingTests(SynchronousTestCase):
             serve=self.served.append,
             clock=lambda: NOW + self.reactor.seconds(),
         )
-        self.certifying.unusable.subscribe(lambda *event: self.events.append(event))
+        self.certifying.unusable.subscribe(self.take)
         self.addCleanup(self.certifying.stopService)
+
+    def take(self, subject: str, text: str, is_own: bool) -> None:
+        self.events.append((subject, text))
+        self.own.append(is_own)
 
     def file(self, name: str, begin: float = NOW - DAY, days: float = 2) -> Certificate:
         pair = self_signed((name,), begin=begin, days=days)
@@ -157,6 +163,21 @@ class CertifyingTests(SynchronousTestCase):
         self.given = GivenPairs((), {"bad.com": "no PEM"})
         self.reactor.advance(INTERVAL)
         self.assertEqual(self.events, told * 2)
+
+    def test_own(self) -> None:
+        """This node is at fault where a file of it, or a key that it lacks, is; it is not where the stored pair is."""
+        self.given = GivenPairs((self.file(OTHER, days=0.5),), {"bad.com": "no PEM"})
+        self.put(self_signed((NAME,), begin=NOW - DAY, days=0.5))
+        self.certifying.startService()
+        subjects = [subject for subject, _ in self.events]
+        self.assertEqual(subjects, ["certificate bad.com", f"certificate {NAME}", f"certificate {OTHER}"])
+        self.assertEqual(self.own, [True, False, True])
+        self.keys = ()
+        self.begin()
+        self.put(self_signed((NAME,)))
+        self.certifying.startService()
+        self.assertIn("which this node does not have", self.events[-2][1])
+        self.assertTrue(self.own[-2])
 
     def test_no_room(self) -> None:
         """If nginx has no room for some, one event names them, and ``troubles`` has each; no second one follows."""
