@@ -223,7 +223,7 @@ class Keys:
         return f"{self.root}invitations/{digest}"
 
     def event(self, node: str, number: int) -> str:
-        """Return the key of an event. ``number`` only ever grows on one node, so that keys sort by time."""
+        """Return the key of an event. ``number`` only ever grows on one node, so that its events sort by time."""
         return f"{self.events}{number:020d}-{node}"
 
     def gone(self, node: str, created: int) -> str:
