@@ -21,7 +21,9 @@ Note [Seen to go]
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import islice
 from typing import Any
 
 from attrs import frozen
@@ -144,11 +146,8 @@ class Departures(Service):
         gone = [one for _, one in sorted(self._waiting.items()) if self._is_gone(one) and now - one.at < FORGOTTEN]
         self._waiting, self._doubtful = {}, False
         try:
-            more = len(gone) - MOST_AT_ONCE
-            del gone[MOST_AT_ONCE:]
-            while gone:
-                await self._report_one(gone[0], more if len(gone) == 1 else 0)
-                del gone[0]
+            if gone:
+                self._record(gone, await self._journal.told(*self._cluster.keys.courses))
         except Stopped:
             pass
         except EtcdError:
@@ -163,15 +162,15 @@ class Departures(Service):
             return not one.cordoned or one.node.name in self._cluster.cordoned
         return not self._doubtful and there.lease != one.node.lease
 
-    async def _report_one(self, one: _Gone, more: int) -> None:
-        """:param more: nodes that went with it and are not reported. :raises EtcdError: as the store does."""
-        name, keys = one.node.name, self._cluster.keys
-        key = keys.gone(name, one.node.created)
-        if await self._journal.found(key) is None:
-            stopped = await self._journal.found(keys.stopped(name, one.node.created))
-            others = f"; {more} more nodes went with it" if more > 0 else ""
-            text = _text(one, stopped is not None) + others
-            self._journal.record_first(key, name, text, self._reactor.seconds() - one.at)
+    def _record(self, gone: Sequence[_Gone], told: AbstractSet[str]) -> None:
+        """:param told: the keys of events about the course of nodes that there are."""
+        keys = self._cluster.keys
+        new = {key: one for one in gone if (key := keys.gone(one.node.name, one.node.created)) not in told}
+        room = MOST_AT_ONCE - (len(gone) - len(new))
+        for number, (key, one) in enumerate(islice(new.items(), max(0, room)), 1):
+            text = _text(one, keys.stopped(one.node.name, one.node.created) in told)
+            more = f"; {len(new) - room} more went with it" if number == room < len(new) else ""
+            self._journal.record_first(key, one.node.name, text + more, self._reactor.seconds() - one.at)
 
 
 def _text(one: _Gone, was_stopped: bool) -> str:

@@ -25,7 +25,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from daprdockr.model.errors import BadInput, EtcdError
+from daprdockr.model.errors import EtcdError
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.names import printable
 from daprdockr.model.seams import Store
@@ -118,13 +118,10 @@ class Journal(Service):
         """Record an event that is no trouble, and delete the one at this key."""
         self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text), instead_of=key), is_trouble=False)
 
-    async def found(self, key: str) -> Event | None:
-        """Return the event at a key; None if there is none that can be read. :raises EtcdError: as the store does."""
-        entry = await self._run(self._store.get, key)
-        try:
-            return Event.decode(entry.value) if entry is not None else None
-        except BadInput:
-            return None
+    async def told(self, *places: str) -> frozenset[str]:
+        """Return the keys of the events that begin with one of these. :raises EtcdError: as the store does."""
+        found = await self._run(self._store.list, places)
+        return frozenset(entry.key for entry in found.entries)
 
     def _record(self, one: _Waiting, is_trouble: bool = True) -> None:
         subject, text = printable(one.event.subject[:LONGEST_SUBJECT]), printable(one.event.text)

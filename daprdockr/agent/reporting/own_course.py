@@ -94,14 +94,15 @@ class OwnCourse(Service):
 
     async def _taken_over(self, own: Node) -> None:
         key = self._cluster.keys.stopped(self._node, own.created)
-        if await self._journal.found(key) is None:
-            self._journal.record(self._node, UNSTOPPED)
-        else:
+        if key in await self._journal.told(key):
             self._journal.record_instead(key, self._node, RESTARTED)
+        else:
+            self._journal.record(self._node, UNSTOPPED)
 
     async def _back(self, last: Node) -> None:
         """See Note [Back]."""
-        if await self._journal.found(self._cluster.keys.gone(self._node, last.created)) is not None:
+        key = self._cluster.keys.gone(self._node, last.created)
+        if key in await self._journal.told(key):
             self._journal.record(self._node, BACK)
 
     def _spawn(self, work: Callable[[Node], Coroutine[Any, Any, None]], node: Node) -> None:

@@ -237,6 +237,11 @@ class Keys:
         """Return the key of the event that the agent of a node was stopped while this record of it was there."""
         return f"{self.events}stopped-{node}-{created}"
 
+    @property
+    def courses(self) -> tuple[str, str]:
+        """The beginnings of the keys of the last two."""
+        return f"{self.events}gone-", f"{self.events}stopped-"
+
     def shared(self, digest: str) -> str:
         """Return the key of an event about something that all agents see; it has this digest."""
         return f"{self.events}shared-{digest}"

@@ -131,7 +131,24 @@ class GoneTests(DeparturesCase):
         self.store.revoke(lease)
         reported = self.goes_on()
         self.assertEqual(len(reported), MOST_AT_ONCE)
-        self.assertTrue(reported[-1].endswith("; 5 more nodes went with it"))
+        self.assertTrue(reported[-1].endswith("; 5 more went with it"))
+
+    def test_many_reported_before(self) -> None:
+        """Those that another node has reported already conceal no other."""
+        self.nodes("a")
+        lease, events = self.store.grant(3600).id, self.store.grant(3600).id
+        names = [f"n{number:02}" for number in range(MOST_AT_ONCE + 5)]
+        for name in names:
+            self.store.put(KEYS.node(name), NodeRecord().encode(), lease)
+        self.cluster.advance(1)
+        for entry in self.store.list(KEYS.node("n")).entries[10:MOST_AT_ONCE]:
+            name = entry.key.removeprefix(KEYS.node(""))
+            event = Event(1.0, "b", name, "is gone")
+            self.store.put(KEYS.gone(name, entry.create_revision), event.encode(), events)
+        self.store.revoke(lease)
+        reported = self.goes_on()
+        self.assertEqual(sorted(line.split()[0] for line in reported), names[:MOST_AT_ONCE])
+        self.assertTrue(reported[-1].endswith("; 5 more went with it"))
 
     def test_etcd_away_then(self) -> None:
         """A node that could not be reported is when etcd answers."""

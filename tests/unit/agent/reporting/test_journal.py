@@ -151,7 +151,8 @@ class KeyTests(JournalCase):
             self.started(node).record_first(KEYS.gone("c", 7), "c", f"told by {node}", 5.0)
         event = Event(NOON - 5, "a", "c", "told by a")
         self.assertEqual([Event.decode(entry.value) for entry in self.entries], [event])
-        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.make().found(KEYS.gone("c", 7)))), event)
+        told = Deferred.fromCoroutine(self.make().told(KEYS.gone("c", 7)))
+        self.assertEqual(self.successResultOf(told), {KEYS.gone("c", 7)})
 
     def test_latest(self) -> None:
         """One that replaces the former."""
@@ -165,13 +166,6 @@ class KeyTests(JournalCase):
             for node in ("a", "b"):
                 self.started(node).on_changes(Changes(broken=(Broken("one", f"at {revision}", revision),)))
         self.assertCountEqual(self.texts, ["cannot be read: at 3", "cannot be read: at 4"])
-
-    def test_found(self) -> None:
-        """An event that is not there, or cannot be read, is none."""
-        self.store.put(KEYS.gone("c", 7), b"{")
-        for number in (7, 8):
-            found = Deferred.fromCoroutine(self.make().found(KEYS.gone("c", number)))
-            self.assertIsNone(self.successResultOf(found))
 
 
 class LeaseTests(JournalCase):
