@@ -22,9 +22,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from daprdockr.agent.reporting.departures import SPREAD
+from daprdockr.agent.reporting.departures import AGAIN, SPREAD
 from daprdockr.agent.reporting.journal import Journal
-from daprdockr.model.errors import EtcdError
+from daprdockr.model.errors import EtcdError, EtcdUnavailable
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.stored.revisioned import Node
 from daprdockr.runtime.workers import Stopped
@@ -107,9 +107,10 @@ class OwnCourse(Service):
 
     def _spawn(self, work: Callable[[Node], Coroutine[Any, Any, None]], node: Node) -> None:
         if self.running:
-            Deferred.fromCoroutine(work(node)).addErrback(self._untold)
+            Deferred.fromCoroutine(work(node)).addErrback(self._untold, work, node)
 
-    def _untold(self, failure: Failure) -> None:
-        """Etcd does not answer: the event is left out."""
-        if not failure.check(EtcdError, Stopped):
+    def _untold(self, failure: Failure, work: Callable[[Node], Coroutine[Any, Any, None]], node: Node) -> None:
+        if failure.check(EtcdUnavailable):
+            self._reactor.callLater(AGAIN, self._spawn, work, node)
+        elif not failure.check(EtcdError, Stopped):
             self.log.failure("the course of this node was not told", failure)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from attrs import define
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.reporting.departures import MOST_AT_ONCE, SPREAD
-from daprdockr.agent.reporting.own_course import BACK, LATER, RESTARTED, STARTED, STOPPED, UNSTOPPED
+from daprdockr.agent.reporting.departures import AGAIN, MOST_AT_ONCE, SPREAD
+from daprdockr.agent.reporting.journal import Journal
+from daprdockr.agent.reporting.own_course import BACK, LATER, RESTARTED, STARTED, STOPPED, UNSTOPPED, OwnCourse
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.node import NodeRecord
 from tests.build.values import KEYS, definition
 from tests.fakes.agents import MemoryAgent, MemoryCluster
+from tests.fakes.run import LoopClock, run_at_once
+from tests.fakes.store import MemoryStore
 
 TTL = 6.0
 REPORTED = TTL + SPREAD + LATER + 1
@@ -228,3 +233,32 @@ class CourseTests(DeparturesCase):
         self.cluster.agents.append(last)
         last.off = REPORTED
         self.assertEqual(self.goes_on(), ["c is gone: its lease ended; no instances became free", f"c {BACK}"])
+
+
+@define
+class Lease:
+    """In the place of ``Heartbeat``: an agent that goes on under a lease."""
+
+    lease: int
+    taken_over: bool | None = True
+
+
+class LaterTests(SynchronousTestCase):
+    """Etcd does not answer when an agent looks for the event of the one before it."""
+
+    def test_later(self) -> None:
+        """It looks again: otherwise the last event would say that the agent was stopped, while it runs."""
+        clock, store, cluster = LoopClock(), MemoryStore(), Cluster(KEYS)
+        lease = store.grant(3600).id
+        store.put(KEYS.node("c"), NodeRecord().encode(), lease)
+        cluster.replace(store.list(KEYS.mirrored))
+        store.put(KEYS.stopped("c", cluster.nodes["c"].created), Event(1.0, "c", "c", STOPPED).encode(), lease)
+        journal = Journal(reactor=clock, run=run_at_once, store=store, keys=KEYS, node="c", wall_clock=lambda: 2.0)
+        journal.startService()
+        store.unavailable = True
+        course = OwnCourse(reactor=clock, cluster=cluster, node="c", heartbeat=Lease(lease), journal=journal)
+        course.startService()
+        store.unavailable = False
+        clock.advance(AGAIN)
+        events = [Event.decode(entry.value).text for entry in store.list(KEYS.events).entries]
+        self.assertEqual(events, [RESTARTED])
