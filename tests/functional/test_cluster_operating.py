@@ -34,7 +34,7 @@ NUMBERS = {
 }
 """Examples in a command, by which a person means a number that the command before has printed."""
 
-LOOKS = re.compile(r"daprdockrcmd (wait|nodes|status|ps|logs|history|plan)|dig|curl")
+LOOKS = re.compile(r"daprdockrcmd (wait|nodes|status|ps|events|logs|history|plan)|dig|curl")
 
 
 class OperatingTests(SynchronousTestCase):
@@ -87,7 +87,9 @@ class OperatingTests(SynchronousTestCase):
     def follow(self, step: Typed) -> None:
         """Carry a step out where it is typed; a person repeats a command that reads until it shows what is awaited."""
         if step.command == "poweroff":
-            self.host(step.place).cut_power()
+            host = self.host(step.place)
+            self.assertEqual(self.at_host(host, "systemctl stop daprdockr").returncode, 0)
+            host.cut_power()
             return
         if "attic" in step.command:
             self.bring_back()
