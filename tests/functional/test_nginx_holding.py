@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-from contextlib import ExitStack
 from typing import Any
 
 from attrs import evolve
@@ -14,10 +12,9 @@ from twisted.internet.task import deferLater
 from twisted.web.server import Site
 
 from daprdockr.model.names import InstanceName
-from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.routes import Route, Upstream
 from tests.build.ports import free_port
-from tests.rig.nginx_here import LIMIT, WEB, Answer, Echo, NginxTestCase, route, until
+from tests.rig.nginx_here import WEB, Answer, Echo, NginxTestCase, route, until
 
 NAME = "web.example.com"
 FAR = 20.0
@@ -59,14 +56,6 @@ class HoldingTests(NginxTestCase):
 
     def ask(self, **more: Any) -> Deferred[Answer]:
         return Deferred.fromCoroutine(self.get(NAME, **more))
-
-    async def until_held(self, nginx: Nginx, requests: int) -> None:
-        """Wait until so many requests wait in nginx, however long they take to get there."""
-
-        async def are_held() -> bool:
-            return (await nginx.counts())["held"] == requests
-
-        await until(are_held)
 
     async def test_held(self) -> None:
         """Requests that come while no instance is healthy are answered by the first that is, POST as well as GET."""
@@ -136,24 +125,6 @@ class HoldingTests(NginxTestCase):
         self.addCleanup(listening.stopListening)
         answers = await gatherResults(asked)
         self.assertEqual([(one.code, one.seen["name"]) for one in answers], [(200, "2.web.shop")] * 2)
-
-    async def test_left(self) -> None:
-        """Requests whose clients left while they waited take no room from others, at first and after a failure."""
-        for places in ((), (evolve(self.upstream(), port=9),)):
-            port = free_port()
-            nginx = await self.started(self.holding(*places), port=port, settings={"workers": 1})
-            with ExitStack() as leaving:
-                for _ in range(500):
-                    client = leaving.enter_context(socket.create_connection(("127.0.0.1", port), timeout=LIMIT))
-                    client.sendall(f"GET / HTTP/1.1\r\nHost: {NAME}\r\n\r\n".encode())
-                await self.until_held(nginx, 500)
-                self.assertEqual((await self.get(NAME, port=port)).code, 503)
-            await deferLater(reactor, 1.0)
-            asked = self.ask(port=port)
-            await self.until_held(nginx, 501)
-            await self.published(nginx, self.holding(self.upstream(2)))
-            self.assertEqual((await asked).code, 200)
-            await self.end(nginx)
 
     async def test_chunked_at_once(self) -> None:
         """So is a chunked upload that came with its headers, which arrives whole."""

@@ -155,6 +155,14 @@ class NginxTestCase(TestCase):
         nginx.publish(routes)
         await until(lambda: nginx.status.changes > before)
 
+    async def until_held(self, nginx: Nginx, requests: int) -> None:
+        """Wait until so many requests wait in nginx, however long they take to get there."""
+
+        async def are_held() -> bool:
+            return (await nginx.counts())["held"] == requests
+
+        await until(are_held)
+
     async def end(self, nginx: Nginx) -> None:
         """Stop the service, and what it leaves."""
         pid = nginx.pid

@@ -7,6 +7,7 @@
 
 local choose = require "door.choose"
 local counts = require "door.counts"
+local inside = require "door.inside"
 local pages = require "door.pages"
 local record = require "door.record"
 local routes = require "door.routes"
@@ -18,6 +19,7 @@ local MOST_OF_SERVICE = 500 -- of one service: a busy one that is paused leaves 
 local FIRST_CALL, LAST_CALL = 1, 2 -- seconds between two calls of endpoints that were tried
 local CALL_TIMEOUT = 500 -- milliseconds
 local FIRST_PAUSE, LAST_PAUSE = 0.005, 0.1 -- seconds
+local CLIENT_CLOSED = 499 -- nginx's code for a client that did not wait for the answer
 local PAUSED = "this service is paused"
 
 local NONE = record.NONE
@@ -101,6 +103,10 @@ local function hold(ctx)
     while not ready(ctx) and may_wait(ctx) do
         ngx.sleep(math.min(pause, math.max(ctx.deadline - ngx.now(), 0.001)))
         pause = math.min(1.5 * pause, LAST_PAUSE)
+        if inside.has_left() then
+            M.leave(ctx)
+            return ngx.exit(CLIENT_CLOSED)
+        end
         if ngx.now() >= call_at and next(ctx.tried) then
             call_again(ctx)
             call = math.min(1.5 * call, LAST_CALL)

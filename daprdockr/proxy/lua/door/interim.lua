@@ -14,23 +14,11 @@
 
 local base = require "resty.core.base"
 local ffi = require "ffi"
+local inside = require "door.inside"
 local record = require "door.record"
 require "resty.core.misc" -- it declares the function for the status
 
-ffi.cdef [[
-typedef struct {
-    uint32_t signature;
-    void *connection;
-    void **ctx;
-    void **main_conf;
-    void **srv_conf;
-    void **loc_conf;
-} door_request_t;
-]]
-
 local C = ffi.C
-local REQUEST = ffi.typeof("door_request_t *")
-local SIGNATURE = 0x50545448 -- "HTTP"
 
 local M = {}
 
@@ -40,10 +28,6 @@ local LEAST = 100 -- the status of an answer of HTTP
 
 local before = nil -- what a request was like that was sent to the other location
 local filtered = nil -- loc_conf there, once it is known
-
-local function of_nginx()
-    return ffi.cast(REQUEST, base.get_request())
-end
 
 -- Whether interim answers are handled for a request that stays in the location for most requests.
 function M.is_ready()
@@ -55,13 +39,13 @@ function M.leave()
     if filtered then
         return
     end
-    local request = of_nginx()
+    local request = inside.request()
     before = { request = request, main = request.main_conf, server = request.srv_conf, location = request.loc_conf }
 end
 
 -- See where the request that was remembered has come to.
 local function arrive(request)
-    if not before or before.request ~= request or request.signature ~= SIGNATURE then
+    if not before or before.request ~= request or not inside.is_sound(request) then
         return
     end
     local is_alike = before.main == request.main_conf and before.server == request.srv_conf
@@ -98,7 +82,7 @@ function M.divert()
     local found = status_of_answer()
     if is_interim(found) or found == UPGRADE_REQUIRED then
         if filtered then
-            of_nginx().loc_conf = filtered
+            inside.request().loc_conf = filtered
         end
         return M.refuse()
     end
@@ -131,7 +115,7 @@ end
 -- body filter phase
 function M.pass()
     if not filtered then
-        arrive(of_nginx())
+        arrive(inside.request())
     end
     if ngx.status >= 200 or ngx.status == 101 or ngx.ctx.after_interim then
         return
