@@ -8,6 +8,7 @@ import signal
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.defer import gatherResults
 
 from daprdockr.proxy.clients import HttpClients
 from daprdockr.proxy.nginx import Nginx
@@ -17,8 +18,8 @@ from tests.rig.nginx_here import WEB, NginxTestCase, route, until
 NAME = "web.example.com"
 
 
-async def holds(nginx: Nginx) -> bool:
-    return (await nginx.counts()).get("held", 0) > 0
+async def holds(nginx: Nginx, requests: int) -> bool:
+    return (await nginx.counts()).get("held", 0) == requests
 
 
 class LoggingTests(NginxTestCase):
@@ -60,17 +61,18 @@ class LoggingTests(NginxTestCase):
             self.assertIsInstance(line[name], int | float)
 
     async def test_no_answer(self) -> None:
-        """A request that nginx ends without an answer, as old workers do after a reload, has the status 0."""
+        """Requests that nginx ends without an answer, as old workers do after a reload, have the status 0."""
         waiting, log = evolve(route(NAME), hold=20.0), self.directory / "access.log"
         limits = {"workers": 1, "shutdown_timeout": 1}
         nginx = await self.started(waiting, access_log=log, settings=limits)
-        asked = self.converse(f"GET / HTTP/1.1\r\nHost: {NAME}\r\n\r\n".encode(), b"\r\n")
-        await until(lambda: holds(nginx))
+        requests = f"GET / HTTP/1.1\r\nHost: {NAME}\r\n\r\n", f"GET http://{NAME}/\r\n"
+        asked = gatherResults([self.converse(request.encode(), b"\r\n") for request in requests])
+        await until(lambda: holds(nginx, len(requests)))
         assert nginx.pid is not None
         os.kill(nginx.pid, signal.SIGHUP)
-        self.assertEqual(await asked, b"")
-        (line,) = await self.lines(1)
-        self.assertEqual((line["status"], line["path"]), (0, "/"))
+        self.assertEqual(await asked, [b"", b""])
+        lines = await self.lines(2)
+        self.assertEqual([(line["status"], line["path"]) for line in lines], [(0, "/")] * 2)
 
     async def test_hostile(self) -> None:
         """Each line is JSON in UTF-8 and is one line, for any bytes that a client sends."""
