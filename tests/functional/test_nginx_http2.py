@@ -190,3 +190,5 @@ class AnswerTests(TlsTestCase):
             asked = f"GET {path} HTTP/1.1\r\nHost: {NAME}\r\n\r\n".encode()
             answer = await self.converse(asked, b"HTTP\n")
             self.assertRegex(answer, rb"(?s)^HTTP/1.1 502 .*something other than HTTP\n$")
+            answer = await self.converse(asked.replace(b"GET", b"HEAD"), b"\r\n\r\n")
+            self.assertRegex(answer, rb"(?s)^HTTP/1.1 502 .*\r\n\r\n$")

@@ -88,12 +88,21 @@ local function html(status, reason)
     return HTML:format(status, TITLES[status], status, TITLES[status], sentence)
 end
 
--- Begin an answer by HTTP/1 for which nginx writes no headers: it takes a request for one of HTTP/0.9 once an instance
--- has answered it by something other than HTTP.
-local function write_head(status, kind)
+-- Write an answer by HTTP/1 for which nginx writes no headers: it takes a request for one of HTTP/0.9 once an instance
+-- has answered it by something other than HTTP. To HEAD it would print nothing at all.
+local function write_whole(status, kind, text)
+    local is_head = ngx.req.get_method() == "HEAD"
+    if is_head then
+        ngx.req.set_method(ngx.HTTP_GET)
+    end
     ngx.header["Content-Length"] = nil -- so that nginx ends the connection
     local line = ("HTTP/1.1 %d %s"):format(status, TITLES[status])
     ngx.print(line, "\r\nContent-Type: ", kind, "\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n")
+    ngx.print(is_head and "" or text)
+    ngx.eof()
+    if is_head then
+        ngx.req.set_method(ngx.HTTP_HEAD) -- for the access log
+    end
 end
 
 local function send(status, kind, text)
@@ -106,7 +115,7 @@ local function send(status, kind, text)
         ngx.header["Retry-After"] = "1"
     end
     if ngx.req.http_version() < 1 and (ngx.var.server_protocol or ""):find("^HTTP/1") then
-        write_head(status, kind)
+        return write_whole(status, kind, text)
     end
     ngx.print(text)
 end
