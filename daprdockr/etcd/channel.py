@@ -18,7 +18,6 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 from attrs import field, frozen
@@ -39,6 +38,9 @@ from daprdockr.etcd.stubs import (
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
 
 _log = logging.getLogger(__name__)
+
+_left_out: dict[EtcdEndpoint, str] = {}
+"""Endpoints whose hosts could not be looked up the last time, and why."""
 
 MAX_MESSAGE = 16 * 1024 * 1024
 """
@@ -131,17 +133,25 @@ def addresses(endpoint: EtcdEndpoint) -> list[EtcdEndpoint]:
         known = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         # UnicodeError: the name cannot be encoded for a query, such as "a..b".
-        _left_out(endpoint, getattr(error, "strerror", None) or str(error))
+        note_lookup(endpoint, getattr(error, "strerror", None) or str(error))
         return []
+    note_lookup(endpoint)
     families = {entry[0] for entry in known}
     family = socket.AF_INET if socket.AF_INET in families else socket.AF_INET6
     return [EtcdEndpoint(str(entry[4][0]), endpoint.port) for entry in known if entry[0] == family]
 
 
-@lru_cache(maxsize=64)
-def _left_out(endpoint: EtcdEndpoint, reason: str) -> None:
-    """Log it once for each reason: the beats alone would find it anew several times a second, as long as it lasts."""
-    _log.warning("etcd endpoint %s is left out while its host cannot be looked up: %s", endpoint, reason)
+def note_lookup(endpoint: EtcdEndpoint, reason: str = "") -> None:
+    """
+    Log once why the host of an endpoint cannot be looked up, as long as that lasts: the beats alone would find it anew
+    several times a second.
+    """
+    if reason and _left_out.get(endpoint) != reason:
+        _log.warning("etcd endpoint %s is left out while its host cannot be looked up: %s", endpoint, reason)
+    if reason:
+        _left_out[endpoint] = reason
+    else:
+        _left_out.pop(endpoint, None)
 
 
 def target(resolved: Iterable[EtcdEndpoint]) -> str:

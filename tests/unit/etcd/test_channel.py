@@ -7,7 +7,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.address import Access, EtcdEndpoint
-from daprdockr.etcd.channel import addresses, open_lanes, target
+from daprdockr.etcd.channel import addresses, note_lookup, open_lanes, target
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
 
 
@@ -40,6 +40,15 @@ class AddressesTests(SynchronousTestCase):
                 addresses(EtcdEndpoint("no..name-logged", 1))
         self.assertEqual(len(caught.records), 1)
         self.assertIn("no..name-logged:1 is left out", caught.output[0])
+
+    def test_logged_anew(self) -> None:
+        """When it was found meanwhile, the next time is logged, too."""
+        endpoint = EtcdEndpoint("127.0.0.9", 2)
+        with self.assertLogs("daprdockr.etcd.channel") as caught:
+            for _ in range(2):
+                note_lookup(endpoint, "Name or service not known")
+                self.assertTrue(addresses(endpoint))
+        self.assertEqual(len(caught.records), 2)
 
     def test_no_endpoint_left(self) -> None:
         """When no endpoint can be looked up, etcd is unavailable, for now."""
