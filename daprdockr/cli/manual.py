@@ -13,6 +13,9 @@ from daprdockr.cli.flags import ALL, CHANGES, EVERYWHERE, OF_COMMANDS, REACH, Fl
 WIDEST, NARROWEST = 100, 70
 """Columns of the help: as many as the terminal has, within these bounds."""
 
+_TERMS, _FORMS = 31, 50
+"""The columns in which the texts about terms and about forms of the command begin."""
+
 _LINK = re.compile("`[^`]+ <([^>]+)>`__")
 """A link of the page on which the texts of the reference stand."""
 
@@ -53,7 +56,7 @@ def _lines(width: int) -> Iterator[str]:
     forms = [form for command in actions for form in command.usage]
     start = "Usage: "
     for form, line in (*forms, ("COMMAND", "see below")):
-        yield from _entry(f"{start}daprdockrcmd {form:<29} ", line, width)
+        yield from _entry(f"{start}daprdockrcmd {form}", _FORMS, line, width)
         start = " " * len(start)
     yield from ("", "SERVICE is <service>.<group>, as in web.myapp.", "")
     yield "Flags, with one dash or two; -flag=value and -flag=false work too:"
@@ -79,12 +82,15 @@ def about(flag: Flag) -> str:
 
 def _table(rows: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
     for term, line in rows:
-        yield from _entry(f"  {term:<28} ", line, width)
+        yield from _entry(f"  {term}", _TERMS, line, width)
 
 
-def _entry(start: str, line: str, width: int) -> list[str]:
-    page = TextWrapper(width, start, " " * len(start), break_long_words=False, break_on_hyphens=False)
-    return page.wrap(line)
+def _entry(term: str, column: int, line: str, width: int) -> list[str]:
+    """Return a term with what it does in a column behind it, or below where the term reaches into that column."""
+    fits = len(term) < column
+    begin, indent = f"{term:<{column}}" if fits else " " * column, " " * column
+    page = TextWrapper(width, begin, indent, break_long_words=False, break_on_hyphens=False)
+    return page.wrap(line) if fits else [term, *page.wrap(line)]
 
 
 def listed(names: list[str]) -> str:

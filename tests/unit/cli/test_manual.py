@@ -39,6 +39,19 @@ class ManualTests(SynchronousTestCase):
             broken = [line for line in wide if " " in line.strip() and not line.startswith("  daprdockrcmd ")]
             self.assertEqual(broken, [], columns)
 
+    def test_columns(self) -> None:
+        """The texts of commands stand in one column, each below its command if that is too long to stand before it."""
+        lines, long = manual.text(80).splitlines(), 0
+        for form, about in (one for name in WORDS for one in load(name).usage):
+            found = next(line for line in lines if line.startswith(f"  {form}"))
+            if len(form) > 28:
+                long += 1
+                self.assertEqual(found, f"  {form}")
+                found = lines[lines.index(found) + 1]
+            self.assertTrue(found[31:].startswith(about.split()[0]), found)
+            self.assertEqual(found[30], " ")
+        self.assertGreater(long, 3)
+
 
 class CommandTests(SynchronousTestCase):
     """The help of one command."""
