@@ -116,7 +116,7 @@ class JoiningTests(SynchronousTestCase):
         one, two = self.hosts.hosts[:2]
         line = self.make_part(one, "init")[-1].split()
         self.assertIn("is in the cluster, as a client of etcd", self.make_part(two, *line[1:], "-client")[-1])
-        self.assertEqual([r["Etcd"] for r in self.hosts.rows(two, "nodes")], ["votes", ""])
+        self.hosts.until(lambda: [r["Etcd"] for r in self.hosts.rows(two, "nodes")] == ["votes", ""], "one that votes")
         self.hosts.command(two, "-stdin", stdin=json.dumps(WEB))
         self.hosts.command(two, "wait", "web.myapp")
         self.until_served([one, two])
