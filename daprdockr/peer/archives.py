@@ -52,8 +52,8 @@ class BackupSession:
         except EngineError:
             self._reached.leave()
             raise
-        text = f"{by or 'somebody'} backs up volume {self._asked.volume} to {self._channel.client}"
-        self._here.record_event(str(self._asked.instance), text, by)
+        deed = f"backs up volume {self._asked.volume} to {self._channel.client}"
+        self._here.record_deed(self._asked.instance, by, deed)
         self._channel.send(FrameKind.ACCEPTED)
         self._stream.begin(self)
 
@@ -114,7 +114,8 @@ class RestoreSession:
         except EngineError:
             self._reached.leave()
             raise
-        self._tell(f"{by or 'somebody'} restores volume {self._asked.volume} from {self._channel.client}", by)
+        deed = f"restores volume {self._asked.volume} from {self._channel.client}"
+        self._here.record_deed(self._asked.instance, by, deed)
         self._channel.send(FrameKind.ACCEPTED)
         self._upload.feed_from(InputFrames(self._channel))
         self._upload.began.addCallbacks(self._taken, self._refused)
@@ -167,5 +168,5 @@ class RestoreSession:
             self.log.failure("a restore is at fault", failure)
         self._channel.refuse(f"{failure.value}; volume {self._asked.volume} may have a part of the archive")
 
-    def _tell(self, text: str, by: str = "") -> None:
-        self._here.record_event(str(self._asked.instance), text, by)
+    def _tell(self, text: str) -> None:
+        self._here.record_event(str(self._asked.instance), text, "")

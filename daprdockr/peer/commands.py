@@ -81,8 +81,7 @@ class CommandSession:
         made = await engine.ask(doing, "POST", f"/containers/{quote(container.id)}/exec", body)
         self._execution = str(made["Id"])
         text = one_line(shlex.join(asked.command), _LONGEST)
-        text = f"{by or 'somebody'} runs {text} from {self._channel.client}"
-        self._here.record_event(str(asked.instance), text, by)
+        self._here.record_deed(asked.instance, by, f"runs {text} from {self._channel.client}")
         path = f"/exec/{quote(self._execution)}/start"
         try:
             self._stream = await engine.upgrade(doing, path, {"Detach": False, "Tty": asked.terminal})

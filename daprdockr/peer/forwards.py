@@ -61,8 +61,7 @@ class ForwardSession:
     def _record(self, by: str) -> None:
         asked, client = self._asked, self._channel.client
         if self._here.connected.is_news((by, client, asked.instance, asked.port), self._reactor.seconds()):
-            text = f"{by or 'somebody'} connects to port {asked.port} from {client}"
-            self._here.record_event(str(asked.instance), text, by)
+            self._here.record_deed(asked.instance, by, f"connects to port {asked.port} from {client}")
 
     def frame(self, kind: FrameKind, content: bytes) -> None:
         """Take a frame. :raises BadInput: it has no use here."""

@@ -55,6 +55,10 @@ class OnThisNode:
         claim = self.cluster.claims(instance.service).get(instance.number)
         return claim is not None and claim.record.node == self.node
 
+    def record_deed(self, instance: InstanceName, by: str, deed: str) -> None:
+        """Record what a person, "" if unknown, does to an instance, as in "backs up volume data to 10.0.0.9"."""
+        self.record_event(str(instance), f"{by or 'somebody'} {deed}", by)
+
     async def inspected(self, container: str) -> Mapping[str, Any]:
         """:raises EngineError: it is gone, or the Engine does not answer."""
         doing = f"inspect container {container[:12]}"
