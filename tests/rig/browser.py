@@ -13,6 +13,7 @@ import functools
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -52,10 +53,13 @@ class Browser:
         for argument in _ARGUMENTS:
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        self._driver = Chrome(options=options, service=Service(shutil.which("chromedriver")))
+        self._leavings = tempfile.TemporaryDirectory()  # Chromium does not remove all that it puts there
+        program, environment = shutil.which("chromedriver"), {**os.environ, "TMPDIR": self._leavings.name}
+        self._driver = Chrome(options=options, service=Service(program, env=environment))
 
     def close(self) -> None:
         self._driver.quit()
+        self._leavings.cleanup()
 
     def open(self, url: str, *, width: int = 1440, dark: bool = False, scripts: bool = True) -> None:
         """Open a page in a window of this width, for somebody who likes light or dark, and forget what was said."""

@@ -205,7 +205,7 @@ class Fine(BaseHTTPRequestHandler):
 class TrustTests(SynchronousTestCase):
     def setUp(self) -> None:
         """A server with a pair that signs itself."""
-        pair, folder = self_signed(("localhost",)), Path(tempfile.mkdtemp())
+        pair, folder = self_signed(("localhost",)), Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.ca, key = folder / "ca.pem", folder / "key.pem"
         self.ca.write_text(pair.chain)
         key.write_text(pair.key)
