@@ -137,7 +137,7 @@ class Race:
         self.run.figures[scale_report.IMBALANCE] = self._claims.imbalance(frozenset(self._claims.ready))
 
     async def _settle(self) -> None:
-        """Until nothing changes any more, if it does not take too long; timers of the former pace run out meanwhile."""
+        """Until nothing changes any more, if it does not take too long."""
         begin = time.monotonic()
         while time.monotonic() < min(begin + self._patience, max(begin + self._late, self._claims.changed_at) + QUIET):
             await deferLater(self._reactor, QUIET / 5)

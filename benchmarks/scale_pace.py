@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakSet
 
 from daprdockr.model.seams import Store, Watch
 from daprdockr.model.stored.entries import Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
@@ -30,6 +31,7 @@ class PacedReactor:
         self._reactor = reactor
         self._pace = pace
         self._changed_at, self._base = 0.0, 0.0
+        self._timers: WeakSet[Any] = WeakSet()
 
     @property
     def pace(self) -> float:
@@ -37,15 +39,20 @@ class PacedReactor:
 
     @pace.setter
     def pace(self, pace: float) -> None:
-        """Timers that wait already keep to the pace before."""
-        self._base, self._changed_at = self.seconds(), float(self._reactor.seconds())
+        """From now on, also for the timers that wait already."""
+        now = float(self._reactor.seconds())
+        for timer in [timer for timer in self._timers if timer.active()]:
+            timer.reset(max(0.0, timer.getTime() - now) * pace / self._pace)
+        self._base, self._changed_at = self.seconds(), now
         self._pace = pace
 
     def seconds(self) -> float:
         return self._base + (float(self._reactor.seconds()) - self._changed_at) / self._pace
 
     def callLater(self, delay: float, call: Callable[..., object], *args: Any, **kwargs: Any) -> Any:  # noqa: N802
-        return self._reactor.callLater(delay * self._pace, call, *args, **kwargs)
+        timer = self._reactor.callLater(delay * self._pace, call, *args, **kwargs)
+        self._timers.add(timer)
+        return timer
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)

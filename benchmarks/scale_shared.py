@@ -70,7 +70,7 @@ class Surroundings:
     def settings(self, node: str) -> Settings:
         """An agent as by default, without what listens on a socket."""
         options = Options({})
-        off = {"http": "off", "dns": "off", "api": "off", "host": "192.0.2.1", "dns-upstream": "none"}
+        off = {"http": "off", "dns": "off", "api": "off", "peer": "off", "host": "192.0.2.1", "dns-upstream": "none"}
         own = {"node": node, "state-dir": str(self.directory / node), "lease-ttl": str(self.ttl)}
         own |= {"etcd": str(self.access).replace(" ", ""), "prefix": self.keys.prefix}
         options.parseOptions([word for name, value in (off | own).items() for word in (f"--{name}", value)])
@@ -137,7 +137,9 @@ class Beside:
 class Lent(Workers):
     """A pool of threads that does not start and stop with the agent who uses it."""
 
-    def __init__(self, pool: Workers) -> None:
+    def __init__(self, pool: Workers, reactor: Any) -> None:
+        super().__init__(name=str(pool.name), size=pool.size, reactor=reactor)
+        self.name = None  # an agent has several of one pool
         self._lender = pool
 
     def __call__(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Deferred[T]:
@@ -162,6 +164,7 @@ class Group:
     """Connections and threads of one agent, or of some that share them."""
 
     def __init__(self, around: Surroundings) -> None:
+        self._reactor = around.reactor
         self.store = around.store(CALL_TIMEOUT)
         self.beat_store = around.store(0.3 * around.ttl)
         sizes = {"etcd": ETCD_THREADS, "heartbeat": BEAT_THREADS, "docker": DOCKER_THREADS, "stops": STOP_THREADS}
@@ -171,11 +174,13 @@ class Group:
 
     def lent(self, own: Pools) -> Pools:
         """Those for one agent, which keeps its ``own`` for the files that it reads and writes."""
-        calls = self.pools["etcd"]
-        etcd = EtcdPools(calls=Lent(calls), beats=Lent(self.pools["heartbeat"]), upkeep=Lent(calls))
-        stops = [Lent(self.pools["stops"]) for _ in range(5)]
-        engine = EnginePools(Lent(self.pools["docker"]), *stops[:4])
+        etcd = EtcdPools(calls=self._lend("etcd"), beats=self._lend("heartbeat"), upkeep=self._lend("etcd"))
+        stops = [self._lend("stops") for _ in range(5)]
+        engine = EnginePools(self._lend("docker"), *stops[:4])
         return evolve(own, etcd=etcd, engine=engine, guard=stops[4])
+
+    def _lend(self, name: str) -> Lent:
+        return Lent(self.pools[name], self._reactor)
 
     async def close(self) -> None:
         for pool in self.pools.values():
