@@ -8,6 +8,7 @@ a health check that always succeeds. See Note [What agents share] in ``scale_sha
 from __future__ import annotations
 
 import random
+import time
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, gatherResults
@@ -49,24 +50,25 @@ class ScaleAgent:
         self._engine.add_image(IMAGE)
         settings = around.settings(node)
         self._state = StateDir(settings.state_dir)
+        self._state.lock()
         self._parts = compose(settings, self._state, self._outside(settings, group))
 
     def _outside(self, settings: Settings, group: Group) -> Outside:
         reactor = self._around.agents_reactor
         world = real(settings, self._state, reactor)
+        begun = time.time() - reactor.seconds()  # a wall clock at another pace would look like one that was set
         pools = group.lent(world.pools)
         guard = guard_process(self._state, pools.guard, reactor, dict(world.machine.environment))
         return evolve(
             world,
-            clocks=evolve(world.clocks, boottime=reactor.seconds),
+            clocks=evolve(world.clocks, wall=lambda: begun + reactor.seconds(), boottime=reactor.seconds),
             machine=evolve(world.machine, guard=guard),
             pools=pools,
             etcd=Etcd(
                 store=self._store,
                 beats=self.beats,
                 follow=self._follow,
-                renew=lambda: None,
-                use_password=lambda password: None,
+                refusals=lambda: 0,
             ),
             docker=lambda former: Docker(self._engine, EngineImages(settings.docker), self._listen, healthy),
         )
@@ -86,7 +88,6 @@ class ScaleAgent:
         return EventListener(self._engine, consumer, random.random)
 
     def start(self) -> None:
-        self._state.lock()
         for service in self._parts.services:
             service.setServiceParent(self._sequence)
         self._sequence.startService()

@@ -43,6 +43,7 @@ class EtcdStore:
     :param clock: a monotonic clock, in seconds.
     :param failover: which endpoint to use; the stores of one process share it.
     :param largest: the largest answer in bytes. A value that does not fit in one is omitted from lists.
+    :ivar refusals: how many writes etcd has refused; of two at the same moment one may be missing.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class EtcdStore:
         opened = partial(open_lanes, largest=largest, files=CertificateFiles())
         self._session = Session(access, timeout, clock, open_lanes=opened, failover=failover or Failover())
         self._lister = Lister(self._read, clock, Pace(slow=timeout / 4))
+        self.refusals = 0
 
     def get(self, key: str) -> Entry | None:
         answer = self._read(RangeRequest(key=to_key(key)))
@@ -125,7 +127,11 @@ class EtcdStore:
         return self._session.call(lambda lane: lane.kv.Range, request, deadline=deadline, repeatable=True)
 
     def _write(self, method: Callable[[EtcdChannel], Any], request: Any) -> Any:
-        return self._session.call(method, request, deadline=self._session.deadline())
+        try:
+            return self._session.call(method, request, deadline=self._session.deadline())
+        except EtcdRefused:
+            self.refusals += 1
+            raise
 
 
 def _renewal(lane: EtcdChannel) -> Callable[..., Any]:

@@ -92,7 +92,7 @@ def own_member(base: Foundation, embedded: EmbeddedEtcd | None) -> OwnMember | N
         run=outside.pools.etcd.calls,
         members=members,
         files=files,
-        move=outside.etcd.move,
+        move=outside.etcd.connections.move,
         is_up=partial(is_up, settings.etcd),
         retire=embedded.retire if embedded is not None else lambda: None,
     )

@@ -58,6 +58,7 @@ def membership(
         store=outside.etcd.store,
         record=keys.node(settings.node),
         keys=keys.trials,
+        refusals=outside.etcd.refusals,
     )
     node = _identity(base)
     followed = own_member(base, outward.embedded_etcd)

@@ -141,20 +141,30 @@ class Administration:
 
 
 @frozen
+class Connections:
+    """
+    All connections with etcd: ``renew`` has them take up new certificates, ``use_password`` another password, ``move``
+    other endpoints.
+    """
+
+    renew: Callable[[], None] = lambda: None
+    use_password: Callable[[str], None] = lambda password: None
+    move: Callable[[tuple[EtcdEndpoint, ...]], None] = lambda endpoints: None
+
+
+@frozen
 class Etcd:
     """
     ``store`` and ``beats`` share nothing that one could keep busy for the other. ``follow`` makes the follower that
-    reports all changes to a listener; ``renew`` has the connections take up new certificates, ``use_password`` another
-    password, ``move`` other endpoints.
+    reports all changes to a listener; ``refusals`` returns how many writes of both stores etcd has refused.
     """
 
     store: Store
     beats: Store
     follow: Callable[[Listener], Following]
-    renew: Callable[[], None]
-    use_password: Callable[[str], None]
+    refusals: Callable[[], int]
     administration: Administration = Administration()
-    move: Callable[[tuple[EtcdEndpoint, ...]], None] = lambda endpoints: None
+    connections: Connections = Connections()
 
     @property
     def members(self) -> MemberList | None:

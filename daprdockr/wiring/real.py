@@ -41,6 +41,7 @@ from daprdockr.wiring.outside import (
     Administration,
     Chance,
     Clocks,
+    Connections,
     Docker,
     EnginePools,
     Etcd,
@@ -160,10 +161,9 @@ def _etcd(settings: Settings) -> Etcd:
         store=store,
         beats=beats,
         follow=follow,
-        renew=connections.renew,
-        use_password=connections.use_password,
+        refusals=lambda: store.refusals + beats.refusals,
         administration=Administration(members, maintenance),
-        move=connections.move,
+        connections=Connections(connections.renew, connections.use_password, connections.move),
     )
 
 

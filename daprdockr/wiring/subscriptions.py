@@ -87,9 +87,9 @@ def _subscribe_to_surroundings(base: Foundation, outward: Edges, found: Found, r
     around.whereabouts.subscribe(lambda here: outward.relay.move(here.listened))
     herald.moved.subscribe(lambda addresses: base.signals.node_changed())
     if around.certificates is not None:
-        around.certificates.subscribe(lambda content: base.outside.etcd.renew())
+        around.certificates.subscribe(lambda content: base.outside.etcd.connections.renew())
     if around.password is not None:
-        around.password.subscribe(base.outside.etcd.use_password)
+        around.password.subscribe(base.outside.etcd.connections.use_password)
     if around.upstreams is not None and dns is not None:
         around.upstreams.subscribe(lambda upstreams: dns.forward(forwarding(base, upstreams)))
 

@@ -257,8 +257,7 @@ class MemoryAgent:
                 store=self.store,
                 beats=self.beat_store,
                 follow=self._follow,
-                renew=lambda: None,
-                use_password=lambda password: None,
+                refusals=lambda: self.memory.refusals,
             ),
             docker=self._reached,
         )

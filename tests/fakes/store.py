@@ -95,6 +95,7 @@ class MemoryStore:
     :ivar full: while true it takes only deletions, as with the alarm NOSPACE.
     :ivar forbidden: the prefixes of the keys that may not be written.
     :ivar life: how often it was restored; no watch outlives that.
+    :ivar refusals: how many calls it has refused.
     """
 
     def __init__(self) -> None:
@@ -102,6 +103,7 @@ class MemoryStore:
         self.cluster_id = 1
         self.life = 0
         self.calls: list[str] = []
+        self.refusals = 0
         self.largest = MAX_MESSAGE
         self.loses_answers = False
         self.full = False
@@ -238,7 +240,11 @@ class MemoryStore:
         with self.news:
             self.calls.append(name)
             self.check()
-            return action()
+            try:
+                return action()
+            except EtcdRefused:
+                self.refusals += 1
+                raise
 
     def _put(self, put: Put) -> int:
         self._permit([put])

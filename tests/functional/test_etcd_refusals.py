@@ -137,8 +137,10 @@ class TrialTests(SynchronousTestCase):
         before = store.put("/d/x", b"")
         self.assertEqual(store.commit(*trial("/d/nodes/a", "/d/instances/a")).revision, before)
         fill(store)
+        before = store.refusals
         self.assertRaises(EtcdReadOnly, store.commit, *trial("/d/nodes/a"))
         self.assertRaises(EtcdReadOnly, store.grant, 10)
+        self.assertEqual(store.refusals - before, 2)
 
     def test_rights(self) -> None:
         """By authentication: no name, a wrong password, a role that lacks one of the places."""

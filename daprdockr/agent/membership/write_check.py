@@ -4,12 +4,14 @@ Checks whether etcd accepts the writes of this node. Refuses to know what these 
 Note [A beat proves no right to write]
     etcd renews a lease, and mostly answers reads too, while its database is full, and renews it for a client without
     any permission to write. A node would go on unaware and could claim and report nothing. So every ``INTERVAL``
-    seconds it sends a transaction whose condition never holds (``trial``), which costs etcd an entry in its log, and
-    neither a revision nor an event. Deletions are no proof: a full database still accepts them.
+    seconds it sends a transaction whose condition never holds (``trial``), which costs etcd neither a revision nor an
+    event, but an entry in its log, which all members write to their disks. More often it does so only while etcd is
+    known to refuse writes, and after one that was refused. Deletions are no proof: a full database still accepts them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.logger import Logger
@@ -23,8 +25,11 @@ from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 
-INTERVAL = 10.0
-"""Seconds between two trials."""
+POLL = 10.0
+"""Seconds between two trials while writes are refused."""
+
+INTERVAL = 60.0
+"""The same while they are not."""
 
 
 class WriteCheck(Periodic):
@@ -32,17 +37,31 @@ class WriteCheck(Periodic):
     :param run: runs a call to ``store`` in a thread.
     :param record: the key of the node's record.
     :param keys: one of each other kind that this node writes.
+    :param refusals: returns how many writes of this node etcd has refused, trials or not.
     """
 
     log = Logger()
 
-    def __init__(self, *, reactor: Any, run: Run, store: Store, record: str, keys: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        run: Run,
+        store: Store,
+        record: str,
+        keys: tuple[str, ...],
+        refusals: Callable[[], int],
+    ) -> None:
         failing = "whether etcd takes writes could not be found out"
-        super().__init__(reactor=reactor, interval=INTERVAL, failing=failing, at_once=True)
+        super().__init__(reactor=reactor, interval=POLL, failing=failing, at_once=True)
+        self._reactor = reactor
         self._run = run
         self._store = store
         self._record = record
         self._keys = (*keys, record)
+        self._refusals = refusals
+        self._refusals_known = 0
+        self._due = reactor.seconds()
         self._logged = LoggedOnce(
             lambda trouble: self.log.warn("this node {trouble}", trouble=trouble),
             lambda: self.log.info("this node can write to etcd again"),
@@ -57,11 +76,15 @@ class WriteCheck(Periodic):
         return line(self.condition)
 
     async def poll(self) -> None:
-        """Send the trials now."""
+        """Send the trials, if they are due."""
+        refusals, now = self._refusals(), self._reactor.seconds()
+        if now < self._due and refusals == self._refusals_known:
+            return
         try:
             self.condition = await self._try()
         except EtcdError:
             return  # It did not answer, which others report; the last result stands.
+        self._refusals_known, self._due = refusals, now + (INTERVAL if self.condition is None else POLL)
         refused = self.condition is not None and self._record in (self.condition.keys or self._keys)
         self.to_publish = "" if refused else self.trouble
         self._logged.found(self.trouble)

@@ -16,6 +16,7 @@ from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.errors import BadInput, EtcdRefused
 from daprdockr.runtime.followed import INTERVAL
 from daprdockr.wiring.composition import compose
+from daprdockr.wiring.outside import Connections
 from daprdockr.wiring.real import real
 from tests.build.settings import settings
 from tests.fakes.agents import memory_pools
@@ -86,9 +87,9 @@ class CredentialsTests(SynchronousTestCase):
 
         def renew() -> None:
             renewed.append(True)
-            world.etcd.renew()
+            world.etcd.connections.renew()
 
-        outside = evolve(world, pools=memory_pools(), etcd=evolve(world.etcd, renew=renew))
+        outside = evolve(world, pools=memory_pools(), etcd=evolve(world.etcd, connections=Connections(renew)))
         outside.pools.files.startService()
         stores: Any = [outside.etcd.store, outside.etcd.beats]
         taken: list[object] = []

@@ -473,3 +473,4 @@ class SeveralNodesTests(SynchronousTestCase):
         self.assertEqual(
             (self.cluster.store.revision, set(self.cluster.store.calls)), (revision, {"keep_alive", "trial"})
         )
+        self.assertEqual(self.cluster.store.calls.count("trial"), 2)

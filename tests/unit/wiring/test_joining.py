@@ -43,11 +43,11 @@ class JoiningTests(SynchronousTestCase):
         assert make is not None and own_member(base, None) is not None
         session: Any = make(None, None)  # type: ignore[arg-type]
         self.assertEqual(session._admission.now().tzname(), "UTC")
-        base.outside.etcd.move(base.settings.etcd.endpoints)
+        base.outside.etcd.connections.move(base.settings.etcd.endpoints)
         self.assertEqual(base.outside.machine.default_address(), "127.0.0.1")  # it is that of the host's part
         other = self.base()
         self.assertEqual((admitting(other), own_member(other, None)), (None, None))
-        other.outside.etcd.move(other.settings.etcd.endpoints)
+        other.outside.etcd.connections.move(other.settings.etcd.endpoints)
 
     def test_other_name(self) -> None:
         """An agent that has another name than its host when that joined says so: commands here wait for the other."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.membership.write_check import INTERVAL, WriteCheck
+from daprdockr.agent.membership.write_check import INTERVAL, POLL, WriteCheck
+from daprdockr.model.errors import EtcdForbidden
 from tests.build.values import KEYS, definition
 from tests.fakes.agents import MemoryCluster
 from tests.fakes.log_lines import LogLines
@@ -20,26 +21,52 @@ class WriteCheckTests(SynchronousTestCase):
         self.clock = LoopClock()
         self.lines = LogLines(self)
         self.check = WriteCheck(
-            reactor=self.clock, run=run_at_once, store=self.store, record=KEYS.node("a"), keys=KEYS.trials
+            reactor=self.clock,
+            run=run_at_once,
+            store=self.store,
+            record=KEYS.node("a"),
+            keys=KEYS.trials,
+            refusals=lambda: self.store.refusals,
         )
         self.check.startService()
         self.addCleanup(self.check.stopService)
 
     def test_well(self) -> None:
         """While all is well nothing is written, and nothing is said."""
-        self.clock.advance(INTERVAL)
+        self.clock.advance(INTERVAL - 1)
         self.assertEqual((self.check.trouble, self.store.revision, self.lines()), ("", 1, []))
+        self.assertEqual(self.store.calls, ["trial"])
+        self.clock.advance(1)
         self.assertEqual(self.store.calls, ["trial", "trial"])
 
+    def test_refused(self) -> None:
+        """A write that is refused has the check look soon, once."""
+        self.store.forbidden = (KEYS.root + "instances/",)
+        self.assertRaises(EtcdForbidden, self.store.put, KEYS.trials[1], b"")
+        self.store.forbidden = ()
+        self.clock.pump([POLL] * 3)
+        self.assertEqual(self.store.calls, ["trial", "put", "trial"])
+        self.store.forbidden = (KEYS.root + "instances/",)
+        self.assertRaises(EtcdForbidden, self.store.put, KEYS.trials[1], b"")
+        self.clock.advance(POLL)
+        self.assertIn("cannot write /daprdockr/instances/trial: ", self.check.trouble)
+
+    def test_silence_first(self) -> None:
+        """A trial that got no answer is sent again by the next poll."""
+        self.store.unavailable = True
+        self.clock.advance(INTERVAL)
+        self.store.unavailable, self.store.full = False, True
+        self.clock.advance(POLL)
+        self.assertIn("NOSPACE", self.check.trouble)
+
     def test_full(self) -> None:
-        """A full database is reported within the interval, logged once, and so is its end."""
+        """A full database is reported within the interval, logged once, and so is its end, soon."""
         self.store.full = True
-        for _ in range(5):
-            self.clock.advance(INTERVAL)
+        self.clock.pump([POLL] * 10)
         self.assertIn("NOSPACE", self.check.trouble)
         self.assertEqual(self.check.to_publish, "")
         self.store.full = False
-        self.clock.advance(INTERVAL)
+        self.clock.advance(POLL)
         self.assertEqual(self.check.trouble, "")
         self.assertEqual((len(self.lines("NOSPACE")), len(self.lines("can write"))), (1, 1))
 
