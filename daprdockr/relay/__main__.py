@@ -32,13 +32,14 @@ NAME = "daprd-relay"
 
 class Upkeep(NamedTuple):
     """
-    Seconds between two checks that the unix socket is there, two attempts to bind ports that are taken, and two
-    searches for sessions of UDP that were not used.
+    Seconds between two checks that the unix socket is there, two attempts to bind ports that are taken, two searches
+    for sessions of UDP that were not used, and two for peers of TCP that have vanished.
     """
 
     answerable: float = 1.0
     retry: float = RETRY
     sweep: float = 5.0
+    vanished: float = 15.0
 
 
 UPKEEP = Upkeep()
@@ -56,13 +57,15 @@ async def serve(directory: Path, pauses: Upkeep = UPKEEP) -> None:
     ended = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     sessions = UdpSessions(min(MOST_SESSIONS, open_files() // 8))
-    listeners = Listeners(ClientCount(min(MOST_STREAMS, max(8, open_files() * 7 // 8 - SPARE_FILES) // 2)), sessions)
+    clients = ClientCount(min(MOST_STREAMS, max(8, open_files() * 7 // 8 - SPARE_FILES) // 2))
+    listeners = Listeners(clients, sessions)
     control = Control(listeners)
     await control.seed(directory / ROUTES)
     tasks = (
         _answer(control, directory / SOCKET, pauses.answerable),
         _retry(listeners, pauses.retry),
         _sweep(sessions, pauses.sweep),
+        _end_vanished(clients, pauses.vanished),
     )
     upkeep = [asyncio.ensure_future(task) for task in tasks]
     await ended.wait()
@@ -102,6 +105,12 @@ async def _sweep(sessions: UdpSessions, pause: float) -> None:
     while True:
         await asyncio.sleep(pause)
         sessions.end_idle(asyncio.get_running_loop().time() - IDLE)
+
+
+async def _end_vanished(clients: ClientCount, pause: float) -> None:
+    while True:
+        await asyncio.sleep(pause)
+        clients.end_vanished()
 
 
 def open_files() -> int:

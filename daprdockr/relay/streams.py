@@ -9,7 +9,7 @@ Note [A client waits]
 Note [Both directions end by themselves]
     The end of what one side sends is passed on as such, and the other direction goes on. A reset is passed on as a
     reset. There is no limit on idle time: databases and message queues keep connections for days. A peer that vanished
-    is found by keepalive probes within two minutes.
+    is found within two minutes: by keepalive probes, or see Note [Sent, and never acknowledged].
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any, cast
 from daprdockr.relay.choosing import OUR_FAULT, Choice
 from daprdockr.relay.held import Held
 from daprdockr.relay.message import Destination
+from daprdockr.relay.vanished import LONGEST_SILENCE, Overdue
 
 HOLD = 10.0
 """Seconds that a client waits while no instance takes its connection."""
@@ -50,17 +51,29 @@ class ClientCount:
         self.hold = hold
         self.held = Held()
         self._of: Counter[Choice] = Counter()
+        self._open: set[ClientSide] = set()
         self._connecting: set[asyncio.Task[None]] = set()
 
-    def opened(self, choice: Choice) -> bool:
+    def opened(self, client: ClientSide, choice: Choice) -> bool:
         """Count a client; return whether there is room for it."""
+        self._open.add(client)
         self._of[choice] += 1
         return self._of.total() <= self._most and self._of[choice] <= max(1, self._most // 2)
 
-    def closed(self, choice: Choice) -> None:
+    def closed(self, client: ClientSide, choice: Choice) -> None:
+        self._open.discard(client)
         self._of[choice] -= 1
         if not self._of[choice]:
             del self._of[choice]
+
+    def end_vanished(self, seconds: float = LONGEST_SILENCE) -> None:
+        """Reset the connections of which a peer has vanished; to be called every few seconds."""
+        now = asyncio.get_running_loop().time()
+        for client in list(self._open):
+            sides = [side for side in (client, client.other) if side is not None]
+            if max([side.overdue(now) for side in sides]) >= seconds:
+                for side in sides:
+                    side.reset()
 
     def connect(self, connecting: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(connecting)
@@ -76,6 +89,7 @@ class Side(asyncio.BufferedProtocol):
         self._holds = self._sent = 0
         self._lost = lost
         self._ended = False
+        self._overdue = Overdue()
         self.other: Side | None = None
         self.transport: asyncio.Transport | None = None
 
@@ -91,6 +105,10 @@ class Side(asyncio.BufferedProtocol):
     @property
     def open(self) -> bool:
         return self.transport is not None and not self.transport.is_closing()
+
+    def overdue(self, now: float) -> float:
+        """See Note [Sent, and never acknowledged]."""
+        return 0.0 if self.transport is None else self._overdue.seconds(self.transport.get_extra_info("socket"), now)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._held.place()
@@ -156,13 +174,13 @@ class ClientSide(Side):
     """The connection of a client. See Note [A client waits]."""
 
     def __init__(self, clients: ClientCount, choice: Choice) -> None:
-        super().__init__(clients.held, lambda: clients.closed(choice))
+        super().__init__(clients.held, lambda: clients.closed(self, choice))
         self._clients = clients
         self._choice = choice
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if self._clients.opened(self._choice):
+        if self._clients.opened(self, self._choice):
             self._clients.connect(self._connect())
         else:
             self.reset()
