@@ -34,7 +34,6 @@ HOLD = 10.0
 CONNECT = 1.5
 """Seconds for a connection to an instance: a lost SYN is sent again after one."""
 
-_OUR_FAULT = (*OUR_FAULT, errno.EADDRNOTAVAIL)
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 
 
@@ -201,13 +200,16 @@ class ClientSide(Side):
             if destination is None:
                 await self._choice.changed(min(left, self._choice.pause(len(tried))) if tried else left)
                 tried.clear()
-            elif await self._try(destination):
+            elif await self._try(destination, is_last=len(tried) + 1 >= len(self._choice.route.destinations)):
                 return
             else:
                 tried.append(destination)
 
-    async def _try(self, destination: Destination) -> bool:
-        """Connect to this one; return whether that is over: it is not if another one is to be tried."""
+    async def _try(self, destination: Destination, is_last: bool) -> bool:
+        """
+        Connect to this one; return whether that is over: it is not if another one is to be tried. If there is no port
+        left to connect to the last one from, the client is reset: each attempt searches all ports, so none waits.
+        """
         choice = self._choice
         other = Side(self._clients.held, lambda: choice.release(destination))
         other.other = self
@@ -218,7 +220,8 @@ class ClientSide(Side):
             other.other = None  # it may have been there at the last moment: its end is not the client's
             if other.transport is None:
                 choice.release(destination)
-            if getattr(error, "errno", None) in _OUR_FAULT:
+            number = getattr(error, "errno", None)
+            if number in OUR_FAULT or (is_last and number == errno.EADDRNOTAVAIL):
                 self.reset()
                 return True
             choice.leave_out(destination, silent=isinstance(error, TimeoutError))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import struct
 from typing import Any
@@ -157,6 +158,33 @@ class StreamTests(RelayCase):
             vars(loop)["create_connection"] = slowly  # the loop is the scenario's own
             for number in range(3):
                 self.assertEqual(await (await Client.to(port)).ask(str(number)), f"lives {number}")
+            scene.close()
+
+        self.play(scenario())
+
+    def test_no_port_left(self) -> None:
+        """An instance that no port is left to connect to is passed over; if there is no other, the client is reset."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(hold=PATIENCE), free_port()
+            full, lives = await scene.instance("full"), await scene.instance("lives")
+            loop = asyncio.get_running_loop()
+            connect = loop.create_connection
+
+            async def from_a_port(factory: Any, host: str, number: int) -> Any:
+                if number == full.port:
+                    raise OSError(errno.EADDRNOTAVAIL, "no port is left")
+                return await connect(factory, host, number)
+
+            vars(loop)["create_connection"] = from_a_port  # the loop is the scenario's own
+            await scene.lead(port, full._replace(local=True), lives)
+            for number in range(3):
+                self.assertEqual(await (await Client.to(port)).ask(str(number)), f"lives {number}")
+            await scene.lead(port, full)
+            began = loop.time()
+            with self.assertRaises(ConnectionResetError):
+                await (await Client.to(port)).ask("x")
+            self.assertLess(loop.time() - began, PATIENCE / 2)
             scene.close()
 
         self.play(scenario())
