@@ -213,7 +213,7 @@ class Relay(Service):
             key = route.protocol, route.port
             port = f"port {route.port}/{route.protocol}"
             if key in now and before.get(key) != now[key]:
-                self._record_event(route.service, f"{port} is not served on this node: {now[key]}")
+                self._record_event(route.service, f"{port} is not served on this node at {now[key]}")
             elif key in before and key not in now:
                 self._record_event(route.service, f"{port} is served on this node now")
 

@@ -64,7 +64,7 @@ class PortRouteTests(AgentTestCase):
                 return found == expected
 
             until(all_answered)
-            text = f"port {taken}/tcp is not served on this node: 127.0.0.1:{taken}: another program holds it"
+            text = f"port {taken}/tcp is not served on this node at 127.0.0.1:{taken}: another program holds it"
             until(lambda: text in self.events(service))
         self.agent.kill()
         self.assertIn(self.answer(port), expected)

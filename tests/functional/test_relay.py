@@ -55,7 +55,7 @@ class ServingTests(RelayProcessCase):
             await self.published(relay, self.route(instance), self.route(instance, port=taken))
             self.assertTrue(await self.answers("a"))
             await until(lambda: self.told)
-        port = f"port {taken}/tcp is not served on this node: {HERE}:{taken}: another program holds it"
+        port = f"port {taken}/tcp is not served on this node at {HERE}:{taken}: another program holds it"
         self.assertEqual(self.told, [("db.app", port)])
         self.assertIsNone(relay.condition)
 

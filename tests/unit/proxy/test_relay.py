@@ -174,12 +174,15 @@ class RelayTests(SynchronousTestCase):
         self.assertEqual((self.reactor.state.routes, len(self.reactor.processes)), ((LOG,), 1))
 
     def test_ports_that_are_taken(self) -> None:
-        """A port that could not be bound is an event of its service, once; and so is that it could at last."""
+        """
+        A port that could not be bound is an event of its service, once, which names the address, as others may serve;
+        and so is that it could at last.
+        """
         relay = self.relay()
         self.reactor.troubles = {("tcp", 5432): "10.0.0.1:5432: another program holds it"}
         self.publish(relay, DB, LOG)
         self.pass_time(3 * POLL_PORTS)
-        taken = "port 5432/tcp is not served on this node: 10.0.0.1:5432: another program holds it"
+        taken = "port 5432/tcp is not served on this node at 10.0.0.1:5432: another program holds it"
         self.assertEqual((self.told, relay.condition), ([("db.app", taken)], None))
         self.reactor.troubles = {}
         self.pass_time(POLL_PORTS)
@@ -189,15 +192,15 @@ class RelayTests(SynchronousTestCase):
         """Of a port for which an answer of the relay has no room nobody says that it is served."""
         routes = [PortRoute("tcp", port, "db.app") for port in range(1, MOST_TROUBLES + 3)]
         relay = self.relay()
-        self.reactor.troubles = {("tcp", route.port): "taken" for route in routes[1:]}
+        self.reactor.troubles = {("tcp", route.port): "::1: taken" for route in routes[1:]}
         self.publish(relay, *routes)
         self.pass_time(POLL_PORTS)
-        last = ("db.app", f"port {routes[-1].port}/tcp is not served on this node: taken")
+        last = ("db.app", f"port {routes[-1].port}/tcp is not served on this node at ::1: taken")
         self.assertNotIn(last, self.told)
-        self.reactor.troubles[("tcp", 1)] = "taken"
+        self.reactor.troubles[("tcp", 1)] = "::1: taken"
         self.pass_time(2 * POLL_PORTS)
         self.assertEqual([text for _, text in self.told if "is served" in text], [])
-        self.reactor.troubles = {("tcp", routes[-1].port): "taken"}
+        self.reactor.troubles = {("tcp", routes[-1].port): "::1: taken"}
         self.pass_time(POLL_PORTS)
         self.assertIn(last, self.told)
         self.assertEqual(len([text for _, text in self.told if "is served" in text]), len(routes) - 1)
