@@ -200,6 +200,7 @@ NODE_RECORDS = st.builds(
     version=PRINTABLE,
     progress=st.builds(Progress, st.integers(0, 2**63 - 1), st.integers(0, 9), ADDRESSES),
 )
+_ROUTED = st.lists(st.integers(1, 65535), max_size=3).map(tuple)
 CLAIM_RECORDS = st.builds(
     ClaimRecord,
     node=LABELS,
@@ -211,7 +212,7 @@ CLAIM_RECORDS = st.builds(
     definition=st.text("0123456789abcdef", max_size=12),
     started=st.floats(0, 1e12, allow_nan=False),
     reason=TEXTS,
-    routed=st.builds(RoutedPorts, http=st.lists(st.integers(1, 65535), max_size=3).map(tuple)),
+    routed=st.builds(RoutedPorts, http=_ROUTED, tcp=_ROUTED, tcp_of=_ROUTED),
     delivered=st.none() | st.text("0123456789abcdef", max_size=12),
 )
 

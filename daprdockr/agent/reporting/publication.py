@@ -64,12 +64,15 @@ class RefusalEvents:
         self._known = found
 
 
-def upstreams(claims: Iterable[Claim], node: str, kind: Kind, index: int, container_port: int) -> tuple[Upstream, ...]:
+def upstreams(
+    claims: Iterable[Claim], node: str, kind: Kind, index: int, container_port: int, of: int = 0
+) -> tuple[Upstream, ...]:
     """
     Return the healthy instances that publish the port of an entry, as ``node`` reaches them. The entry is the one at
-    ``index`` in that part of the definition: Note [The ports of its own definition].
+    ``index`` in that part of the definition, of the port ``of``: Note [The ports of its own definition].
     """
-    found = (_upstream(claim, node, kind, claim.record.routed.led_to(kind, index, container_port)) for claim in claims)
+    led = ((claim, claim.record.routed.led_to(kind, index, container_port, of)) for claim in claims)
+    found = (_upstream(claim, node, kind, port) for claim, port in led)
     return tuple(upstream for upstream in found if upstream is not None)
 
 

@@ -86,11 +86,11 @@ class PublishPorts:
         claims = self._claims(service)
         of = partial(upstreams, claims, self._node)
         tcp = (
-            WantedPort("tcp", route.port, of("tcp", index, route.container_port), route.proxy_protocol)
+            WantedPort("tcp", route.port, of("tcp", index, route.container_port, route.port), route.proxy_protocol)
             for index, route in enumerate(known.definition.tcp)
         )
         udp = (
-            WantedPort("udp", route.port, of("udp", index, route.container_port))
+            WantedPort("udp", route.port, of("udp", index, route.container_port, route.port))
             for index, route in enumerate(known.definition.udp)
         )
         fixed = (WantedPort(p.protocol, p.host, (), fixed=True) for p in known.definition.container.host_ports)

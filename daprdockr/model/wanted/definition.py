@@ -170,8 +170,13 @@ class Definition:
     @cached_property
     def routed_ports(self) -> RoutedPorts:
         """The ports of the containers to which its routes lead."""
-        kinds: tuple[Iterable[Http | TcpRoute | UdpRoute], ...] = self.http, self.tcp, self.udp
-        return RoutedPorts(*(tuple(one.container_port for one in routes) for routes in kinds))
+        return RoutedPorts(
+            http=(one.container_port for one in self.http),
+            tcp=(one.container_port for one in self.tcp),
+            udp=(one.container_port for one in self.udp),
+            tcp_of=(one.port for one in self.tcp),
+            udp_of=(one.port for one in self.udp),
+        )
 
     @cached_property
     def ports(self) -> tuple[Port, ...]:

@@ -6,7 +6,8 @@ Note [The ports of its own definition]
     listens on another port from now on did not before, so a route leads to each container at the port that the
     container's own definition states. The claim has these ports from the time when that definition was the present one.
     An entry of the present definition is led to the same port, if the own one has that among its ports of that kind;
-    else to that of the own one's entry in the same place, or to its only one.
+    else to that of the own one's entry in the same place, or to its only one. Routes of ``Tcp`` and ``Udp`` are known
+    by their ``Port`` instead of the place: one that the own definition did not have leads to no port of the container.
 """
 
 from __future__ import annotations
@@ -29,28 +30,51 @@ def _shortened(ports: Iterable[int]) -> tuple[int, ...]:
     return found if len(set(found)) > 1 else found[:1]
 
 
+def _in_order(ports: Iterable[int]) -> tuple[int, ...]:
+    return tuple(ports)
+
+
 @frozen
 class RoutedPorts:
-    """The container ports of the entries of ``Http``, ``Tcp`` and ``Udp``, in order; one if all are the same."""
+    """
+    The container ports of the entries of ``Http``, ``Tcp`` and ``Udp``, in order; one if all are the same.
+
+    :ivar tcp_of: the ports of a node that lead to those of ``tcp``, in their order; none where an older agent wrote it.
+    :ivar udp_of: those of ``udp``.
+    """
 
     http: tuple[int, ...] = field(default=(), converter=_shortened)
     tcp: tuple[int, ...] = field(default=(), converter=_shortened)
     udp: tuple[int, ...] = field(default=(), converter=_shortened)
+    tcp_of: tuple[int, ...] = field(default=(), converter=_in_order)
+    udp_of: tuple[int, ...] = field(default=(), converter=_in_order)
 
     @classmethod
     def read(cls, value: object, path: str) -> RoutedPorts:
         return cls(**known_members(value, path, _MEMBERS))
 
     def write(self) -> dict[str, Any]:
-        return {name: list(ports) for name, (kind, _) in _MEMBERS.items() if (ports := getattr(self, kind))}
+        return {name: list(ports) for name, (one, _) in _MEMBERS.items() if (ports := getattr(self, one))}
 
-    def led_to(self, kind: Kind, index: int, port: int) -> int:
-        """Return the port for the entry at ``index`` that states ``port``: Note [The ports of its own definition]."""
+    def led_to(self, kind: Kind, index: int, port: int, of: int = 0) -> int:
+        """
+        Return the port for the entry at ``index`` that states ``port``: Note [The ports of its own definition].
+
+        :param of: the port of a node that leads there; 0 for an entry of ``Http``.
+        """
         own: Sequence[int] = getattr(self, kind)
-        if port in own or not own:
+        routes = {"tcp": self.tcp_of, "udp": self.udp_of}.get(kind, ())
+        if port in own or not own or (routes and of not in routes):
             return port
+        index = routes.index(of) if routes else index
         return own[index] if index < len(own) else own[0] if len(own) == 1 else port
 
 
 _PORTS = reading.list_of(reading.port)
-_MEMBERS: Members = {"Http": ("http", _PORTS), "Tcp": ("tcp", _PORTS), "Udp": ("udp", _PORTS)}
+_MEMBERS: Members = {
+    "Http": ("http", _PORTS),
+    "Tcp": ("tcp", _PORTS),
+    "Udp": ("udp", _PORTS),
+    "TcpOf": ("tcp_of", _PORTS),
+    "UdpOf": ("udp_of", _PORTS),
+}

@@ -73,6 +73,15 @@ class PublishPortsTests(PublishCase):
         there = {key: [(one.address, one.port) for one in found] for key, found in self.led.items()}
         self.assertEqual(there, {("tcp", 5432): [("10.0.0.1", 20_000)], ("udp", 53): [("10.0.0.1", 5)]})
 
+    def test_added(self) -> None:
+        """A route that is added leads to no container of the former definition, which has no port for it."""
+        before = definition(instances=2, Tcp=[{"Port": 5432, "ContainerPort": "8080"}])
+        added = definition(instances=2, Tcp=[{"Port": 9187, "ContainerPort": "9187"}, *TCP])
+        old = self.claimed(1, record("a", routed=before.routed_ports))
+        self.change(self.defined(added), old)
+        there = {key: [(one.address, one.port) for one in found] for key, found in self.led.items()}
+        self.assertEqual(there, {("tcp", 5432): [("10.0.0.1", 20_000)], ("tcp", 9187): []})
+
     def test_proxy_protocol(self) -> None:
         """The route states whether an instance receives the client's address."""
         self.change(self.defined(definition(Tcp=[{**TCP[0], "ProxyProtocol": True}])))

@@ -15,8 +15,8 @@ class RoutedPortsTests(SynchronousTestCase):
         http = [{"HostName": f"{name}.example.com", "ContainerPort": port} for name, port in (("a", 80), ("b", 90))]
         tcp = [{"Port": port, "ContainerPort": 5432} for port in (1, 2)]
         found = definition(Http=http, Tcp=tcp).routed_ports
-        self.assertEqual(found, RoutedPorts((80, 90), (5432,)))
-        self.assertEqual(found.write(), {"Http": [80, 90], "Tcp": [5432]})
+        self.assertEqual(found, RoutedPorts((80, 90), (5432,), tcp_of=(1, 2)))
+        self.assertEqual(found.write(), {"Http": [80, 90], "Tcp": [5432], "TcpOf": [1, 2]})
         self.assertEqual(RoutedPorts.read(found.write(), "Routed"), found)
         self.assertRaises(BadInput, RoutedPorts.read, {"Http": [0]}, "Routed")
 
@@ -33,3 +33,11 @@ class RoutedPortsTests(SynchronousTestCase):
         """A port that the container did not have is that of the entry in the same place, or the only one."""
         self.assertEqual([RoutedPorts((80, 90)).led_to("http", n, 70) for n in (0, 1, 2)], [80, 90, 70])
         self.assertEqual([RoutedPorts((80,)).led_to("http", n, 70) for n in (0, 1, 2)], [80, 80, 80])
+
+    def test_routes(self) -> None:
+        """A route is known by its port, wherever it stands; one that the container had not leads to no port of it."""
+        own = RoutedPorts(tcp=(5000, 6000), tcp_of=(5, 6))
+        self.assertEqual([own.led_to("tcp", n, 70, of) for n, of in ((0, 6), (1, 5), (2, 7))], [6000, 5000, 70])
+        self.assertEqual(RoutedPorts(tcp=(5000,), tcp_of=(5,)).led_to("tcp", 1, 9187, 9187), 9187)
+        self.assertEqual(RoutedPorts(tcp=(5000,), tcp_of=(5, 6)).led_to("tcp", 1, 70, 6), 5000)
+        self.assertEqual(RoutedPorts(udp=(53,), udp_of=(53,)).led_to("udp", 0, 70, 54), 70)
