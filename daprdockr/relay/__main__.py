@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from daprdockr.relay.control import Control
-from daprdockr.relay.datagrams import IDLE, UdpSessions
+from daprdockr.relay.datagrams import UdpSessions
 from daprdockr.relay.listeners import RETRY, Listeners
 from daprdockr.relay.message import ROUTES, SOCKET
 from daprdockr.relay.streams import ClientCount
@@ -104,7 +104,7 @@ async def _retry(listeners: Listeners, pause: float) -> None:
 async def _sweep(sessions: UdpSessions, pause: float) -> None:
     while True:
         await asyncio.sleep(pause)
-        sessions.end_idle(asyncio.get_running_loop().time() - IDLE)
+        sessions.end_idle(asyncio.get_running_loop().time())
 
 
 async def _end_vanished(clients: ClientCount, pause: float) -> None:

@@ -6,6 +6,11 @@ Note [Sessions]
     the answers. UDP has no end, so the oldest session goes when there are too many: that of the new one's route, if
     this has half of them, since a flood of clients that somebody made up must end no sessions of other routes. A
     datagram that an instance refused before it ever answered is sent to another one.
+
+Note [Quiet sessions]
+    A game, a call or a tunnel may be quiet for a minute, and its instance knows the client by the port of the session's
+    socket. So a session in which the instance has answered for a while may be unused for two minutes, as RFC 4787 wants
+    it (section 4.3). The kernel's connection tracking makes the same difference, with the same figures.
 """
 
 from __future__ import annotations
@@ -19,8 +24,11 @@ from typing import Any
 from daprdockr.relay.choosing import OUR_FAULT, Choice
 from daprdockr.relay.message import Destination
 
-IDLE = 30.0
-"""Seconds without a datagram after which a session ends."""
+IDLE, IDLE_LASTING = 30.0, 120.0
+"""Seconds without a datagram after which a session ends; and one of Note [Quiet sessions]."""
+
+LASTING = 2.0
+"""Seconds from the first datagram to the last, or more: a question with its answer takes less."""
 
 LONGEST = 65_535
 AT_ONCE = 64
@@ -36,6 +44,7 @@ class UdpSession:
         self.destination = destination
         self.tried = [*tried, destination]
         self.last = 0.0
+        self.begun = asyncio.get_running_loop().time()
         self.unanswered: bytes | None = None
         """The last datagram, as long as the instance did not answer."""
         family = socket.AF_INET6 if ":" in destination.address else socket.AF_INET
@@ -46,6 +55,11 @@ class UdpSession:
         except OSError:
             self.socket.close()
             raise
+
+    @property
+    def idle(self) -> float:
+        """How many seconds it may go unused."""
+        return IDLE_LASTING if self.unanswered is None and self.last - self.begun > LASTING else IDLE
 
     def receive(self) -> None:
         """Pass answers on to the client."""
@@ -105,12 +119,11 @@ class UdpSessions:
             if not self._of[choice]:
                 del self._of[choice]
 
-    def end_idle(self, since: float) -> None:
-        """End the sessions that were not used since that time of the loop."""
+    def end_idle(self, now: float) -> None:
+        """End the sessions that were not used for too long; ``now`` is the loop's time."""
         for session in list(self._sessions.values()):
-            if session.last > since:
-                break
-            self.end(session)
+            if session.last + session.idle <= now:
+                self.end(session)
 
     def end_all(self, port: DatagramPort) -> None:
         for session in [one for one in self._sessions.values() if one.port is port]:

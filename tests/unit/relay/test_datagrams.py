@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 
+from daprdockr.relay.datagrams import IDLE, IDLE_LASTING, LASTING
 from daprdockr.relay.message import Destination, PortRoute, RelayState
 from tests.build.ports import free_port
 from tests.build.relaying import HERE, DatagramClient, RelayCase, RelayScene
@@ -174,12 +175,40 @@ class DatagramTests(RelayCase):
             await idle.ask("1")
             first = asyncio.get_running_loop().time()
             await busy.ask("2")
-            scene.sessions.end_idle(first - 1)
+            scene.sessions.end_idle(first - 1 + IDLE)
             self.assertEqual(len(scene.sessions), 2)
-            scene.sessions.end_idle(first)
+            scene.sessions.end_idle(first + IDLE)
             self.assertEqual(len(scene.sessions), 1)
             self.assertEqual(await busy.ask("3"), "a 3")
             self.assertEqual(await idle.ask("4"), "a 4")
+            scene.close()
+
+        self.play(scenario())
+
+    def test_quiet(self) -> None:
+        """A session in which the instance has answered for a while may be quiet for longer; others may not."""
+
+        async def scenario() -> None:
+            scene, (port, one_way) = RelayScene(), (free_port(), free_port())
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+                silent.bind((HERE, 0))
+                places = (port, await scene.datagrams("a")), (one_way, Destination(*silent.getsockname()))
+                routes = (PortRoute("udp", number, "db.app", (place,)) for number, place in places)
+                await scene.listeners.take(RelayState((HERE,), tuple(routes)))
+                game, short, log = [await DatagramClient.to(number) for number in (port, port, one_way)]
+                log.transport.sendto(b"line")
+                await short.ask("1")
+                await game.ask("2")
+                while len(scene.sessions) < 3:
+                    await asyncio.sleep(0.01)
+                for session in scene.sessions._sessions.values():
+                    if session.client[1] != short.transport.get_extra_info("sockname")[1]:
+                        session.begun -= LASTING + 1
+                now = asyncio.get_running_loop().time()
+                scene.sessions.end_idle(now + IDLE)
+                self.assertEqual([one.port.choice.route.port for one in scene.sessions._sessions.values()], [port])
+                scene.sessions.end_idle(now + IDLE_LASTING)
+                self.assertEqual(len(scene.sessions), 0)
             scene.close()
 
         self.play(scenario())
