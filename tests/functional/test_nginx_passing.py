@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
@@ -41,6 +41,26 @@ class Slow(Protocol):
             self.transport.loseConnection()
 
 
+class Pondering(Protocol):
+    """Answers ``/mine`` at once; to all else it sends an interim answer alone, in the form that the path names."""
+
+    FORMS: ClassVar[dict[bytes, bytes]] = {
+        b"/hint": b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n",
+        b"/length": b"HTTP/1.1 103 Early Hints\r\nContent-Length: 0\r\n\r\n",
+        b"/mine": b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmine",
+    }
+    asked: ClassVar[list[Pondering]] = []
+    is_left = False
+
+    def connectionLost(self, reason: object = None) -> None:
+        self.is_left = True
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(self.FORMS[data.split()[1]])
+        self.asked.append(self)
+
+
 class Refusing(Protocol):
     """Answers 401 to the head of an upload and reads on, so that its answer is not lost; counts the requests."""
 
@@ -64,9 +84,9 @@ class Ending(Protocol):
 
 
 class PassingCase(NginxTestCase):
-    async def serving(self, protocol: type[Protocol]) -> None:
+    async def serving(self, protocol: type[Protocol], **changes: Any) -> None:
         port = self.listen(Factory.forProtocol(protocol))
-        await self.started(route(NAME, Upstream(InstanceName(WEB, 1), "127.0.0.1", port)))
+        await self.started(route(NAME, Upstream(InstanceName(WEB, 1), "127.0.0.1", port)), **changes)
 
 
 class AnswerTests(PassingCase):
@@ -107,6 +127,24 @@ class AnswerTests(PassingCase):
         for _ in range(3):
             await self.hinted()
             self.assertEqual((await self.get("plain.example.com")).code, 200)
+
+    async def test_interim_that_cannot_pass(self) -> None:
+        """
+        With a length, or to ``HEAD``, one ends the request. The answer behind it goes to no other client, because the
+        connection on which it comes is kept for none, whether the worker knows its configuration or not.
+        """
+        await self.serving(Pondering, settings={"workers": 1})
+        cut = []
+        for method, path in (("HEAD", "/hint"), ("GET", "/length")) * 2:
+            Pondering.asked.clear()
+            refused = await self.get(NAME, path, method=method)
+            mine = await self.get(NAME, "/mine")
+            self.assertEqual((refused.code, mine.code, mine.text), (502, 200, "mine"), (method, path))
+            self.assertIn("or with a Content-Length\n" if method == "GET" else "", refused.text)
+            first, second = Pondering.asked
+            self.assertIsNot(first, second)
+            cut.append(first)
+        await until(lambda: all(one.is_left for one in cut))
 
     async def hinted(self) -> None:
         """Ask for an answer with interim ones before it."""

@@ -5,6 +5,11 @@
 -- when the instance closes its connection. So we add to the answer that the connection is to be closed. With HTTP/2 a
 -- client could read nothing of that: the request is refused with a page that says why.
 --
+-- Note [Answers of others]: to HEAD nginx sends no body, so the client would wait for the answer in vain; and nginx
+-- takes the connection to the instance for free, while the answer is still to come: it would be that of the next request
+-- there, of any client. Both happen as well if an interim answer has a Content-Length. So these are refused, too, and
+-- the connection is cut.
+--
 -- Note [Diverted]: only a body filter can do that, and Lua in one costs every answer two calls. So the location for
 -- most requests has a filter of headers instead, which costs one, and gives an interim answer to the configuration of
 -- another location, with the body filter: it changes `loc_conf` of nginx's record of the request, as nginx does when it
@@ -63,15 +68,21 @@ local function is_interim(found)
     return found < 200 and found ~= 101
 end
 
--- header filter phase: have again.lua answer a request by HTTP/2 to which an interim answer comes, and each to which
--- something comes that is no HTTP, which nginx would pass on as it is
+-- Whether an interim answer can pass: see Note [Answers of others].
+local function can_pass()
+    return ngx.req.http_version() < 2 and ngx.req.get_method() ~= "HEAD" and not ngx.var.upstream_http_content_length
+end
+
+-- header filter phase: have again.lua answer a request to which an interim answer comes that cannot pass, and each to
+-- which something comes that is no HTTP, which nginx would pass on as it is
 function M.refuse()
     local found = status_of_answer()
     if found < LEAST then
         return ngx.exit(502)
     end
-    local ctx = is_interim(found) and ngx.req.http_version() >= 2 and record.present()
+    local ctx = is_interim(found) and not can_pass() and record.present()
     if ctx then
+        inside.cut_instance()
         ctx.is_interim = true
         return ngx.exit(502)
     end
