@@ -154,14 +154,17 @@ class HoldingTests(NginxTestCase):
 
     async def test_always_away(self) -> None:
         """A request for which instances come that all take no connection gets our answer, and not that of nginx."""
-        nginx = await self.started(self.holding(evolve(self.upstream(), port=9)))
-        asked = self.ask()
-        await self.until_held(nginx, 1)
+        nginx = await self.started(evolve(self.holding(), buffer=True))
+        upload = f"POST / HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        asked, uploaded = self.ask(), self.converse(upload.encode(), b"\r\n\r\n")
+        await self.until_held(nginx, 2)
         for _ in range(13):
             await deferLater(reactor, 0.15)
-            await self.published(nginx, self.holding(evolve(self.upstream(), port=free_port())))
+            away = self.holding(evolve(self.upstream(), port=free_port()))
+            await self.published(nginx, evolve(away, buffer=True))
         answer = await asked
         self.assertEqual((answer.code, answer.text), (503, "no instance of this service is healthy\n"))
+        self.assertRegex(await uploaded, rb"(?s)^HTTP/1.1 503 .*no instance of this service is healthy\n$")
 
     async def test_deleted(self) -> None:
         """Requests for a service that is deleted while they wait end with 503, others of its host name with 404."""

@@ -10,8 +10,10 @@ from typing import Any
 from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 
 from tests.build.ports import free_port
+from tests.rig.http2_here import Http2Client
 from tests.rig.nginx_here import LIMIT, NginxTestCase, route, until
 from tests.rig.tls_here import NAME, TlsTestCase, state_of
 
@@ -72,3 +74,17 @@ class LeftTlsTests(TlsTestCase):
         lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
         self.assertEqual([line["status"] for line in lines], [499, 499])
         self.assertLess(max(line["seconds"] for line in lines), 5)
+
+    async def test_cancelled(self) -> None:
+        """One by HTTP/2 cancels the requests whose bodies nginx has read whole, and keeps its connection."""
+        waiting = evolve(route(NAME), hold=20.0, buffer=True)
+        nginx = await self.served(state_of(unknown=self.default), waiting, settings={"workers": 1})
+        with await deferToThread(Http2Client, self.tls_port, NAME) as client:
+            streams = [client.ask("POST", "/", body=b"x") for _ in range(MOST_CHUNKED)]
+            await self.until_held(nginx, MOST_CHUNKED)
+            refused = client.ask("POST", "/", body=b"x")
+            self.assertIn(b"too many uploads", await deferToThread(client.body, refused))
+            for stream in streams:
+                client.cancel(stream)
+            client.ask("POST", "/", body=b"x")
+            await self.until_held(nginx, MOST_CHUNKED + 1)

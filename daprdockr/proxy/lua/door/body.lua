@@ -55,18 +55,28 @@ function M.take(location)
     return is_large and location.buffer
 end
 
+-- Let a request whose body was read go on. It waits elsewhere: nginx looks whether a client has left from the moment in
+-- which a request comes to a location, and not while it reads a body there. That counts as a return, because nginx
+-- sends a request on to another location so often and no more: see Note [What is repeated] in again.lua.
+local function go_on(ctx)
+    if not hold.ready(ctx) then
+        ctx.returns = ctx.returns + 1
+        return ngx.exec("@held")
+    end
+end
+
 -- Read the body whole, and refuse one of more than `most` bytes.
 local function read(ctx, most)
     ctx.is_reading = true
     local is_read = pcall(ngx.req.read_body) -- nginx answers 413 to one that is larger than any may be
     ctx.is_reading = false
     if not is_read then -- versions 0.10.25 and 0.10.26 of nginx's Lua module read none without a length by HTTP/2
-        return ctx.room and ngx.exit(411) or hold.wait_or_give_up()
+        return ctx.room and ngx.exit(411) or go_on(ctx)
     end
     if (tonumber(ngx.var.content_length) or 0) > most then -- by now that of a body without a length, too
         return ngx.exit(413)
     end
-    return hold.wait_or_give_up()
+    return go_on(ctx)
 end
 
 -- access phase of a request that was admitted and whose body is to be read first: see Note [Buffered]
