@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from attrs import evolve
@@ -9,12 +10,14 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 from twisted.web.resource import Resource
 
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.proxy.routes import Upstream
 from tests.build.pairs import self_signed as pair_for
 from tests.rig.hinting import Hinting
+from tests.rig.http2_here import Http2Client
 from tests.rig.nginx_here import WEB, route, until
 from tests.rig.tls_here import NAME, TlsTestCase, state_of
 
@@ -135,6 +138,14 @@ class RequestTests(TlsTestCase):
             for size, status in ((1800, 200), (2020, 431)):
                 said = await self.curl(version, "-H", f"X-Long: {'a' * size}", "-w", "\n%{http_code}")
                 self.assertTrue(said.endswith(f"\n{status}"), (version, size))
+
+    async def test_upgrade(self) -> None:
+        """No instance is asked to make a websocket of the connection, which has other requests as well."""
+        await self.served(state_of(pair_for((NAME,))), route(NAME, self.upstream()))
+        with await deferToThread(Http2Client, self.tls_port, NAME) as client:
+            asked = client.ask("GET", "/", {"upgrade": "websocket"})
+            seen = json.loads(await deferToThread(client.body, asked))
+        self.assertEqual({"upgrade", "connection"} & set(seen["headers"]), set())
 
 
 class AnswerTests(TlsTestCase):
