@@ -42,7 +42,8 @@ LUA_PACKAGES = "libnginx-mod-http-lua and lua-cjson (Debian, Ubuntu), or use Ope
 _MODULES_PATH = re.compile(r"--modules-path=(\S+)")
 _LUA_BUILT_IN = re.compile(r"--add-module=\S*(?:ngx_lua|lua-nginx-module)")
 _VERSION = re.compile(r"nginx version: [^/\s]+/(\d+)\.(\d+)\.(\d+)", re.ASCII)
-_REASON = re.compile(r"\[emerg\] (?:\d+#\d+: )?(.+)", re.ASCII)
+# Behind ``nginx:``, or day and time: a line about a request has the text of a client further on.
+_REASON = re.compile(r"^\S+(?: \S+)? \[emerg\] (?:\d+#\d+: )?(.+)", re.ASCII | re.MULTILINE)
 
 
 class Execution(ProcessProtocol):
