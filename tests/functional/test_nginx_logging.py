@@ -48,6 +48,22 @@ class LoggingTests(NginxTestCase):
         self.assertEqual((lines[0]["tries"], lines[0]["instance"]), (1, "1.web.shop"))
         self.assertEqual((lines[1]["tries"], lines[1]["instance_seconds"]), (0, None))
 
+    async def test_refused(self) -> None:
+        """It has the method, and the service that the request is for, also where nginx answers by a page of ours."""
+        bounded, log = (
+            evolve(route(NAME, self.upstream(1)), max_body=10, max_header=1000),
+            self.directory / "access.log",
+        )
+        await self.started(bounded, access_log=log, settings={"workers": 1})
+        await self.get(NAME, method="PUT", data=b"x" * 11)
+        await self.get(NAME, method="DELETE", headers={"X-Long": "x" * 1000})
+        await self.get(NAME, method="PATCH", headers={"X-Real_IP": "192.0.2.7", "X.Real.IP": "192.0.2.7"})
+        lines = await self.lines(3)
+        self.assertEqual(
+            [(line["method"], line["status"]) for line in lines], [("PUT", 413), ("DELETE", 431), ("PATCH", 400)]
+        )
+        self.assertEqual({line["service"] for line in lines}, {str(WEB)})
+
     async def test_of_an_answer(self) -> None:
         """Sizes and times are numbers, the client is the real one, the time is in UTC with milliseconds."""
         await self.logging(self.upstream(1))

@@ -147,9 +147,15 @@ function M.maintenance(page)
     return ngx.exit(ngx.HTTP_OK)
 end
 
+-- For the access log: error_page has made it GET.
+local function remember_method()
+    ngx.var.refused_method = (ngx.var.request or ""):match("^[%u_-]+")
+end
+
 -- Answer a request that nginx itself refused, brought here by error_page. If its body was being read whole, 500 says
 -- that nginx had no more room for it.
 function M.show(is_reading)
+    remember_method()
     if ngx.status == WITHOUT_TLS then
         return M.refuse(400, NO_TLS)
     end
@@ -162,6 +168,7 @@ end
 
 -- The same, and no waiting for the rest of its body: for an address that shall not hold more connections.
 function M.show_and_close()
+    remember_method()
     write(ngx.status)
     ngx.flush(true)
     return ngx.exit(444) -- nginx's code for closing the connection

@@ -44,7 +44,7 @@ local function blank()
     }
 end
 
--- Begin the record of this request, which was admitted to a location.
+-- Begin the record of this request, which is for a location.
 function M.begin(location)
     local ctx = spare[spares]
     if ctx then
@@ -59,7 +59,7 @@ function M.begin(location)
     return ctx
 end
 
--- The record of this request; nil if it was admitted to no location.
+-- The record of this request; nil if there is no location for it.
 function M.present()
     return underway[address()]
 end

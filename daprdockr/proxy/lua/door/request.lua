@@ -43,6 +43,7 @@ function M.admit(is_elsewhere)
     if not location then
         return pages.refuse(routes.version() and 404 or 503) -- nothing is known yet: what is asked for may well exist
     end
+    local ctx = record.begin(location) -- also of one that is refused: the access log names its service
     if location.max_header and headers.length() > location.max_header then
         return pages.refuse(431, LONG_HEADERS)
     end
@@ -59,7 +60,6 @@ function M.admit(is_elsewhere)
     if is_bad then
         return pages.refuse(400, BAD_HEADER)
     end
-    local ctx = record.begin(location)
     local is_ready = hold.ready(ctx)
     if may_have_body and body.take(location) then
         strip(location)
