@@ -14,6 +14,7 @@ from twisted.internet.threads import deferToThread
 from twisted.web.resource import Resource
 
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.proxy.clients import HttpClients
 from daprdockr.proxy.routes import Upstream
 from tests.build.pairs import self_signed as pair_for
 from tests.rig.hinting import Hinting
@@ -175,6 +176,17 @@ class AnswerTests(TlsTestCase):
             said = await self.curl("--http2", "-i", path=path)
             self.assertRegex(said, r"(?s)^HTTP/2 426 .*answer$")
             self.assertNotIn("upgrade", said)
+
+    async def test_too_many(self) -> None:
+        """An address that has too many requests under way gets 429, without an error of the protocol behind it."""
+        limits = HttpClients(trusted=("127.0.0.0/8",), under_way=1)
+        nginx = await self.served(state_of(pair_for((NAME,))), evolve(route(NAME), hold=20.0), clients=limits)
+        with await deferToThread(Http2Client, self.tls_port, NAME) as client:
+            client.ask("GET", "/", same := {"x-forwarded-for": "192.0.2.1"})
+            await self.until_held(nginx, 1)
+            for body in (b"", b"x" * 10_000):
+                refused = await deferToThread(client.body, client.ask("POST", "/", same, body))
+                self.assertEqual(refused, b"too many requests of this address are under way\n")
 
     async def test_interim(self) -> None:
         """A client by HTTP/2 to which an instance sends interim answers learns why it gets no other, on each way."""

@@ -47,19 +47,21 @@ class Http2Client:
         self._stream.sendall(_frame(RESET, 0, number, CANCEL))
 
     def body(self, number: int) -> bytes:
-        """The body of the answer on this stream, to its end. Frames of others are skipped."""
+        """The body of the answer on this stream, to its end, and none that is reset. Frames of others are skipped."""
         found = b""
         while True:
             kind, flags, of_stream, payload = self._frame()
-            if of_stream == number:
+            if of_stream == number and kind == RESET:
+                raise ConnectionError(f"nginx reset the stream behind {found!r}")
+            if of_stream == number and kind in (DATA, HEADERS):
                 found += payload if kind == DATA else b""
-                if flags & END_STREAM or kind == RESET:
+                if flags & END_STREAM:
                     return found
 
     def _frame(self) -> tuple[int, int, int, bytes]:
         head = self._exactly(9)
         payload = self._exactly(int.from_bytes(head[:3], "big"))
-        return head[3], head[4] if head[3] in (DATA, HEADERS) else 0, int.from_bytes(head[5:], "big"), payload
+        return head[3], head[4], int.from_bytes(head[5:], "big"), payload
 
     def _exactly(self, length: int) -> bytes:
         found = b""

@@ -166,8 +166,12 @@ function M.show(is_reading)
     return M.refuse(status)
 end
 
--- The same, and no waiting for the rest of its body: for an address that shall not hold more connections.
+-- The same, and no waiting for the rest of its body: for an address that shall not hold more connections. By HTTP/2 nginx
+-- waits for none, and the connection has other requests.
 function M.show_and_close()
+    if ngx.req.http_version() >= 2 then
+        return M.show()
+    end
     remember_method()
     write(ngx.status)
     ngx.flush(true)
