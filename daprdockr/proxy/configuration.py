@@ -47,8 +47,7 @@ CIPHERS = ":".join(f"ECDHE-{key}-{rest}" for rest in _SEALS for key in ("ECDSA",
 
 _PLACEHOLDER = "\0"
 _LOGGED = ("time", "host", "path", "service", "instance", "instance_seconds", "tries")
-_DOOR = ("target", "prefix", "cookie", "hsts")
-_VARIABLES = (*(f"door_{name}" for name in _DOOR), "refused_method", *(f"log_{name}" for name in _LOGGED))
+_VARIABLES = ("door_target", "door_prefix", "door_cookie", "door_hsts", *(f"log_{name}" for name in _LOGGED))
 _GENERATION = re.compile(r'return 200 "([0-9a-f]{16})";', re.ASCII)
 _UNQUOTABLE = re.compile(r'[\x00-\x1f\x7f"\\$]')
 _MAX_SOCKET_PATH = 107  # bytes of sun_path without its end, unix(7)

@@ -147,15 +147,9 @@ function M.maintenance(page)
     return ngx.exit(ngx.HTTP_OK)
 end
 
--- For the access log: error_page has made it GET.
-local function remember_method()
-    ngx.var.refused_method = (ngx.var.request or ""):match("^[%u_-]+")
-end
-
 -- Answer a request that nginx itself refused, brought here by error_page. If its body was being read whole, 500 says
 -- that nginx had no more room for it.
 function M.show(is_reading)
-    remember_method()
     if ngx.status == WITHOUT_TLS then
         return M.refuse(400, NO_TLS)
     end
@@ -172,7 +166,6 @@ function M.show_and_close()
     if ngx.req.http_version() >= 2 then
         return M.show()
     end
-    remember_method()
     write(ngx.status)
     ngx.flush(true)
     return ngx.exit(444) -- nginx's code for closing the connection
