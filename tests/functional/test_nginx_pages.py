@@ -8,7 +8,7 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.protocol import Factory, Protocol
 
-from daprdockr.model.names import InstanceName
+from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.proxy.routes import Upstream
 from tests.rig.nginx_here import WEB, NginxTestCase, route
 
@@ -96,3 +96,20 @@ class PageTests(NginxTestCase):
         self.assertEqual((await self.get("no.example.com")).text, "no service has this host name and path\n")
         self.assertEqual((await self.get(NAME)).text, "back soon\n")
         self.assertIn("503 Service unavailable", (await self.get(NAME, headers=BROWSER)).text)
+
+    async def test_later_version(self) -> None:
+        """A request by a later HTTP/1 than there is counts as one by HTTP/1.1, also where it is bounded or refused."""
+        bounded = evolve(route(NAME, self.upstream()), max_body=10, max_header=1000)
+        await self.started(bounded, route("empty.example.com", service=ServiceName(group="shop", service="empty")))
+        for name, more, code in (
+            (NAME, "", 200),
+            (NAME, "Content-Length: 11\r\n", 413),
+            (NAME, "Transfer-Encoding: chunked\r\n", 411),
+            (NAME, f"X-Long: {'x' * 1000}\r\n", 431),
+            ("empty.example.com", "", 503),
+            ("other.example.com", "", 404),
+        ):
+            request = f"GET / HTTP/1.2\r\nHost: {name}\r\nConnection: close\r\n{more}\r\n"
+            answer = await self.converse(request.encode(), b"\r\n\r\n")
+            self.assertRegex(answer, f"(?s)^HTTP/1.1 {code} ".encode())
+            self.assertNotIn(b"<center>nginx", answer)

@@ -6,6 +6,7 @@
 
 local hold = require "door.hold"
 local pages = require "door.pages"
+local protocol = require "door.protocol"
 local record = require "door.record"
 local room = require "door.room"
 
@@ -18,7 +19,7 @@ local NO_ROOM = "too many uploads are under way: try again soon"
 
 -- Whether a body may come of which no header says anything, as HTTP/2 allows.
 function M.is_unannounced()
-    return ngx.req.http_version() >= 2 and not ngx.var.http_content_length
+    return protocol.version() >= 2 and not ngx.var.http_content_length
 end
 
 -- Whether a body of unknown length may come, with a method that usually has one.

@@ -6,6 +6,7 @@
 
 local base = require "resty.core.base"
 local ffi = require "ffi"
+local protocol = require "door.protocol"
 require "resty.core.request" -- it declares the functions and the type of C that are used here
 
 local C = ffi.C
@@ -87,7 +88,7 @@ end
 -- The bytes of the first line and the headers. With HTTP/2 nginx counts them compressed, so they are counted here as an
 -- instance gets them.
 function M.length()
-    if ngx.req.http_version() < 2 then
+    if protocol.version() < 2 then
         return tonumber(ngx.var.request_length) -- no byte of the body was counted yet: it is read later
     end
     local length = #ngx.req.get_method() + #ngx.var.request_uri + #"  HTTP/1.1\r\n" + #"\r\n"

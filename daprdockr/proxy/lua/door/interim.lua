@@ -20,6 +20,7 @@
 local base = require "resty.core.base"
 local ffi = require "ffi"
 local inside = require "door.inside"
+local protocol = require "door.protocol"
 local record = require "door.record"
 require "resty.core.misc" -- it declares the function for the status
 
@@ -70,7 +71,7 @@ end
 
 -- Whether an interim answer can pass: see Note [Answers of others].
 local function can_pass()
-    return ngx.req.http_version() < 2 and ngx.req.get_method() ~= "HEAD" and not ngx.var.upstream_http_content_length
+    return protocol.version() < 2 and ngx.req.get_method() ~= "HEAD" and not ngx.var.upstream_http_content_length
 end
 
 -- header filter phase: have again.lua answer a request to which an interim answer comes that cannot pass, and each to

@@ -2,6 +2,7 @@
 -- the operator take their place.
 
 local file = require "door.file"
+local protocol = require "door.protocol"
 
 local M = {}
 
@@ -114,7 +115,7 @@ local function send(status, kind, text)
     if COME_BACK[status] then
         ngx.header["Retry-After"] = "1"
     end
-    if ngx.req.http_version() < 1 and (ngx.var.server_protocol or ""):find("^HTTP/1") then
+    if protocol.version() < 1 and (ngx.var.server_protocol or ""):find("^HTTP/1") then
         return write_whole(status, kind, text)
     end
     ngx.print(text)
@@ -163,7 +164,7 @@ end
 -- The same, and no waiting for the rest of its body: for an address that shall not hold more connections. By HTTP/2 nginx
 -- waits for none, and the connection has other requests.
 function M.show_and_close()
-    if ngx.req.http_version() >= 2 then
+    if protocol.version() >= 2 then
         return M.show()
     end
     write(ngx.status)
