@@ -136,10 +136,13 @@ def _state(ready: bool, draining: bool, cordoned: bool) -> str:
 
 
 def _rollouts(cluster: ClusterView) -> Iterator[Sample]:
-    yield Sample(metric.ROLLOUTS, sum(bool(cluster.slots(name)) for name in cluster.services), ("under_way",))
-    stopped = Counter(record.state for record in stopped_rollouts(cluster).values())
+    stopped = stopped_rollouts(cluster)
+    standing = {name for name, record in stopped.items() if record.state is not RolloutState.REVERTED}
+    under_way = sum(bool(cluster.slots(name)) for name in cluster.services if name not in standing)
+    yield Sample(metric.ROLLOUTS, under_way, ("under_way",))
+    states = Counter(record.state for record in stopped.values())
     for state in RolloutState:
-        yield Sample(metric.ROLLOUTS, stopped[state], (state.value,))
+        yield Sample(metric.ROLLOUTS, states[state], (state.value,))
 
 
 def _jobs(cluster: ClusterView, now: float) -> Iterator[Sample]:

@@ -11,10 +11,13 @@ from daprdockr.api import metric
 from daprdockr.api.exposition import exposition
 from daprdockr.api.metric import METRICS, Metric, MetricKind, Sample
 from daprdockr.model.etcd_look import KnownRoom
+from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.certificate import ACME, CertificateFacts, CertificateRecord
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.renewal import ChallengeRecord
+from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
+from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.proxy.nginx import ProxyStatus
 from daprdockr.runtime.durations import Distribution
 from daprdockr.wiring.edges import Edges
@@ -170,6 +173,22 @@ class MeasuredTests(MeasuredCase):
         counted = {state: count for (state,), count in self.values(metric.NODES).items()}
         self.assertEqual(sum(cast(Any, count) for count in counted.values()), 2)
         self.assertEqual((counted["draining"], counted["cordoned"]), (1, 0))
+
+    def test_rollouts(self) -> None:
+        """A rollout that is paused is under way no more, though the slot of the instance that failed stays taken."""
+        wanted = definition()
+        self.cluster.define(wanted)
+        self.cluster.advance(3)
+        record = SlotRecord("b", InstanceName(wanted.name, 1), wanted.digest)
+        self.cluster.store.put(KEYS.slot(wanted.name, 1), record.encode(), self.cluster.store.grant(60).id)
+        self.cluster.advance(0.1)
+        self.assertEqual(self.values(metric.ROLLOUTS)["under_way",], 1)
+        for state, under_way in ((RolloutState.PAUSED, 0), (RolloutState.REVERTED, 1)):
+            stopped = RolloutRecord(state, before=wanted.stated.digest, to=wanted.digest)
+            self.cluster.store.put(KEYS.rollout(wanted.name), stopped.encode())
+            self.cluster.advance(0.1)
+            counted = self.values(metric.ROLLOUTS)
+            self.assertEqual((counted["under_way",], counted[state.value,]), (under_way, 1))
 
     def test_out_of_touch(self) -> None:
         """
