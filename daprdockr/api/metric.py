@@ -86,7 +86,12 @@ STEP_DURATION = _metric(
     "step",
 )
 
-NODES = _metric(_GAUGE, "nodes", "Nodes that hold a lease: ready, cordoned or draining, or not ready", "state")
+NODES = _metric(
+    _GAUGE,
+    "nodes",
+    "Nodes that hold a lease: ready; cordoned or draining; not_ready, which are those that can start nothing, too",
+    "state",
+)
 INSTANCES = _metric(_GAUGE, "instances", "Instances that this node has claimed, by the state of the claim", "state")
 WANTED = _metric(_GAUGE, "service_instances_wanted", "Instances that a service wants", "service")
 RUNNING = _metric(_GAUGE, "service_instances_running", "Wanted instances of a service that run", "service")

@@ -10,6 +10,7 @@ from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.run import RunState
 from daprdockr.picture.certificates import CertificateVerdict, verdict
 from daprdockr.picture.nodes import COLUMNS as NODE_COLUMNS
+from daprdockr.picture.nodes import can_start_nothing
 from daprdockr.picture.runs import ENDED_BADLY
 from daprdockr.picture.table import Row
 
@@ -72,7 +73,7 @@ def of_node(row: Row) -> Badge:
     """Return the badge of a row of the table of nodes."""
     if row["Doubts"]:
         return Badge(Sign.BAD, "frozen")
-    if row["Refused"] or row["Clash"] or row["Trouble"]:
+    if can_start_nothing(row):
         return Badge(Sign.BAD, "can start nothing")
     if not row["Ready"]:
         return Badge(Sign.BAD, "not ready")

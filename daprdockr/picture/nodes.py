@@ -48,6 +48,11 @@ def _why_last(row: Row) -> str:
     return ""
 
 
+def can_start_nothing(row: Row) -> bool:
+    """Return whether nothing can start on a node, which may say itself that it is ready."""
+    return bool(row["Refused"] or row["Clash"] or row["Trouble"])
+
+
 def _some(names: Sequence[str]) -> str:
     """Return the first names, with spaces so that a line can end between them, and how many more there are."""
     more = len(names) - _NAMED

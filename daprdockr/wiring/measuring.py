@@ -20,9 +20,10 @@ from daprdockr.model.known.view import ClusterView
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.rollout import RolloutState
 from daprdockr.picture.certificates import certificate_table
-from daprdockr.picture.nodes import node_table
+from daprdockr.picture.nodes import can_start_nothing, node_table
 from daprdockr.picture.runs import has_failed, was_missed
 from daprdockr.picture.services import service_table
+from daprdockr.picture.table import Row
 from daprdockr.planning.renewing.wanted import wanted_in_cluster
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.runtime.kinds import kind_of
@@ -118,7 +119,7 @@ def _own_instances(cluster: ClusterView, node: str) -> Iterator[Sample]:
 
 def _cluster(cluster: ClusterView) -> Iterator[Sample]:
     """Yield what status and nodes show: from the same tables."""
-    states = Counter(_state(row["Ready"], row["Draining"], row["Cordoned"]) for row in node_table(cluster).rows)
+    states = Counter(map(_state, node_table(cluster).rows))
     for state in ("ready", "cordoned", "draining", "not_ready"):
         yield Sample(metric.NODES, states[state], (state,))
     for row in service_table(cluster).rows:
@@ -129,10 +130,10 @@ def _cluster(cluster: ClusterView) -> Iterator[Sample]:
     yield from _rollouts(cluster)
 
 
-def _state(ready: bool, draining: bool, cordoned: bool) -> str:
-    if not ready:
+def _state(row: Row) -> str:
+    if not row["Ready"] or can_start_nothing(row):
         return "not_ready"
-    return "draining" if draining else "cordoned" if cordoned else "ready"
+    return "draining" if row["Draining"] else "cordoned" if row["Cordoned"] else "ready"
 
 
 def _rollouts(cluster: ClusterView) -> Iterator[Sample]:

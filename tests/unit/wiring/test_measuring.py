@@ -174,6 +174,16 @@ class MeasuredTests(MeasuredCase):
         self.assertEqual(sum(cast(Any, count) for count in counted.values()), 2)
         self.assertEqual((counted["draining"], counted["cordoned"]), (1, 0))
 
+    def test_node_that_can_start_nothing(self) -> None:
+        """A node that can start nothing is not ready, as on the page, whatever it says of itself."""
+        records = (NodeRecord(trouble="no space left on device"), NodeRecord(refused="may not write"), NodeRecord())
+        for name, record in zip("bcd", records, strict=True):
+            self.cluster.store.put(KEYS.node(name), record.encode(), self.cluster.store.grant(60).id)
+        self.cluster.store.put(KEYS.cordon("c"), b"")
+        self.cluster.advance(1)
+        counted = {state: count for (state,), count in self.values(metric.NODES).items()}
+        self.assertEqual(counted, {"ready": 2, "cordoned": 0, "draining": 0, "not_ready": 2})
+
     def test_rollouts(self) -> None:
         """A rollout that is paused is under way no more, though the slot of the instance that failed stays taken."""
         wanted = definition()
