@@ -97,7 +97,8 @@ class Answers:
         whole = overview(cluster, refused, doubted, stopped, service, room, certificates)
         table = {"Header": whole.services.header, "Cells": whole.services.cells}
         table["Etcd"] = room_line(room) if room is not None else ""
-        return {**self._seen(), "Document": whole.write(), "Mute": list(whole.mute), **table}
+        seen = {**self._seen(), "Trouble": self.parts.found.known.mirror.trouble}
+        return {**seen, "Document": whole.write(), "Mute": list(whole.mute), **table}
 
     async def why(self, fields: Mapping[str, str]) -> object:
         self._check(fields)

@@ -43,7 +43,8 @@ def local_status(request: Request, console: Console) -> bool:
     if document["Refused"] or found["Mute"]:
         raise Mute(document["Refused"] or "; ".join(found["Mute"]))
     if not found["InTouch"]:
-        raise Mute(f"node {found['Node']} is out of touch with etcd")
+        why = found.get("Trouble", "")  # an older agent does not say it
+        raise Mute(": ".join(filter(None, (f"node {found['Node']} is out of touch with etcd", why))))
     _check_taken(document["Services"])
     return True
 

@@ -145,8 +145,14 @@ class ShownTests(LocalCase):
         done = self.run_line("ps")
         self.assertEqual((done.status, done.stdout.count("\n")), (0, 2))
         self.assertIn("etcd is away: this is the last state that the agent of a knows, of revision 7", done.stderr)
+        done = self.run_line("status")  # of an older agent, which does not say why
+        self.assertEqual((done.status, "node a is out of touch with etcd\n" in done.stderr), (1, True))
+
+    def test_why_away(self) -> None:
+        """``status`` says why the agent is out of touch, which is what a person has to know first."""
+        self.given({**STATUS, "InTouch": False, "Trouble": "no quorum"})
         done = self.run_line("status")
-        self.assertEqual((done.status, "node a is out of touch with etcd" in done.stderr), (1, True))
+        self.assertEqual((done.status, "node a is out of touch with etcd: no quorum\n" in done.stderr), (1, True))
 
 
 class FallbackTests(LocalCase):

@@ -156,8 +156,10 @@ class AnswersTests(WholeCase):
         self.assertEqual(refused, ["etcd has no room left", ""])
 
     def test_away(self) -> None:
-        """While etcd is away the last known state is the answer, which says so."""
+        """While etcd is away the last known state is the answer, which says so; status says why, too."""
+        self.assertEqual(self.answer(self.answers.status)["Trouble"], "")
         self.away()
+        self.assertIn("etcd did not answer", self.answer(self.answers.status)["Trouble"])
         self.assertEqual(self.answer(self.answers.why, service="web.myapp")["Document"]["Well"], True)
         for ask in (self.answers.ps, self.answers.nodes, self.answers.status):
             self.assertFalse(self.answer(ask)["InTouch"])

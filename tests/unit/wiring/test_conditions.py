@@ -42,6 +42,8 @@ class ConditionsTests(SynchronousTestCase):
         self.assertEqual(kinds(self.agent), [EtcdLost])
         self.cluster.advance(7)
         self.assertEqual(kinds(self.agent), [EtcdLost, BeatFailed])
+        lost, failed = map(str, self.agent.conditions())
+        self.assertEqual((lost, self.agent.troubles()), (failed, [failed]))
 
     def test_etcd_full(self) -> None:
         """An etcd that is full refuses every key, and the reason is a field of its own."""
