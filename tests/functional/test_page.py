@@ -146,6 +146,10 @@ class PageTests(SynchronousTestCase):
             self.browser.open(self.url, width=width)
             self.browser.until("[id='service-service-10.myapp']", "waits for a node")
             self.assertLess(max(self.browser.run(heights)), 30, f"{width}")
+        for width in (390, 800, 1201, 1281, 1440):
+            self.browser.open(f"{self.url}page/service/{wanted.name}", width=width)
+            self.browser.until("tbody", "1.service-10.myapp ! waiting for a node")
+            self.assertLess(max(self.browser.run(heights)), 30, f"{width}")
 
     def test_no_service(self) -> None:
         """As long as no service is defined there is no table of them, but what defines one; live, too."""
