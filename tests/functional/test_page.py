@@ -219,7 +219,13 @@ class PageTests(SynchronousTestCase):
         self.browser.run(COUNTED)
         with self.browser.hanging():
             self.browser.until("#state.lost", "Not live: the agent does not answer", 30)
+            self.assertTrue(self.browser.run("document.title").startswith("Not live · web.myapp"))
+            self.browser.run("document.getElementById('main').style.paddingBottom = '300rem'")
+            self.browser.run("scrollTo(0, document.body.scrollHeight)")
+            place = self.browser.run("document.getElementById('state').getBoundingClientRect().top")
+            self.assertTrue(0 <= place < 100, f"the state of an old page is out of sight: {place}")
         self.browser.until(FOLLOWS, "Live")
+        self.assertTrue(self.browser.run("document.title").startswith("web.myapp"))
         self.assertEqual(self.browser.run("window.most"), 1)
 
     def test_refused(self) -> None:
@@ -229,8 +235,10 @@ class PageTests(SynchronousTestCase):
         until(lambda: self.follow(others) == MOST_READERS)
         self.browser.open(self.url)
         self.browser.until("#state.lost", "Not live: the agent refuses to be followed now")
+        self.assertTrue(self.browser.run("document.title").startswith("Not live · ✓ All is well"))
         others[0].close()
         self.browser.until(FOLLOWS, "Live")
+        self.assertTrue(self.browser.run("document.title").startswith("✓ All is well"))
 
     def test_hidden(self) -> None:
         """A tab that nobody sees gives its place away, also if it was never seen, and takes none until it is seen."""

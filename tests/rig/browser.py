@@ -82,8 +82,10 @@ class Browser:
     def hanging(self) -> Iterator[None]:
         """Leave each request that begins meanwhile without an answer until the end."""
         self.command("Fetch.enable")
-        yield
-        self.command("Fetch.disable")
+        try:
+            yield
+        finally:
+            self.command("Fetch.disable")
 
     def command(self, name: str, **parameters: Any) -> dict[str, Any]:
         """Ask by the protocol of the developer tools."""

@@ -4,12 +4,16 @@
   const byId = (id) => document.getElementById(id);
   const SILENT = 30000, HIDDEN = 60000, AGAIN = 10000;
   const template = document.createElement("template");
-  let stream = null, at = document.body.dataset.at, heard = 0, hiding = 0, away = false, last = "";
+  let stream = null, at = document.body.dataset.at, heard = 0, hiding = 0, away = false, last = "", title = document.title;
+
+  // A tab among others says, too, that what it shows is old.
+  const entitle = () => { document.title = byId("state").className === "lost" ? `Not live · ${title}` : title; };
 
   const say = (kind, words) => {
     const state = byId("state");
     if (state.textContent !== words) state.textContent = words;
     state.className = kind;
+    entitle();
   };
 
   const lost = (why) => say("lost", `Not live: ${why}; as it was`);
@@ -60,7 +64,8 @@
   const headline = () => {
     const words = byId("headline").textContent.trim();
     if (byId("said").textContent !== words) byId("said").textContent = words;
-    document.title = `${words} · ${document.body.dataset.title}`;
+    title = `${words} · ${document.body.dataset.title}`;
+    entitle();
   };
 
   const take = (update) => {
