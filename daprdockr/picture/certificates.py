@@ -68,6 +68,7 @@ class CertificateVerdict(enum.Enum):
     NOT_NEEDED = enum.auto()
     AWAITED = enum.auto()
     MISSING = enum.auto()
+    REFUSED = enum.auto()
     USELESS = enum.auto()
     ENDED = enum.auto()
     ENDS_SOON = enum.auto()
@@ -83,7 +84,8 @@ def verdict(row: Row) -> CertificateVerdict:
     if not row["Source"]:
         return CertificateVerdict.MISSING
     if left is None:
-        return CertificateVerdict.USELESS if fails else CertificateVerdict.AWAITED
+        useless = CertificateVerdict.USELESS if row["Nodes"] else CertificateVerdict.REFUSED
+        return useless if fails else CertificateVerdict.AWAITED
     if left < 0:
         return CertificateVerdict.ENDED
     if row["EndsSoon"]:
@@ -93,6 +95,7 @@ def verdict(row: Row) -> CertificateVerdict:
 
 _PHRASES: Mapping[CertificateVerdict, str] = {
     CertificateVerdict.MISSING: "is missing",
+    CertificateVerdict.REFUSED: "cannot be had",
     CertificateVerdict.USELESS: "is of no use",
     CertificateVerdict.ENDED: "has ended",
     CertificateVerdict.NOT_RENEWED: "is not renewed",

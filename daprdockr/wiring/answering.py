@@ -32,6 +32,7 @@ from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.history import Revisions
+from daprdockr.model.stored.renewal import RenewalRecord, read_renewals
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.certificates import certificate_table
 from daprdockr.picture.doubts import read_doubts
@@ -92,8 +93,10 @@ class Answers:
         if service is not None and (service not in cluster.services or service in stopped):
             raise NotFound("more is to be said of it")
         refused, doubted = await self._reports()
-        room = known_room(self.parts.found)
-        certificates = certificate_table(cluster, self.parts.base.outside.clocks.wall()).rows
+        place, room = cluster.keys.renewals, known_room(self.parts.found)
+        nothing: dict[str, RenewalRecord] = {}
+        renewals = await self._asked(lambda etcd: read_renewals(etcd.list(place).entries, place), nothing)
+        certificates = certificate_table(cluster, self.parts.base.outside.clocks.wall(), renewals).rows
         whole = overview(cluster, refused, doubted, stopped, service, room, certificates)
         table = {"Header": whole.services.header, "Cells": whole.services.cells}
         table["Etcd"] = room_line(room) if room is not None else ""

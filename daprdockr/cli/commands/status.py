@@ -61,6 +61,7 @@ def status(request: Request, store: Store, console: Console) -> None:
     """
     from daprdockr.cli.snapshot import check_exists, check_rollouts, doubts, snapshot_with_rollouts
     from daprdockr.etcd.trying import refused_to_all
+    from daprdockr.model.stored.renewal import read_renewals
     from daprdockr.picture.certificates import certificate_table
     from daprdockr.picture.overview import overview
 
@@ -70,7 +71,8 @@ def status(request: Request, store: Store, console: Console) -> None:
         check_exists(cluster, only)
     refused, stopped = refused_to_all(store, request.keys), rollouts.stopped(cluster)
     doubted = {node: record.reason for node, record in doubts(request, store).items()}
-    certificates = certificate_table(cluster, time.time()).rows
+    place = request.keys.renewals
+    certificates = certificate_table(cluster, time.time(), read_renewals(store.list(place).entries, place)).rows
     whole = overview(cluster, refused, doubted, stopped, only, certificates=certificates)
     if request.json:
         console.print_json(whole.write())
@@ -127,7 +129,8 @@ COMMAND = Command(
     reference=(
         "services: wanted, running, healthy and current instances, and the reason if something is wrong; those that "
         "lack a port or host name, because an older service has it (exit status 1); "
-        "certificates that are missing, end within 14 days, have ended, or cannot be used; "
+        "certificates that are missing, end within 14 days, have ended, cannot be used, or that ACME does not give or "
+        "renew; "
         "stored values that cannot be read; nodes that cannot write to etcd, or doubt it (exit status 1). Of one "
         "service also the last lines of the instance for which its rollout was stopped (exit status 1). On a host with "
         "an agent it ends with a line about etcd: members that answer, the size of the database and its quota, the "

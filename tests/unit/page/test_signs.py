@@ -110,12 +110,18 @@ class CertificateSignTests(SynchronousTestCase):
             (60, "refused", Sign.WARN, "not renewed"),
             (-1, "refused", Sign.BAD, "has ended"),
             (None, "", Sign.BUSY, "none yet"),
-            (None, "refused", Sign.BAD, "none yet"),
+            (None, "refused", Sign.BAD, "cannot be had"),
         ):
             soon = left is not None and left < SOON
             row = {"Source": "acme", "DaysLeft": left, "EndsSoon": soon, "LastError": error, "Needed": True}
-            badge = of_certificate(row)
+            badge = of_certificate({**row, "Nodes": []})
             self.assertEqual((badge.sign, badge.words), (sign, words))
+
+    def test_of_no_use(self) -> None:
+        """Nodes have it, and cannot use it."""
+        row = {"Source": "file", "DaysLeft": None, "EndsSoon": False, "LastError": "it is no PEM", "Needed": True}
+        badge = of_certificate({**row, "Nodes": ["a"]})
+        self.assertEqual((badge.sign, badge.words), (Sign.BAD, "of no use"))
 
     def test_missing(self) -> None:
         """A host name that clients are led to has none, and nobody gets one for it."""

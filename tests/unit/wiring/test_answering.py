@@ -15,6 +15,7 @@ from daprdockr.model.errors import EtcdReadOnly, EtcdRefused, NotFound
 from daprdockr.model.stored.certificate import CertificateFacts, CertificateRecord
 from daprdockr.model.stored.doubts import DoubtRecord
 from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.renewal import RenewalRecord
 from daprdockr.wiring.answering import Answers, ReadSocket
 from tests.build.values import KEYS, definition
 from tests.build.whole import WholeCase
@@ -59,8 +60,11 @@ class AnswersTests(WholeCase):
         """Rows and documents are those that the commands print when they ask etcd, and so are the cells."""
         record = CertificateRecord("s", "k", CertificateFacts(("ended.test",), 0, 2.0))
         self.cluster.store.put(KEYS.certificate("ended.test"), record.encode())
+        self.cluster.store.put(KEYS.renewal("web.test"), RenewalRecord(error="no address").encode())
+        self.cluster.define(definition(instances=2, Http={"HostName": "web.test", "ContainerPort": 8080}))
         self.cluster.advance(1)
-        self.assertEqual(self.answer(self.answers.status)["Document"]["Certificates"], {"ended.test": "has ended"})
+        told = {"ended.test": "has ended", "web.test": "cannot be had: no address"}
+        self.assertEqual(self.answer(self.answers.status)["Document"]["Certificates"], told)
         for ask, word, member in (
             (self.answers.ps, "ps", "Rows"),
             (self.answers.services, "services", "Rows"),

@@ -109,7 +109,7 @@ class PagingTests(WholeCase):
             self.cluster.store.put(f"{KEYS.renewals}{name}", record.encode())
         text = self.written(paging(self.parts))
         self.assertIn("One thing needs attention", text)
-        self.assertIn("none yet: the server refused it", text)
+        self.assertIn("cannot be had: the server refused it", text)
 
     def test_out_of_touch(self) -> None:
         """While etcd is away the page says that it shows the last known state, which stays."""

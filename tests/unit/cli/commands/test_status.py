@@ -14,6 +14,7 @@ from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.doubts import DoubtRecord, encode_trust
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.renewal import RenewalRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from tests.build.command_line import RUNNING, WEB, ShowCase
 from tests.build.pairs import DAY
@@ -38,7 +39,7 @@ class StatusTests(ShowCase):
         self.assertEqual(command_line(self.store, "status", "-o", "json").json["Dark"], {"n2": "no space"})
 
     def test_certificates(self) -> None:
-        """Certificates that end soon, have ended, or cannot be used are named; the status is no other by that."""
+        """Certificates that end soon, have ended, cannot be used or had are named; the status is no other by that."""
         now = time.time()
         for name, days in (("ended.test", -1.5), ("long.test", 14.5), ("soon.test", 1.5)):
             record = CertificateRecord("s", "k", CertificateFacts((name,), 0, now + days * DAY))
@@ -47,16 +48,22 @@ class StatusTests(ShowCase):
         for node in ("n1", "n2"):
             told = NodeRecord(certificates=ends, uncertified={"bad.test": "it is no PEM"})
             self.store.put(KEYS.node(node), told.encode(), self.store.lease)
+        shop = named("shop", Http={**HTTP, "HostName": "long.test,new.test"})
+        self.store.put(KEYS.service(shop.name), shop.encode())
+        for name in ("long.test", "new.test"):
+            self.store.put(KEYS.renewal(name), RenewalRecord(error="no address").encode())
         expected = {
             "bad.test on n1,n2": "is of no use: it is no PEM",
             "ended.test": "has ended",
+            "long.test": "is not renewed: no address",
+            "new.test": "cannot be had: no address",
             "soon.test on n1,n2": "ends in 13 days",
             "soon.test": "ends in 1 day",
         }
         done = command_line(self.store, "status", "-o", "json")
         self.assertEqual((done.status, done.json["Certificates"]), (0, expected))
         lines = command_line(self.store, "status").stdout.splitlines()
-        self.assertEqual(lines[-4:], [f"certificate {name} {phrase}" for name, phrase in expected.items()])
+        self.assertEqual(lines[-6:], [f"certificate {name} {phrase}" for name, phrase in expected.items()])
 
     def test_many_certificates(self) -> None:
         """How many more certificates end soon than are shown is said."""
