@@ -153,5 +153,11 @@ CERTIFICATE_AWAITED = _metric(
     "1 for each host name that has no certificate yet and is to get one by ACME",
     "name",
 )
+CERTIFICATE_UNUSABLE = _metric(
+    _GAUGE,
+    "certificate_unusable",
+    "1 for each certificate that a node cannot use, or that is missing where clients are led to HTTPS",
+    "name",
+)
 
 METRICS: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))

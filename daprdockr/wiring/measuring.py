@@ -19,7 +19,7 @@ from daprdockr.model.etcd_look import KnownRoom
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.rollout import RolloutState
-from daprdockr.picture.certificates import certificate_table
+from daprdockr.picture.certificates import CertificateVerdict, certificate_table, verdict
 from daprdockr.picture.nodes import can_start_nothing, node_table
 from daprdockr.picture.runs import has_failed, was_missed
 from daprdockr.picture.services import service_table
@@ -40,6 +40,9 @@ _OF_REQUESTS = {
 """By nginx's names of its counts."""
 
 
+_UNUSABLE = (CertificateVerdict.MISSING, CertificateVerdict.USELESS)
+
+
 async def measured(parts: Parts) -> list[Sample]:
     """Return all values as they are now; nginx is asked for its own, and left out if it does not answer."""
     base, nginx = parts.base, parts.outward.nginx
@@ -47,7 +50,7 @@ async def measured(parts: Parts) -> list[Sample]:
     found = [*_agent(parts), *_pools(base.outside.pools.all), *_steps(parts.acting.steps)]
     found += _own_instances(base.cluster, base.settings.node)
     found += _shared(parts)
-    found += _certificates(base.cluster, base.outside.clocks.wall())
+    found += _certificates(parts, base.outside.clocks.wall())
     if parts.outward.dns is not None:
         found += _dns(parts.outward.dns)
     if nginx is not None:
@@ -153,9 +156,16 @@ def _jobs(cluster: ClusterView, now: float) -> Iterator[Sample]:
             yield Sample(metric.JOB_MISSED, was_missed(cluster, name, now), (str(name),))
 
 
-def _certificates(cluster: ClusterView, now: float) -> Iterator[Sample]:
+def _certificates(parts: Parts, now: float) -> Iterator[Sample]:
+    rows = certificate_table(parts.base.cluster, now).rows
+    yield from _lives(rows)
+    if parts.found.known.mirror.in_touch:
+        yield from _lacking(parts.base.cluster, now, rows)
+
+
+def _lives(rows: Iterable[Row]) -> Iterator[Sample]:
     lives: dict[tuple[str, str], tuple[float, float]] = {}
-    for row in certificate_table(cluster, now).rows:
+    for row in rows:
         if row["NotAfter"] and row["Needed"]:  # of files that differ from node to node, the first one to end counts
             key = (row["Name"], row["Source"])
             life = row["NotAfter"], row["NotBefore"]
@@ -164,6 +174,11 @@ def _certificates(cluster: ClusterView, now: float) -> Iterator[Sample]:
         yield Sample(metric.CERTIFICATE_END, end, key)
         if begin:
             yield Sample(metric.CERTIFICATE_BEGIN, begin, key)
+
+
+def _lacking(cluster: ClusterView, now: float, rows: Iterable[Row]) -> Iterator[Sample]:
+    for name in sorted({row["Name"] for row in rows if verdict(row) in _UNUSABLE}):
+        yield Sample(metric.CERTIFICATE_UNUSABLE, 1, (name,))
     for name in wanted_in_cluster(cluster, now) if cluster.thumbprint else ():
         if name not in cluster.certificates:
             yield Sample(metric.CERTIFICATE_AWAITED, 1, (name,))

@@ -43,6 +43,7 @@ LATER: tuple[Metric, ...] = (
     metric.CERTIFICATE_END,
     metric.CERTIFICATE_BEGIN,
     metric.CERTIFICATE_AWAITED,
+    metric.CERTIFICATE_UNUSABLE,
     metric.ETCD_MEMBERS,
     metric.ETCD_SIZE,
     metric.ETCD_QUOTA,
@@ -164,6 +165,17 @@ class MeasuredTests(MeasuredCase):
         self.cluster.store.put(KEYS.certificate("a.test.example"), record.encode())
         self.cluster.advance(1)
         self.assertEqual(self.values(metric.CERTIFICATE_AWAITED), {})
+
+    def test_certificate_that_cannot_be_used(self) -> None:
+        """It counts, and so does one that is missing where clients are led to HTTPS; not while out of touch."""
+        record = NodeRecord(tls=True, uncertified={"a.test": "its key is another one's"})
+        self.cluster.store.put(KEYS.node("b"), record.encode(), self.cluster.store.grant(60).id)
+        self.cluster.define(definition(Http={"HostName": "b.test", "ContainerPort": 80, "Tls": "require"}))
+        self.cluster.advance(1)
+        self.assertEqual(self.values(metric.CERTIFICATE_UNUSABLE), {("a.test",): 1, ("b.test",): 1})
+        self.cluster.store.unavailable = True
+        self.cluster.advance(8)
+        self.assertEqual(self.values(metric.CERTIFICATE_UNUSABLE), {})
 
     def test_node_states(self) -> None:
         """A node that is drained is cordoned too, and counts once; one that is not ready counts as that."""
