@@ -36,3 +36,6 @@ def load(name: str) -> Asset:
 
 
 ASSETS: Mapping[str, Asset] = {name: load(name) for name in FILES}
+
+EDITION = hashlib.sha256("".join(asset.digest for asset in ASSETS.values()).encode()).hexdigest()[:16]
+"""Differs for agents whose pages have other files: a page that is open is loaded again when its agent was upgraded."""

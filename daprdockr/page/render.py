@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from daprdockr.model.names import printable
-from daprdockr.page.assets import ASSETS
+from daprdockr.page.assets import ASSETS, EDITION
 from daprdockr.page.fragments import Fragment, FragmentKind
 from daprdockr.page.seen import Seen
 from daprdockr.page.signs import Badge, Sign
@@ -73,4 +73,4 @@ def _of(kind: FragmentKind, texts: Mapping[Fragment, str]) -> list[str]:
 def written_page(template: str, **values: object) -> str:
     """Return a document from one of the templates."""
     paths = {name: asset.path for name, asset in ASSETS.items()}
-    return _environment.get_template(template).render(assets=paths, **values)
+    return _environment.get_template(template).render(assets=paths, edition=EDITION, **values)

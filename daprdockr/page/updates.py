@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from attrs import define, field, frozen
 
+from daprdockr.page.assets import EDITION
 from daprdockr.page.fragments import Fragment, FragmentKind, fragments
 from daprdockr.page.render import page, written
 from daprdockr.page.seen import Seen
@@ -37,7 +38,7 @@ class PageUpdate:
 
     def encode(self) -> bytes:
         """Return it as a server-sent event, on one line of data."""
-        data = {"time": self.time, "texts": self.texts, "orders": self.orders}
+        data = {"edition": EDITION, "time": self.time, "texts": self.texts, "orders": self.orders}
         return f"id: {self.at}\nevent: update\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 

@@ -17,6 +17,7 @@ from daprdockr.model.host import Port
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.keys import Keys
+from daprdockr.page.assets import EDITION
 from tests.build.page import HOSTILE
 from tests.build.values import HTTP, named
 from tests.rig import browser, etcd_members
@@ -211,6 +212,18 @@ class PageTests(SynchronousTestCase):
         self.assertEqual(self.browser.words("#headline"), ["web.myapp"])
         self.seeded.define(WEB)
         self.browser.until(FOLLOWS, "Live")
+
+    def test_upgraded(self) -> None:
+        """A page whose agent has other files now is loaded again, with them; that of a service, too."""
+        for path in ("", "page/service/web.myapp"):
+            self.browser.open(f"{self.url}{path}")
+            self.browser.until(FOLLOWS, "Live")
+            until(lambda: bool(self.browser.run("performance.now() > 5000")))
+            self.browser.run("window.loadedOnce = true; document.getElementById('main').dataset.edition = 'former'")
+            self.seeded.claim(WEB, (1,), "one", healthy=bool(path))
+            until(lambda: self.browser.run("document.getElementById('main')?.dataset.edition") == EDITION)
+            self.assertIsNone(self.browser.run("window.loadedOnce"))
+            self.browser.until(FOLLOWS, "Live")
 
     def test_hung(self) -> None:
         """The page of a service is not said to be live while nothing answers, and asks one question at a time."""

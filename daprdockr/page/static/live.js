@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
-  const SILENT = 30000, HIDDEN = 60000, AGAIN = 10000;
+  const SILENT = 30000, HIDDEN = 60000, AGAIN = 10000, SETTLED = 5000;
   const template = document.createElement("template");
   let stream = null, at = document.body.dataset.at, heard = 0, hiding = 0, away = false, last = "", title = document.title;
 
@@ -68,7 +68,16 @@
     entitle();
   };
 
+  // An agent that was upgraded writes elements for other files than this page has. It is loaded again after a while at
+  // the earliest, because agents of two versions may answer by turns.
+  const isOld = (edition) => {
+    const differs = edition !== byId("main").dataset.edition && performance.now() > SETTLED;
+    if (differs) location.reload();
+    return differs;
+  };
+
   const take = (update) => {
+    if (isOld(update.edition)) return;
     const added = new Map();
     for (const [key, text] of Object.entries(update.texts)) {
       template.innerHTML = text.trim();
@@ -125,6 +134,7 @@
       if (!answer.ok) { lost(refusal(answer.status)); return; }
       template.innerHTML = await answer.text();
       const fresh = template.content.querySelector("main"), old = byId("main");
+      if (isOld(fresh.dataset.edition)) return;
       const text = fresh.innerHTML;
       if (text !== last) keepingFocus(() => replace(old, fresh));
       last = text;

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.page.assets import ASSETS
+from daprdockr.page.assets import ASSETS, EDITION
+from daprdockr.page.updates import ShownPage
+from tests.build.page import seen, well
 
 
 class AssetTests(SynchronousTestCase):
+    def test_edition(self) -> None:
+        """A page says in which edition of the files its elements are, and so does each update of it."""
+        shown = ShownPage("e", seen(*well()))
+        self.assertIn(f'<main id="main" tabindex="-1" data-edition="{EDITION}">', shown.page())
+        self.assertEqual(json.loads(shown.whole().encode().decode().partition("data: ")[2])["edition"], EDITION)
+
     def test_names(self) -> None:
         """A file's path has the digest of its content, so it may be kept for good."""
         for name, asset in ASSETS.items():

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.page.assets import EDITION
 from daprdockr.page.updates import PageUpdate, ShownPage, beat
 from daprdockr.picture.timeline import Happening
 from tests.build.page import NODES, NOW, nodes, running, seen, well
@@ -87,7 +88,8 @@ class EncodingTests(SynchronousTestCase):
         head, event, data, *rest = update.encode().split(b"\n")
         self.assertEqual((head, event, rest), (b"id: e.1", b"event: update", [b"", b""]))
         found = json.loads(data.removeprefix(b"data: "))
-        self.assertEqual(found, {"time": "now", "texts": update.texts, "orders": update.orders})
+        told = {"edition": EDITION, "time": "now", "texts": update.texts, "orders": update.orders}
+        self.assertEqual(found, told)
 
     def test_beat(self) -> None:
         """A beat has the time, and no number: it changes nothing."""
