@@ -86,7 +86,7 @@ def _worries(seen: Seen) -> Iterator[Worry]:
 def _about_nodes(seen: Seen) -> Iterator[Worry]:
     for row in seen.nodes:
         badge = of_node(row)
-        if badge.sign.rank >= Sign.WARN.rank:
+        if badge.sign.rank >= Sign.WARN.rank and not row["Doubts"]:  # of this agent, among its troubles
             yield Worry(badge.sign, f"node {row['Node']}", why_not(row) or badge.words, f"#node-{row['Node']}")
     for one in seen.gone:
         if not one.is_meant:

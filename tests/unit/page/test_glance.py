@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.etcd_look import KnownRoom
 from daprdockr.model.stored.certificate import ACME, CertificateFacts, CertificateRecord
+from daprdockr.model.troubles.etcd import EtcdDoubted
 from daprdockr.page.glance import MOST_WORRIES, glance
 from daprdockr.page.seen import Gone
 from daprdockr.page.signs import Sign
@@ -89,6 +90,14 @@ class GlanceTests(SynchronousTestCase):
         self.assertIn("last state", found.worries[0].text)
         self.assertEqual(found.worries[1].text, "no lease for 9 s")
         self.assertEqual(glance(seen(in_touch=False)).headline.words, "One thing needs attention")
+
+    def test_doubt(self) -> None:
+        """An agent that doubts etcd says so once, with what to do, though its node is frozen, too."""
+        here, why = seen(*well()), "etcd went back from revision 9 to 7"
+        doubting = [{**row, "Doubts": why if row["Node"] == here.node else ""} for row in here.nodes]
+        trouble = str(EtcdDoubted(why))
+        found = glance(evolve(here, in_touch=False, troubles=[trouble], nodes=doubting))
+        self.assertEqual([worry.text for worry in found.worries if why in worry.text], [trouble])
 
     def test_bounded(self) -> None:
         """Of a hundred worries a few are said, and the rest is counted."""
