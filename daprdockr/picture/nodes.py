@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -161,6 +161,16 @@ def _hosts(urls: Iterable[str]) -> tuple[str, ...]:
     return tuple(host for host in (urlsplit(url).hostname for url in urls) if host)
 
 
-def dark(cluster: ClusterView) -> dict[str, str]:
-    """Return the nodes on which nothing starts, each with the reason."""
-    return {name: node.record.trouble for name, node in sorted(cluster.nodes.items()) if node.record.trouble}
+def dark(cluster: ClusterView, mute: Container[str] = ()) -> dict[str, str]:
+    """
+    Return the nodes on which nothing starts, each with the reason.
+
+    :param mute: those of which that is said elsewhere.
+    """
+    clashing = clashes(cluster.nodes.values())
+    records = {name: node.record for name, node in sorted(cluster.nodes.items()) if name not in mute}
+    found = {
+        name: record.trouble or clashing.get(name) or ("" if record.ready else record.unready or UNKNOWN)
+        for name, record in records.items()
+    }
+    return {name: reason for name, reason in found.items() if reason}

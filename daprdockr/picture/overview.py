@@ -75,11 +75,12 @@ def overview(
     :param certificates: the rows of their table.
     """
     nodes = sorted(cluster.nodes.items())
+    unwritable = [name for name, node in nodes if node.record.refused]
     return Overview(
         nodes=len(nodes),
         services=service_table(cluster, stopped, only),
         broken=[{"Key": item.key, "Reason": item.reason} for _, item in sorted(cluster.broken.items())],
-        dark=dark(cluster),
+        dark=dark(cluster, {*unwritable, *doubted}),
         refused=refused,
         doubted=doubted,
         mute=[f"node {name} {node.record.refused}" for name, node in nodes if node.record.refused]

@@ -28,6 +28,7 @@ n1 is frozen, it doubts this etcd: revision 9 was seen (daprdockrcmd trust-etcd 
 nodes: 3
 SERVICE     WANTED   RUNNING   HEALTHY   CURRENT   HTTP                      REASON
 web.myapp   3        1         1         1         demo.test,www.demo.test   exit code 1; 1 of 3 waits for a node
+nothing starts on n2: it has just begun, or its Docker Engine does not answer
 nothing starts on n3: no space
 not usable: /daprdockr/services/myapp/bad: Name is missing
 """
@@ -61,6 +62,7 @@ STATUS_JSON = """\
     }
   ],
   "Dark": {
+    "n2": "it has just begun, or its Docker Engine does not answer",
     "n3": "no space"
   },
   "Certificates": {},

@@ -16,6 +16,7 @@ from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.renewal import RenewalRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
+from daprdockr.planning.candidates import UNKNOWN
 from tests.build.command_line import RUNNING, WEB, ShowCase
 from tests.build.pairs import DAY
 from tests.build.values import HTTP, KEYS, named
@@ -37,6 +38,15 @@ class StatusTests(ShowCase):
         self.store.put(KEYS.node("n2"), NodeRecord(trouble="no space").encode(), self.store.lease)
         self.assertIn("nothing starts on n2: no space\n", command_line(self.store, "status").stdout)
         self.assertEqual(command_line(self.store, "status", "-o", "json").json["Dark"], {"n2": "no space"})
+
+    def test_not_ready(self) -> None:
+        """So is one that is not ready, as on the page; one that cannot write is named once, as that."""
+        away = NodeRecord(ready=False, unready="its Docker Engine does not answer")
+        unwritable = NodeRecord(ready=False, refused="cannot write")
+        for name, record in (("n2", away), ("n3", unwritable), ("n4", NodeRecord(ready=False))):
+            self.store.put(KEYS.node(name), record.encode(), self.store.lease)
+        done = command_line(self.store, "status", "-o", "json")
+        self.assertEqual(done.json["Dark"], {"n2": away.unready, "n4": UNKNOWN})
 
     def test_certificates(self) -> None:
         """Certificates that end soon, have ended, cannot be used or had are named; the status is no other by that."""
