@@ -19,7 +19,7 @@ from daprdockr.compose.merging import as_table, named
 from daprdockr.compose.mounting import mounting
 from daprdockr.compose.publishing import PortOwner, publishing
 from daprdockr.compose.reaching import reaching
-from daprdockr.compose.service import ComposeService, label
+from daprdockr.compose.service import OWN, ComposeService, label
 from daprdockr.compose.storing import storing
 from daprdockr.compose.tree import Finding, LinePlace, PlacedMap, wrong
 from daprdockr.compose.variables import ReadFile
@@ -27,9 +27,6 @@ from daprdockr.compose.walking import walk
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName, check_label
 from daprdockr.model.wanted.definition import Definition
-
-OWN = "x-daprdockr"
-"""An extension of ours: members of the definition, which replace what the rest of the service gives."""
 
 _NOT_OF_A_JOB = ("Instances", "Tcp", "Udp", "Health", "Update", "After")
 _STEPS: tuple[Callable[[ComposeService], None], ...] = (fields, devices, deploying, checking, storing, mounting)
@@ -89,7 +86,7 @@ def _publish(services: Sequence[ComposeService]) -> None:
     """Publish the ports of all services. One whose routes are replaced below ``x-daprdockr`` has none of these."""
     owners: dict[tuple[str, int], PortOwner] = {}
     for service in services:
-        replaced = {"tcp", "udp"} & {key.lower() for key in _own(service)}
+        replaced = {"tcp", "udp"} & {key.lower() for key in service.own}
         publishing(service, _http_ports(service), {} if replaced else owners)
 
 
@@ -103,13 +100,9 @@ def _image(service: ComposeService) -> None:
         raise wrong(service.place, service.path(), "it has neither image nor build: name an image")
 
 
-def _own(service: ComposeService) -> Mapping[str, Any]:
-    return service.read(OWN, as_table) or {}
-
-
 def _http_ports(service: ComposeService) -> frozenset[int]:
     """Return the ports of the container that have a host name."""
-    given = next((one for key, one in _own(service).items() if key.lower() == "http"), ())
+    given = next((one for key, one in service.own.items() if key.lower() == "http"), ())
     entries = given if isinstance(given, list) else [given] if isinstance(given, PlacedMap) else []
     ports = (str(one.get("ContainerPort", "")) for one in entries if isinstance(one, PlacedMap))
     return frozenset(int(port) for port in ports if port.isascii() and port.isdigit() and len(port) < 6)
@@ -117,7 +110,7 @@ def _http_ports(service: ComposeService) -> frozenset[int]:
 
 def _definition(service: ComposeService) -> Definition:
     members = {**service.definition, "Container": service.container}
-    own = _own(service)
+    own = service.own
     members = _replaced(members, {key: one for key, one in own.items() if key.lower() != "container"})
     inside = next((one for key, one in own.items() if key.lower() == "container"), None)
     if inside is not None:

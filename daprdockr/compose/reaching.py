@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from daprdockr.compose import units
+from daprdockr.compose.addressing import mentions
 from daprdockr.compose.deploying import make_job
 from daprdockr.compose.merging import as_table, named
 from daprdockr.compose.publishing import AGENTS, add_route, expose
@@ -28,16 +29,7 @@ USUAL: Mapping[str, int] = {
 }
 """The port of images by the last part of their names."""
 
-SCHEMES: Mapping[str, int] = {
-    **{"postgres": 5432, "postgresql": 5432, "mysql": 3306, "mariadb": 3306, "redis": 6379, "mongodb": 27017},
-    **{"amqp": 5672, "nats": 4222, "mqtt": 1883, "http": 80, "https": 443},
-}
-"""The port of an address that has none, by its scheme."""
-
 _EXPOSED = re.compile(r"(?P<ports>[\d-]+)(?:/(?P<protocol>tcp|udp))?", re.ASCII)
-_WITH_PORT = re.compile(r"(?<![\w.-])([\w.-]++)(?=:(\d{1,5})(?!\d))")
-_WITH_SCHEME = tuple(re.compile(rf"([a-z][a-z+]*+)://{user}([\w.-]++)(?=[/?\"'\s]|$)") for user in ("", r"[^\s/@]*@"))
-"""Two, because what stands before an ``@`` is a user, or the address of which the query has it."""
 _COMPLETED = "service_completed_successfully"
 _CONDITION = units.one_of("service_started", "service_healthy", _COMPLETED)
 
@@ -49,10 +41,17 @@ def reaching(services: Sequence[ComposeService]) -> None:
     for service in services:
         _exposed(service, taken)
         _after(service, by_name)
-    used = {(service.name, other.name) for service in services for other in _used(service, services, taken)}
+    used: dict[tuple[str, str], str] = {}
+    stated = {service.name for service in services if service.get("expose") or _replaces_routes(service)}
+    for service, other, ports in ((one, *use) for one in services for use in _used(one, services, taken)):
+        used[service.name, other.name] = next(iter(ports.values()))
+        stated |= {other.name} if any(ports) else set()
     for service, other in ((one, other) for one in services for other in services if other is not one):
-        if (service.name, other.name) in used or other.label in service.definition.get("After", ()):
-            _named(service, other, taken)
+        waits = other.label in service.definition.get("After", ())
+        if key := "depends_on" if waits else used.get((service.name, other.name)):
+            _named(service, other, key)
+            if other.name not in stated:
+                _unstated(service, other, key, taken)
     for service in services:
         _found(service)
 
@@ -150,62 +149,53 @@ def _no_service(name: object) -> object:
 
 def _used(
     service: ComposeService, services: Sequence[ComposeService], taken: dict[tuple[str, object], str]
-) -> Iterator[ComposeService]:
-    """Give others the routes that a service addresses, and yield these others."""
+) -> Iterator[tuple[ComposeService, Mapping[int, str]]]:
+    """Give others the routes that a service addresses, and yield these others, each with the keys by its ports."""
     found: dict[str, dict[int, str]] = {}
-    for key, line in _texts(service):
-        for name, port in _mentioned(line):
-            found.setdefault(name, {})[port] = key
+    for one in mentions(service):
+        found.setdefault(one.name, {})[one.port] = one.key
     for other in services:
         if other is not service and other.name in found:
             for port, key in found[other.name].items():
-                _route(other, service, key, port, "tcp", taken)
-            yield other
+                if port:
+                    _route(other, service, key, port, "tcp", taken)
+            yield other, found[other.name]
 
 
-def _named(service: ComposeService, other: ComposeService, taken: dict[tuple[str, object], str]) -> None:
-    """Give ``other``, which a service uses, its usual port if nothing else is known."""
+def _replaces_routes(service: ComposeService) -> bool:
+    return not {"tcp", "udp"}.isdisjoint(key.lower() for key in service.own)
+
+
+def _named(service: ComposeService, other: ComposeService, key: str) -> None:
     if other.label != other.name:
-        service.find("depends_on", f"service {other.name} is called {other.label} here: use that name in addresses")
-    if _has_port(other):
-        return
-    port = _usual(other)
-    if port:
-        _route(other, service, "depends_on", port, "tcp", taken)
-    else:
-        text = f"no port of {other.name} is known: if {service.name} connects to it, give it expose"
-        service.find("depends_on", text, weighty=False)
+        service.find(key, f"service {other.name} is called {other.label} here: use that name in addresses")
 
 
-def _has_port(service: ComposeService) -> bool:
-    stated = {"ExposedPorts", "PortBindings"} & service.container.keys()
-    return bool(stated or {"Tcp", "Udp"} & service.definition.keys())
+def _unstated(service: ComposeService, other: ComposeService, key: str, taken: dict[tuple[str, object], str]) -> None:
+    """Give ``other``, of which no port is stated that a service uses, its usual one."""
+    if port := _usual(other):
+        _route(other, service, key, port, "tcp", taken)
+    elif text := _not_reached(other):
+        service.find(key, text.format(service.name), weighty=False)
+
+
+def _not_reached(service: ComposeService) -> str:
+    """Return what to say of a service to those that connect to it, unless it has a port by its own number."""
+    tcp = {int(str(one["ContainerPort"])): one["Port"] for one in _routes(service, "Tcp")}
+    exposed = [int(one.partition("/")[0]) for one in service.container.get("ExposedPorts", ()) if one.endswith("/tcp")]
+    if "PortBindings" in service.container or "Udp" in service.definition or any(one == tcp[one] for one in tcp):
+        return ""
+    for target, port in tcp.items():
+        return f"port {target} of {service.name} is {port} here: if {{}} connects to it, use {service.name}:{port}"
+    for target in exposed:
+        text = f"port {target} of {service.name} is any free one here: if {{}} connects to it, give it expose"
+        return "" if target in AGENTS else text
+    return f"no port of {service.name} is known: if {{}} connects to it, give it expose"
 
 
 def _usual(service: ComposeService) -> int:
     image = str(service.container.get("Image", "")).partition("@")[0].rpartition("/")[2].partition(":")[0]
     return USUAL.get(image, 0)
-
-
-def _texts(service: ComposeService) -> Iterator[tuple[str, str]]:
-    """Yield the texts in which a service may name others, each with its key."""
-    for line in service.container.get("Env", ()):
-        yield "environment", line
-    for key, name in (("command", "Cmd"), ("entrypoint", "Entrypoint")):
-        yield from ((key, word) for word in service.container.get(name, ()))
-    yield from (("healthcheck", word) for word in service.definition.get("Health", {}).get("Cmd", ()))
-    yield from (("configs", str(one.get("Content", ""))) for one in service.definition.get("Files", ()))
-
-
-def _mentioned(line: str) -> Iterator[tuple[str, int]]:
-    """Yield the names and ports of the addresses in a text."""
-    for found in _WITH_PORT.finditer(line):
-        if 1 <= int(found[2]) <= 65535:
-            yield found[1], int(found[2])
-    for found in (one for pattern in _WITH_SCHEME for one in pattern.finditer(line)):
-        port = SCHEMES.get(found[1].partition("+")[0])
-        if port:
-            yield found[2], port
 
 
 def _found(service: ComposeService) -> None:

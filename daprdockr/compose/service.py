@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from attrs import define, field
@@ -17,6 +17,9 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.stored.mirrored_keys import FileKey, SecretKey
 
 T = TypeVar("T")
+
+OWN = "x-daprdockr"
+"""An extension of ours: members of the definition, which replace what the rest of the service gives."""
 
 
 @define(eq=False)
@@ -40,6 +43,11 @@ class ComposeService:
     @property
     def label(self) -> str:
         return label(self.name)
+
+    @property
+    def own(self) -> Mapping[str, Any]:
+        """Return the members that are given below ``x-daprdockr``."""
+        return self.read(OWN, as_table) or {}
 
     def path(self, key: str = "") -> str:
         return f"services.{self.name}.{key}".rstrip(".")
