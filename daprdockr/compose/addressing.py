@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from attrs import frozen
 
 from daprdockr.compose.service import ComposeService
+from daprdockr.compose.units import text
 
 SCHEMES: Mapping[str, int] = {
     **{"postgres": 5432, "postgresql": 5432, "mysql": 3306, "mariadb": 3306, "redis": 6379, "mongodb": 27017},
@@ -48,6 +49,15 @@ def mentions(service: ComposeService) -> Iterator[Mention]:
             yield from (Mention("environment", name, port) for name in re.split(r"[,;\s]+", value))
 
 
+def foreign_names(service: ComposeService) -> Iterator[str]:
+    """Yield the names by which Compose or Swarm know a service, and that it does not have here."""
+    project = service.project.name
+    yield from (f"tasks.{service.name}", f"{project}_{service.name}")
+    yield from (f"{project}{divider}{service.name}{divider}1" for divider in "-_")
+    if container := service.read("container_name", text):
+        yield container
+
+
 def _texts(service: ComposeService) -> Iterator[tuple[str, str]]:
     """Yield the texts in which a service may name others, each with its key."""
     for line in service.container.get("Env", ()):
@@ -69,7 +79,7 @@ def _addresses(line: str) -> Iterator[tuple[str, int]]:
             yield found[2], port
 
 
-def _port(text: str) -> int:
+def _port(written: str) -> int:
     """Return the number of a port; 0 if the text is none."""
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+    number = int(written) if written.isascii() and written.isdigit() and len(written) < 6 else 0
     return number if number <= 65535 else 0

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from daprdockr.compose import units
-from daprdockr.compose.addressing import mentions
+from daprdockr.compose.addressing import Mention, foreign_names, mentions
 from daprdockr.compose.deploying import make_job
 from daprdockr.compose.merging import as_table, named
 from daprdockr.compose.publishing import AGENTS, add_route, expose
@@ -41,11 +41,8 @@ def reaching(services: Sequence[ComposeService]) -> None:
     for service in services:
         _exposed(service, taken)
         _after(service, by_name)
-    used: dict[tuple[str, str], str] = {}
     stated = {service.name for service in services if service.get("expose") or _replaces_routes(service)}
-    for service, other, ports in ((one, *use) for one in services for use in _used(one, services, taken)):
-        used[service.name, other.name] = next(iter(ports.values()))
-        stated |= {other.name} if any(ports) else set()
+    used = _addressed(services, taken, stated)
     for service, other in ((one, other) for one in services for other in services if other is not one):
         waits = other.label in service.definition.get("After", ())
         if key := "depends_on" if waits else used.get((service.name, other.name)):
@@ -54,6 +51,23 @@ def reaching(services: Sequence[ComposeService]) -> None:
                 _unstated(service, other, key, taken)
     for service in services:
         _found(service)
+
+
+def _addressed(
+    services: Sequence[ComposeService], taken: dict[tuple[str, object], str], stated: set[str]
+) -> Mapping[tuple[str, str], str]:
+    """Return for a service and one that it addresses the key that does; of these with a port, add the name to a set."""
+    names = {service.name for service in services}
+    foreign = {name: service for service in services for name in foreign_names(service) if name not in names}
+    found: dict[tuple[str, str], str] = {}
+    for service in services:
+        said = list(mentions(service))
+        _misnamed(service, said, foreign)
+        for other, ports in _used(service, said, services, taken):
+            found[service.name, other.name] = next(iter(ports.values()))
+            if any(ports):
+                stated.add(other.name)
+    return found
 
 
 def _routes(service: ComposeService, kind: str) -> Sequence[Mapping[str, object]]:
@@ -147,12 +161,23 @@ def _no_service(name: object) -> object:
     raise BadInput(f"there is no service {shorten(name)}: define it, or give its profile by -profile")
 
 
+def _misnamed(service: ComposeService, said: Sequence[Mention], foreign: Mapping[str, ComposeService]) -> None:
+    """Name the addresses by which others are found with Compose or Swarm, and not here."""
+    for one in said:
+        other = foreign.get(one.name)
+        if other is not None and (other is not service or one.name.startswith("tasks.")):
+            service.find(one.key, f"no service is called {one.name} here: use {other.label} in its place")
+
+
 def _used(
-    service: ComposeService, services: Sequence[ComposeService], taken: dict[tuple[str, object], str]
+    service: ComposeService,
+    said: Sequence[Mention],
+    services: Sequence[ComposeService],
+    taken: dict[tuple[str, object], str],
 ) -> Iterator[tuple[ComposeService, Mapping[int, str]]]:
     """Give others the routes that a service addresses, and yield these others, each with the keys by its ports."""
     found: dict[str, dict[int, str]] = {}
-    for one in mentions(service):
+    for one in said:
         found.setdefault(one.name, {})[one.port] = one.key
     for other in services:
         if other is not service and other.name in found:

@@ -69,3 +69,15 @@ class AddressingTests(SynchronousTestCase):
         self.assertEqual(([], expected), self.ports(web, image="a", ports=["3000"]))
         self.assertEqual(([], []), self.ports(web, image="a", ports=["80:80"]))
         self.assertEqual(([], []), self.ports(web, image="a", ports=["3000:3000/udp"]))
+
+    def test_foreign_names(self) -> None:
+        """A name that only Compose or Swarm would know is named where it is used, with the one that it has here."""
+        for name in ("tasks.db", "shop_db", "shop-db-1", "shop_db_1", "the_db"):
+            text = f"services.web.environment: no service is called {name} here: use db in its place"
+            for variable in (f"DB_HOST={name}", f"U=http://{name}:3306/x"):
+                _, found = self.ports({"environment": [variable]}, container_name="the_db")
+                self.assertIn(text, found, variable)
+        _, found = self.ports({"environment": ["DB_HOST=the_db"]}, environment=["ADDR=tasks.db", "HOSTNAME=the_db"])
+        self.assertEqual(["services.db.environment: no service is called tasks.db here: use db in its place"], found)
+        _, found = self.ports({"environment": ["DB_HOST=db"]}, container_name="web")
+        self.assertEqual(1, len(found))
