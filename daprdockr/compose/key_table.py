@@ -37,7 +37,7 @@ services.*.devices | ``Container.Devices``; needs ``--allow host-devices``
 services.*.devices[].source | the device of the host
 services.*.devices[].target | its path in the container
 services.*.devices[].permissions | ``rwm`` where nothing is said
-services.*.dns | ``Container.Dns``; it replaces the node's own resolver, which knows the names of services
+services.*.dns | ``Container.Dns``; refused where others are needed, whose names the node's resolver knows
 services.*.dns_opt | ``Container.DnsOptions``
 services.*.dns_search | ``Container.DnsSearch``, behind the domain of the group
 services.*.domainname | ``Container.Domainname``

@@ -220,6 +220,16 @@ class ReachTests(ServiceCase):
         )
         self.assertEqual([], found.findings)
 
+    def test_other_resolver(self) -> None:
+        """DNS servers of its own keep a service from finding others, which is named if it needs them."""
+        remedy = "leave it out, and give them to the agents by --dns-upstream"
+        text = f"! dns: these servers know no names of services: {remedy}"
+        uses: list[dict[str, Any]] = [{"depends_on": ["db", "a"]}, {"environment": ["DB_HOST=db", "A_URL=a"]}]
+        for keys in uses:
+            found = self.found(dns="192.0.2.1", others="db a", **keys)
+            self.assertEqual([text], [one for one in found if "dns" in one])
+        self.assertEqual([], self.found(dns="192.0.2.1", others="db a"))
+
     def test_renamed(self) -> None:
         """A name that is no DNS label is changed, which others have to know."""
         self.assertIn(
