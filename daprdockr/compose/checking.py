@@ -23,7 +23,8 @@ def checking(service: ComposeService) -> None:
     command = service.read("healthcheck.test", _command)
     if command is None:
         if service.get("healthcheck"):
-            service.find("healthcheck", "the image's own check is not known here: write its command as test", False)
+            service.definition["Health"] = {"Type": "docker"}
+            service.find("healthcheck", "the image's own check has its own times: write its command as test", False)
         return
     if not command:
         service.definition["Health"] = {"Type": "none"}

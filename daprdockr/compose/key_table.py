@@ -150,7 +150,7 @@ services.*.deploy.restart_policy.condition | containers are always started again
 services.*.deploy.update_config.delay | ``Update.MinHealthy``, together with ``monitor``: the larger one
 services.*.deploy.update_config.monitor | ``Update.MinHealthy``
 services.*.expose | ``Tcp`` and ``Udp``: the same port of every node, see `Names and networks`_
-services.*.healthcheck | ``Health`` of type ``exec``
+services.*.healthcheck | ``Health`` of type ``exec``; without ``test`` of type ``docker``: the check of the image
 services.*.healthcheck.disable | ``Health`` of type ``none``
 services.*.healthcheck.interval | ``Health.Interval``; 5 s where nothing is said
 services.*.healthcheck.retries | ``Health.Retries``

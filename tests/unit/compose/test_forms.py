@@ -158,11 +158,11 @@ class CheckTests(ServiceCase):
     """Health checks."""
 
     def test_without_command(self) -> None:
-        """Times for the check of the image, which is not known here, are not left out in silence."""
-        self.assertEqual(
-            ["healthcheck: the image's own check is not known here: write its command as test"],
-            self.found(healthcheck={"interval": "3s"}),
-        )
+        """Without a command the image's own check decides, with its own times, which is said."""
+        keys: Any = {"healthcheck": {"interval": "3s"}}
+        self.assertEqual({"Type": "docker"}, self.definition(**keys)["Health"])
+        expected = "healthcheck: the image's own check has its own times: write its command as test"
+        self.assertEqual([expected], self.found(**keys))
         self.assertEqual([], self.found(healthcheck={"disable": True, "interval": "3s"}))
 
 
