@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,7 +15,8 @@ from daprdockr.compose.variables import read_variables, unset_in_file
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
 
-_EXAMPLE = "x-daprdockr: {Http: {HostName: example.com, ContainerPort: 8080}}"
+_HOST = re.compile(r"Host\(\s*[`'\"]([\w.-]+)")
+"""A host name in a rule of Traefik."""
 
 
 def _nano(value: object) -> int:
@@ -185,8 +187,20 @@ def _labels(service: ComposeService) -> None:
     found = {**_read_files(service, "label_file"), **(service.read("labels", units.pairs) or {})}
     if found:
         service.container["Labels"] = {name: value or "" for name, value in found.items()}
-    if any(name.startswith("traefik.http") for name in found):
-        service.find("labels", f"no proxy reads labels: for a host name, write {_EXAMPLE}", weighty=False)
+    _site(service, "labels", found)
+    _site(service, "deploy.labels", service.read("deploy.labels", units.pairs) or {})
+
+
+def _site(service: ComposeService, key: str, labels: Mapping[str, str | None]) -> None:
+    """Name labels that give a service a host name with a proxy of Compose or Swarm, unless it has one here."""
+    given = {name: value or "" for name, value in labels.items() if name.startswith("traefik.http")}
+    if not given or any(name.lower() == "http" for name in service.own):
+        return
+    hosts = (_HOST.search(value) for name, value in given.items() if name.endswith(".rule"))
+    host = next((found[1] for found in hosts if found), "example.com")
+    port = next((value for name, value in given.items() if name.endswith(".loadbalancer.server.port")), "8080")
+    example = f"x-daprdockr: {{Http: {{HostName: {host}, ContainerPort: {port}}}}}"
+    service.find(key, f"no proxy reads labels: for a host name, write {example}", weighty=False)
 
 
 def _logging(service: ComposeService) -> None:

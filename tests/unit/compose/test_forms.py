@@ -166,6 +166,24 @@ class CheckTests(ServiceCase):
         self.assertEqual([], self.found(healthcheck={"disable": True, "interval": "3s"}))
 
 
+class SiteTests(ServiceCase):
+    """Host names that labels give."""
+
+    def test_labels(self) -> None:
+        """Labels of Traefik are named, also those of Swarm, with the host name, until the service has one here."""
+        labels = {
+            "traefik.http.routers.web.rule": "PathPrefix(`/x`) && Host(`shop.test`, `b.test`)",
+            "traefik.http.services.web.loadbalancer.server.port": 3000,
+        }
+        example = "x-daprdockr: {Http: {HostName: %s, ContainerPort: %s}}"
+        line = f"labels: no proxy reads labels: for a host name, write {example}"
+        self.assertEqual([line % ("shop.test", 3000)], self.found(labels=labels))
+        self.assertEqual([f"deploy.{line}" % ("shop.test", 3000)], self.found(deploy={"labels": labels}))
+        self.assertEqual([line % ("example.com", 8080)], self.found(labels=["traefik.http.routers.web.tls=true"]))
+        own: Any = {"x-daprdockr": {"HTTP": {"HostName": "shop.test", "ContainerPort": 3000}}}
+        self.assertEqual([], self.found(labels=labels, **own))
+
+
 class BindTests(ServiceCase):
     """Files of this machine."""
 
