@@ -21,6 +21,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
 
 HTTP_PORTS = (80, 443)
+HTTPS = 443
 AGENTS: Mapping[int, str] = {53: "DNS", 80: "nginx", 443: "nginx", 5080: "API", 5081: "sessions"}
 """The ports on which a node's agent listens, and for what, unless it was given others."""
 
@@ -98,10 +99,7 @@ def _publish(
     elif port.published in HTTP_PORTS and port.target in http:
         pass  # its host names lead there
     elif port.published in AGENTS:
-        expose(service, port.target, port.protocol)
-        name = f"port {port.published} of every node is its agent's, for {AGENTS[port.published]}"
-        remedy = f"{_EXAMPLE % port.target}" if port.published in HTTP_PORTS else "publish another one"
-        service.find(key, f"{name}: {remedy}")
+        _of_an_agent(service, key, port, http)
     elif port.protocol not in ("tcp", "udp"):
         expose(service, port.target, port.protocol)
         service.find(key, f"there are no routes of {port.protocol}: publish a port of TCP or UDP")
@@ -112,6 +110,22 @@ def _publish(
         _bind(service, key, port)
     else:
         add_route(service, port.protocol, port.published, port.target)
+
+
+def _of_an_agent(service: ComposeService, key: str, port: PublishedPort, http: frozenset[int]) -> None:
+    """Name a port that agents listen on; with a host name, 443 leads to the service from there."""
+    name = f"port {port.published} of every node is its agent's, for {AGENTS[port.published]}"
+    if port.published == HTTPS and http:
+        text = f"{name}, which has the TLS of host names, and leads to port {min(http)}: let that one do without TLS"
+        service.find(key, text, weighty=False)
+        return
+    expose(service, port.target, port.protocol)
+    if port.published == HTTPS:
+        service.find(key, f"{name}, which has the TLS of host names: name a port without TLS, {_EXAMPLE % 8080}")
+    elif port.published in HTTP_PORTS:
+        service.find(key, f"{name}: {_EXAMPLE % port.target}")
+    else:
+        service.find(key, f"{name}: publish another one")
 
 
 def _other_owner(

@@ -141,6 +141,16 @@ class PortTests(ServiceCase):
         keys = {"x-daprdockr": {"Http": {"ContainerPort": 1}}}
         self.assertIn("services.web: Http.HostName is missing", self.wrong(**keys))
 
+    def test_tls(self) -> None:
+        """Port 443 is nginx's, which has the TLS; a host name that leads to another port of the service is enough."""
+        begin = "ports[1]: port 443 of every node is its agent's, for nginx, which has the TLS of host names"
+        ports = ["80:80", "443:443"]
+        example = "x-daprdockr: {Http: {HostName: example.com, ContainerPort: 8080}}"
+        self.assertEqual(f"! {begin}: name a port without TLS, {example}", self.found(ports=ports)[1])
+        own: Any = {"x-daprdockr": {"Http": {"HostName": "a.test", "ContainerPort": "80"}}}
+        expected = f"{begin}, and leads to port 80: let that one do without TLS"
+        self.assertEqual([expected], self.found(ports=ports, **own))
+
 
 class ReachTests(ServiceCase):
     """How services find each other."""
