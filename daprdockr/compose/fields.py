@@ -17,6 +17,7 @@ from daprdockr.model.names import shorten
 
 _HOST = re.compile(r"Host\(\s*[`'\"]([\w.-]+)")
 """A host name in a rule of Traefik."""
+_TEMPLATE = re.compile(r"\{\{-?\s*\.(?:Node|Service|Task)\b[^}]*\}\}")
 
 
 def _nano(value: object) -> int:
@@ -130,6 +131,7 @@ def fields(service: ComposeService) -> None:
     _environment(service)
     _labels(service)
     _logging(service)
+    _templates(service)
     grace = service.read("stop_grace_period", units.seconds)
     if grace is not None:
         service.definition["StopTimeout"] = int(grace + 0.999999)
@@ -154,6 +156,15 @@ def _environment(service: ComposeService) -> None:
     lines = [f"{name}={value}" for name, value in known.items() if value is not None]
     if lines:
         service.container["Env"] = lines
+
+
+def _templates(service: ComposeService) -> None:
+    """Name what Swarm fills in."""
+    for key, name in (("hostname", "Hostname"), ("environment", "Env")):
+        for found in map(_TEMPLATE.search, units.texts(service.container.get(name, ""))):
+            if found:
+                remedy = "leave it out, DAPRDOCKR_INSTANCE and the host name are such as 1.web.shop"
+                service.find(key, f"{found[0]} is not filled in: {remedy}")
 
 
 def _read_files(service: ComposeService, key: str) -> Mapping[str, str | None]:

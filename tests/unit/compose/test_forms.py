@@ -166,6 +166,17 @@ class CheckTests(ServiceCase):
         self.assertEqual([], self.found(healthcheck={"disable": True, "interval": "3s"}))
 
 
+class TemplateTests(ServiceCase):
+    """Texts that Swarm fills in."""
+
+    def test_named(self) -> None:
+        """A template of Swarm is named, because it is left as it stands; one of a log driver is not."""
+        keys: Any = {"hostname": "{{.Node.Hostname}}-x", "environment": ["A={{.Name}}", "B={{ .Task.Slot }}"]}
+        end = "is not filled in: leave it out, DAPRDOCKR_INSTANCE and the host name are such as 1.web.shop"
+        expected = [f"! hostname: {{{{.Node.Hostname}}}} {end}", f"! environment: {{{{ .Task.Slot }}}} {end}"]
+        self.assertEqual(expected, self.found(logging={"options": {"tag": "{{.Name}}"}}, **keys))
+
+
 class SiteTests(ServiceCase):
     """Host names that labels give."""
 
