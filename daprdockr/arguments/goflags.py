@@ -73,5 +73,5 @@ def _next(name: str, rest: Iterator[str]) -> str:
 def _nearest(name: str, known: Sequence[str]) -> str:
     import difflib
 
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name, known, n=1) if len(name) > 1 else []
     return f", did you mean -{near[0]}?" if near else ": -help lists them all"

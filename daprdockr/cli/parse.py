@@ -19,6 +19,7 @@ from daprdockr.cli.flags import CHANGES, REACH, names
 from daprdockr.cli.operands import with_operands
 from daprdockr.cli.request import Request
 from daprdockr.cli.splitting import split_words
+from daprdockr.cli.unknown import known_word
 from daprdockr.etcd.address import Access
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import MOST_TAIL, check_label, shorten
@@ -129,7 +130,7 @@ def _name(switches: set[str], others: Sequence[str]) -> str:
         if actions and "svc" in load(actions[0]).flags and others[0] not in WORDS:
             name = shorten(others[0]) if others[0].count(".") == 1 else "<service>.<group>"
             raise BadInput(f"{shorten(others[0])} has no use with -{actions[0]}: write -{actions[0]} -svc {name}")
-        actions.append(_known_word(others[0]))
+        actions.append(known_word(others[0]))
     if actions == ["set", "stdin"]:
         return "set"
     if len(actions) > 1:
@@ -140,18 +141,9 @@ def _name(switches: set[str], others: Sequence[str]) -> str:
 
 def _asked_about(words: Sequence[str]) -> tuple[str, ...]:
     """Return the command of which the help is asked for, and the one of its actions if that is named; or nothing."""
-    commands = [word for word in map(_known_word, words[:1]) if word in WORDS]
+    commands = [word for word in map(known_word, words[:1]) if word in WORDS]
     actions = [word for name in commands for word in words[1:2] if word in load(name).choices]
     return *commands, *actions
-
-
-def _known_word(word: str) -> str:
-    """Return a command. :raises BadInput: it is none."""
-    if word in WORDS or word in ACTIONS:
-        return word
-    from daprdockr.cli.unknown import unknown
-
-    raise unknown(word)
 
 
 def _check_flags(command: Command, given: Sequence[str], service: str, operands: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from daprdockr.arguments import goflags
 from daprdockr.cli.command import ACTIONS, WORDS
 from daprdockr.cli.flags import ALL, CHANGES, names
+from daprdockr.cli.unknown import known_word
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
 
@@ -39,6 +40,8 @@ def split_words(words: Sequence[str]) -> goflags.Words:
         _, what = _program([word for word in words if not word.startswith("-")])
         if unknown and what and "--" not in words:
             raise BadInput(f"{flag}{unknown}: write -- before {what}") from None
+        if unknown and not words[0].startswith("-") and words[0] != "help":
+            known_word(words[0])
         raise
     first, what = _program(split.others)
     if first:
