@@ -76,10 +76,21 @@ def _service(name: str, project: Project, files: ReadFile, findings: list[Findin
     for step in _STEPS:
         step(service)
     _image(service)
-    mode = service.read("network_mode", units.text)
-    if mode not in (None, "bridge", "default"):
-        service.find("network_mode", "ports are published, so containers run on a bridge: publish or expose ports")
+    _network_mode(service)
     return service
+
+
+def _network_mode(service: ComposeService) -> None:
+    mode = service.read("network_mode", units.text)
+    if mode in (None, "bridge", "default"):
+        return
+    if ":" in mode:
+        text = "containers of two services may run on different nodes: let one service have both programs"
+    elif mode == "none":
+        text = "each container has a network: keep it from the others and the outside by the host's firewall"
+    else:
+        text = "ports are published, so containers run on a bridge: publish or expose ports"
+    service.find("network_mode", text)
 
 
 def _publish(services: Sequence[ComposeService]) -> None:

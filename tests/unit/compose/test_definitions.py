@@ -93,7 +93,9 @@ class DeployTests(ServiceCase):
         self.assertEqual(
             {"OnePerNode": True}, self.definition(deploy={"placement": {"max_replicas_per_node": 1}})["Placement"]
         )
-        self.assertIn("! network_mode: ports are published", self.found(network_mode="host")[0])
+        remedies = {"host": "publish or expose ports", "none": "firewall", "service:vpn": "both programs"}
+        for mode, text in remedies.items():
+            self.assertRegex(self.found(network_mode=mode)[0], f"^! network_mode: .*{text}$")
 
 
 class PortTests(ServiceCase):
