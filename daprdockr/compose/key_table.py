@@ -74,7 +74,7 @@ services.*.mem_reservation | ``Container.MemoryReservation``
 services.*.mem_swappiness | ``Container.MemorySwappiness``
 services.*.memswap_limit | ``Container.MemorySwap``
 services.*.oom_kill_disable | ``Container.OomKillDisable``; needs ``--allow runtime``
-services.*.oom_score_adj | ``Container.OomScoreAdj``
+services.*.oom_score_adj | ``Container.OomScoreAdj``; a negative one needs ``--allow runtime``
 services.*.pid | ``Container.PidMode``; ``host`` needs ``--allow host-namespaces``
 services.*.pids_limit | ``Container.PidsLimit``
 services.*.privileged | ``Container.Privileged``; needs ``--allow privileged``
