@@ -8,7 +8,7 @@ from attrs import frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
-from daprdockr.model.members import Members, all_members, decode_whole, encode_members
+from daprdockr.model.members import Members, all_members, decode_members, encode_members
 
 CLIENT_PORT, MEMBER_PORT = 2379, 2380
 """The ports of each member: for clients, and for the other members."""
@@ -51,7 +51,7 @@ class HostPart:
     @classmethod
     def decode(cls, data: bytes) -> HostPart:
         """:raises BadInput: if ``data`` is not such a record."""
-        return cls(**decode_whole(data, _MEMBERS, ("Node", "Address")))
+        return cls(**decode_members(data, _MEMBERS, ("Node", "Address")))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _MEMBERS))

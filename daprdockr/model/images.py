@@ -8,7 +8,7 @@ from attrs import frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
-from daprdockr.model.members import Members, all_members, decode_whole, encode_members
+from daprdockr.model.members import Members, all_members, decode_members, encode_members
 from daprdockr.model.names import shorten
 from daprdockr.model.wanted.pinned import repository
 
@@ -92,7 +92,7 @@ class ImageStock:
     @classmethod
     def decode(cls, data: bytes) -> ImageStock:
         """:raises BadInput: it is no such answer."""
-        return cls(**decode_whole(data, _STOCK, ("Held",)))
+        return cls(**decode_members(data, _STOCK, ("Held",)))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _STOCK))
@@ -113,7 +113,7 @@ class Receipt:
     @classmethod
     def decode(cls, data: bytes) -> Receipt:
         """:raises BadInput: it is no such report."""
-        return cls(**decode_whole(data, _HANDED, ("Node",)))
+        return cls(**decode_members(data, _HANDED, ("Node",)))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _HANDED))
@@ -137,7 +137,7 @@ class ImageOffer:
     @classmethod
     def decode(cls, data: bytes) -> ImageOffer:
         """:raises BadInput: it is no such answer."""
-        return cls(**decode_whole(data, _OFFERED, ("Image", "Layers", "Size")))
+        return cls(**decode_members(data, _OFFERED, ("Image", "Layers", "Size")))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _OFFERED) | {"Layers": list(self.layers)})
@@ -152,7 +152,7 @@ class OfferTaken:
     @classmethod
     def decode(cls, data: bytes) -> OfferTaken:
         """:raises BadInput: it is no such answer."""
-        return cls(**decode_whole(data, _TAKEN, ("Held",)))
+        return cls(**decode_members(data, _TAKEN, ("Held",)))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _TAKEN))

@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
-from daprdockr.model.members import Members, all_members, decode_whole, encode_members
+from daprdockr.model.members import Members, all_members, decode_members, encode_members
 
 TOKEN_LIFE = 3600
 """Seconds for which a token admits hosts."""
@@ -102,7 +102,7 @@ class JoinAnswer:
     @classmethod
     def decode(cls, data: bytes) -> JoinAnswer:
         """:raises BadInput: it is none."""
-        return cls(**decode_whole(data, _ANSWER, ("Authority", "AgentCertificate", "ClusterKey", "Endpoints")))
+        return cls(**decode_members(data, _ANSWER, ("Authority", "AgentCertificate", "ClusterKey", "Endpoints")))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _ANSWER))

@@ -9,7 +9,7 @@ other.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from daprdockr.model import reading
@@ -19,7 +19,7 @@ Members = Mapping[str, tuple[str, reading.Check[Any]]]
 """By the member's name in JSON: the name of the attribute, and the check of its value."""
 
 
-def read_members(value: object, path: str, members: Members, required: tuple[str, ...] = ()) -> dict[str, Any]:
+def read_members(value: object, path: str, members: Members, required: Iterable[str] = ()) -> dict[str, Any]:
     """
     Return the members that are given, by attribute; keys match without regard to case, and null counts as not given.
 
@@ -44,17 +44,17 @@ def known_members(value: object, path: str, members: Members) -> dict[str, Any]:
     return {name: check(value[key], key) for key, (name, check) in members.items() if value.get(key) is not None}
 
 
-def decode_members(data: bytes, members: Members) -> dict[str, Any]:
-    """Read the JSON of a record as ``known_members`` does. :raises BadInput: as that, or if it is not JSON."""
-    return known_members(reading.parse_json(data), "the record", members)
+def decode_members(data: bytes, members: Members, required: Iterable[str] = ()) -> dict[str, Any]:
+    """
+    Read the JSON of a record as ``known_members`` does.
 
-
-def decode_whole(data: bytes, members: Members, required: tuple[str, ...]) -> dict[str, Any]:
-    """Read the JSON of a record as ``decode_members`` does. :raises BadInput: as that, or if a member is missing."""
-    given = decode_members(data, members)
-    for name in required:
-        if members[name][0] not in given:
-            raise BadInput(f"{name} is missing")
+    :param required: members that have no default.
+    :raises BadInput: as that, or if it is not JSON, or a required member is missing.
+    """
+    given = known_members(reading.parse_json(data), "the record", members)
+    for key in required:
+        if members[key][0] not in given:
+            raise BadInput(f"{key} is missing")
     return given
 
 

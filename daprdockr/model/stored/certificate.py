@@ -8,8 +8,6 @@ transaction writes both, and both have the same stamp.
 
 from __future__ import annotations
 
-from typing import Any
-
 from attrs import field, frozen
 
 from daprdockr.model import reading
@@ -48,7 +46,7 @@ class CertificatePair:
     @classmethod
     def decode(cls, data: bytes) -> CertificatePair:
         """:raises BadInput: if ``data`` is not such a pair."""
-        return cls(**_complete(data, _PAIR, ("Chain", "Key")))
+        return cls(**decode_members(data, _PAIR, required=_PAIR))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _PAIR))
@@ -96,7 +94,7 @@ class CertificateRecord:
     @classmethod
     def decode(cls, data: bytes) -> CertificateRecord:
         """:raises BadInput: if ``data`` is not such a record."""
-        given = _complete(data, _MEMBERS, ("Stamp", "Key", "Names", "NotBefore", "NotAfter"))
+        given = decode_members(data, _MEMBERS, ("Stamp", "Key", "Names", "NotBefore", "NotAfter"))
         facts = CertificateFacts(*(given.pop(name) for name in ("names", "not_before", "not_after")))
         return cls(facts=facts, **given)
 
@@ -114,14 +112,6 @@ def bound_to_certificate(name: str, stamp: str) -> bytes:
 def certificate_puts(keys: Keys, name: str, record: CertificateRecord, pair: SealedValue) -> tuple[Operation, ...]:
     """Return what stores a certificate under a host name: the record and the sealed pair, for one transaction."""
     return Put(keys.certificate(name), record.encode()), Put(keys.sealed_certificate(name), pair.encode())
-
-
-def _complete(data: bytes, members: Members, required: tuple[str, ...]) -> dict[str, Any]:
-    given = decode_members(data, members)
-    for name in required:
-        if members[name][0] not in given:
-            raise BadInput(f"{name} is missing")
-    return given
 
 
 def _pem(value: object, path: str) -> str:

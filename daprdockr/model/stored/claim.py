@@ -59,10 +59,7 @@ class ClaimRecord:
     @classmethod
     def decode(cls, data: bytes) -> ClaimRecord:
         """:raises BadInput: if ``data`` is not a claim's record."""
-        given = decode_members(data, _MEMBERS)
-        if "node" not in given:
-            raise BadInput("Node is missing")
-        return cls(**given)
+        return cls(**decode_members(data, _MEMBERS, required=("Node",)))
 
     def encode(self) -> bytes:
         ports = [{"Container": port.container, "Protocol": port.protocol, "Host": port.host} for port in self.ports]

@@ -13,7 +13,7 @@ import base64
 from attrs import frozen
 
 from daprdockr.model import reading
-from daprdockr.model.members import Members, all_members, decode_whole, encode_members
+from daprdockr.model.members import Members, all_members, decode_members, encode_members
 from daprdockr.model.wanted.files import MOST_BYTES
 
 
@@ -36,7 +36,7 @@ class FileRecord:
     @classmethod
     def decode(cls, data: bytes) -> FileRecord:
         """:raises BadInput: if ``data`` is not such a record."""
-        return cls(**decode_whole(data, _MEMBERS, ("Revision", "Stamp", "Size")))
+        return cls(**decode_members(data, _MEMBERS, ("Revision", "Stamp", "Size")))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _MEMBERS))
@@ -51,7 +51,7 @@ class FileContent:
     @classmethod
     def decode(cls, data: bytes) -> FileContent:
         """:raises BadInput: if ``data`` is no content."""
-        return cls(**decode_whole(data, _CONTENT, ("Content",)))
+        return cls(**decode_members(data, _CONTENT, ("Content",)))
 
     def encode(self) -> bytes:
         return encode_members({"Content": base64.b64encode(self.content).decode()})

@@ -55,10 +55,7 @@ class RevisionRecord:
     @classmethod
     def decode(cls, data: bytes) -> RevisionRecord:
         """:raises BadInput: if ``data`` is not a revision's record, or its definition cannot be used here."""
-        given = decode_members(data, _MEMBERS)
-        if "definition" not in given:
-            raise BadInput("Definition is missing")
-        return cls(**given)
+        return cls(**decode_members(data, _MEMBERS, required=("Definition",)))
 
     def encode(self) -> bytes:
         """

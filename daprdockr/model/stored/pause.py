@@ -38,10 +38,7 @@ class PauseRecord:
     @classmethod
     def decode(cls, data: bytes) -> PauseRecord:
         """:raises BadInput: if ``data`` is not such a record, or its mode is one of a newer version."""
-        given = decode_members(data, _MEMBERS)
-        if "mode" not in given:
-            raise BadInput("Mode is missing")
-        return cls(**given)
+        return cls(**decode_members(data, _MEMBERS, required=("Mode",)))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _MEMBERS) | {"Mode": self.mode.value})

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
-from typing import Any
 
 from attrs import field, frozen
 
@@ -91,7 +90,7 @@ class OrderRecord:
     @classmethod
     def decode(cls, data: bytes) -> OrderRecord:
         """:raises BadInput: if ``data`` is not such a record."""
-        return cls(**_complete(data, _ORDER))
+        return cls(**decode_members(data, _ORDER, required=_ORDER))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _ORDER))
@@ -114,10 +113,7 @@ class ChallengeRecord:
     @classmethod
     def decode(cls, data: bytes) -> ChallengeRecord:
         """:raises BadInput: if ``data`` is not such a record."""
-        found: dict[str, Any] = {"zone": "", "texts": {}} | decode_members(data, _CHALLENGE)
-        if "thumbprint" not in found:
-            raise BadInput("Thumbprint is missing")
-        return cls(**found)
+        return cls(**decode_members(data, _CHALLENGE, required=("Thumbprint",)))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _CHALLENGE) | {"Texts": dict(self.texts)})
@@ -126,14 +122,6 @@ class ChallengeRecord:
 def bound_to_renewer(what: str) -> bytes:
     """Return what a sealed value of the renewer is bound to, by its place below ``Keys.renewing``."""
     return f"daprdockr acme {what}".encode()
-
-
-def _complete(data: bytes, members: Members) -> dict[str, Any]:
-    given = decode_members(data, members)
-    for key, (name, _) in members.items():
-        if name not in given:
-            raise BadInput(f"{key} is missing")
-    return given
 
 
 def _thumbprint(value: object, path: str) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from attrs import frozen
 
 from daprdockr.model import reading
-from daprdockr.model.errors import BadInput
 from daprdockr.model.last_words import MOST_LINES
 from daprdockr.model.members import Members, all_members, decode_members, encode_members
 from daprdockr.model.wanted.definition import Definition
@@ -47,10 +46,7 @@ class RolloutRecord:
     @classmethod
     def decode(cls, data: bytes) -> RolloutRecord:
         """:raises BadInput: if ``data`` is not such a record, or its state is one of a newer version."""
-        given = decode_members(data, _MEMBERS)
-        if "state" not in given:
-            raise BadInput("State is missing")
-        return cls(**given)
+        return cls(**decode_members(data, _MEMBERS, required=("State",)))
 
     def encode(self) -> bytes:
         return encode_members(self.write())

@@ -18,7 +18,7 @@ from attrs import field, frozen
 
 from daprdockr.model import reading
 from daprdockr.model.last_words import LONGEST_LINE, MOST_LINES
-from daprdockr.model.members import Members, changed_members, decode_members, decode_whole, encode_members
+from daprdockr.model.members import Members, changed_members, decode_members, encode_members
 from daprdockr.model.names import MAX_INSTANCES, InstanceName, ServiceName
 from daprdockr.model.stored.entries import Delete, Operation
 from daprdockr.model.stored.keys import Keys
@@ -104,7 +104,7 @@ class RunRecord:
     @classmethod
     def decode(cls, data: bytes) -> RunRecord:
         """:raises BadInput: if ``data`` is not such a record, or its state is one of a newer version."""
-        return cls(**decode_whole(data, _MEMBERS, required=("State",)))
+        return cls(**decode_members(data, _MEMBERS, required=("State",)))
 
     def encode(self) -> bytes:
         return encode_members(self.write())

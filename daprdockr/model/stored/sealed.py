@@ -15,7 +15,7 @@ from attrs import frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
-from daprdockr.model.members import Members, all_members, decode_whole, encode_members
+from daprdockr.model.members import Members, all_members, decode_members, encode_members
 from daprdockr.model.stored.entries import Entry
 
 MAX_VALUE = 64 * 1024
@@ -51,7 +51,7 @@ class SecretRecord:
     @classmethod
     def decode(cls, data: bytes) -> SecretRecord:
         """:raises BadInput: if ``data`` is not such a record."""
-        return cls(**decode_whole(data, _MEMBERS, ("Revision", "Stamp", "Size", "Key")))
+        return cls(**decode_members(data, _MEMBERS, ("Revision", "Stamp", "Size", "Key")))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _MEMBERS))
@@ -68,7 +68,7 @@ class SealedValue:
     @classmethod
     def decode(cls, data: bytes) -> SealedValue:
         """:raises BadInput: if ``data`` is not such a value."""
-        return cls(**decode_whole(data, _SEALED, ("Key", "Stamp", "Sealed")))
+        return cls(**decode_members(data, _SEALED, ("Key", "Stamp", "Sealed")))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _SEALED) | {"Sealed": base64.b64encode(self.sealed).decode()})
@@ -87,7 +87,7 @@ class PublicKey:
     @classmethod
     def decode(cls, data: bytes) -> PublicKey:
         """:raises BadInput: if ``data`` is not such a key."""
-        key = cls(**decode_whole(data, _PUBLIC, ("Public",)))
+        key = cls(**decode_members(data, _PUBLIC, ("Public",)))
         if len(key.public) != KEY_BYTES:
             raise BadInput(f"Public has {len(key.public)} bytes, a public key has {KEY_BYTES}")
         return key

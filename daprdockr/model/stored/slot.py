@@ -6,7 +6,6 @@ from __future__ import annotations
 from attrs import frozen
 
 from daprdockr.model import reading
-from daprdockr.model.errors import BadInput
 from daprdockr.model.members import Members, all_members, decode_members, encode_members
 from daprdockr.model.names import InstanceName
 
@@ -22,11 +21,7 @@ class SlotRecord:
     @classmethod
     def decode(cls, data: bytes) -> SlotRecord:
         """:raises BadInput: if ``data`` is not a slot's record."""
-        given = decode_members(data, _MEMBERS)
-        for member, (name, _) in _MEMBERS.items():
-            if name not in given:
-                raise BadInput(f"{member} is missing")
-        return cls(**given)
+        return cls(**decode_members(data, _MEMBERS, required=_MEMBERS))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _MEMBERS) | {"Instance": str(self.instance)})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from daprdockr.model import reading
-from daprdockr.model.members import Members, all_members, changed_members, decode_whole, encode_members
+from daprdockr.model.members import Members, all_members, changed_members, decode_members, encode_members
 
 
 @frozen
@@ -24,7 +24,7 @@ class TokenRecord:
     @classmethod
     def decode(cls, data: bytes) -> TokenRecord:
         """:raises BadInput: if ``data`` is not such a record."""
-        return cls(**decode_whole(data, _MEMBERS, ("Node",)))
+        return cls(**decode_members(data, _MEMBERS, ("Node",)))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _ALWAYS) | changed_members(self, TokenRecord(""), _SINCE))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from daprdockr.model import reading
-from daprdockr.model.members import Members, all_members, decode_whole, encode_members
+from daprdockr.model.members import Members, all_members, decode_members, encode_members
 from daprdockr.model.names import InstanceName
 
 
@@ -40,7 +40,7 @@ class VolumeRecord:
     @classmethod
     def decode(cls, data: bytes) -> VolumeRecord:
         """:raises BadInput: if ``data`` is not such a record."""
-        return cls(**decode_whole(data, _MEMBERS, ("Node", "Volumes")))
+        return cls(**decode_members(data, _MEMBERS, ("Node", "Volumes")))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _MEMBERS) | {"Volumes": list(self.volumes)})
