@@ -64,9 +64,8 @@ def image_id(value: object, path: str) -> str:
     return found
 
 
-def layers(value: object, path: str) -> tuple[str, ...]:
-    """Return the ids of layers, the lowest first. :raises BadInput: one is none."""
-    return tuple(reading.list_of(image_id, MOST_LAYERS)(value, path))
+layers = reading.tuple_of(image_id, MOST_LAYERS)
+"""Accept the ids of layers, the lowest first."""
 
 
 @frozen

@@ -40,9 +40,5 @@ def _volume(value: object, path: str) -> NodeVolume:
     return NodeVolume(**{"name": "", **known_members(value, path, _MEMBERS)})
 
 
-def _users(value: object, path: str) -> tuple[str, ...]:
-    return tuple(reading.list_of(reading.text)(value, path))
-
-
-_MEMBERS: Members = {"Name": ("name", reading.text), "Users": ("users", _users)}
+_MEMBERS: Members = {"Name": ("name", reading.text), "Users": ("users", reading.texts)}
 _ANSWER: Members = {"Volumes": ("volumes", reading.list_of(_volume))}

@@ -12,12 +12,14 @@ import difflib
 import json
 import math
 from collections.abc import Callable, Mapping, Sized
+from enum import Enum
 from typing import Any, TypeVar
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import check_label, one_line, shorten
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Enum)
 Check = Callable[[object, str], T]
 
 MAX_DOCUMENT = 256 * 1024
@@ -159,6 +161,12 @@ def one_of(*words: str) -> Check[str]:
     return check
 
 
+def value_of(kind: type[E]) -> Check[E]:
+    """Accept the value of a member of an enumeration."""
+    check = one_of(*(member.value for member in kind))
+    return lambda value, path: kind(check(value, path))
+
+
 def refuse_more(members: Sized, path: str, most: int) -> None:
     """:raises BadInput: if a list or an object has more members than that."""
     if len(members) > most:
@@ -176,8 +184,14 @@ def list_of(check: Check[T], most: int | None = None) -> Check[list[T]]:
     return check_list
 
 
-def texts(value: object, path: str) -> tuple[str, ...]:
-    return tuple(list_of(text)(value, path))
+def tuple_of(check: Check[T], most: int | None = None) -> Check[tuple[T, ...]]:
+    """Accept a list as ``list_of`` does, for a value that does not change."""
+    checked = list_of(check, most)
+    return lambda value, path: tuple(checked(value, path))
+
+
+texts = tuple_of(text)
+free_texts = tuple_of(free_text)
 
 
 def node_name(value: object, path: str) -> str:

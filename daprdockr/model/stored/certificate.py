@@ -121,10 +121,6 @@ def _pem(value: object, path: str) -> str:
     return text
 
 
-def _names(value: object, path: str) -> tuple[str, ...]:
-    return tuple(reading.list_of(_host_name, MOST_NAMES)(value, path))
-
-
 def _host_name(value: object, path: str) -> str:
     if isinstance(value, str) and is_host_name(value):
         return value
@@ -135,7 +131,7 @@ _PAIR: Members = {"Chain": ("chain", _pem), "Key": ("key", _pem)}
 _MEMBERS: Members = {
     "Stamp": ("stamp", reading.line(64)),
     "Key": ("key", reading.line(64)),
-    "Names": ("names", _names),
+    "Names": ("names", reading.tuple_of(_host_name, MOST_NAMES)),
     "NotBefore": ("not_before", reading.moment),
     "NotAfter": ("not_after", reading.moment),
     "Source": ("source", reading.one_of(*SOURCES)),

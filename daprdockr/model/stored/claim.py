@@ -74,19 +74,11 @@ def _state(value: object, path: str) -> State:
     return State(text) if text in State._value2member_map_ else State.STARTING
 
 
-def _addresses(value: object, path: str) -> tuple[str, ...]:
-    return tuple(reading.list_of(reading.free_text)(value, path))
-
-
 def _port(value: object, path: str) -> Port:
     given = known_members(value, path, _PORT_MEMBERS)
     if "container" not in given:
         raise BadInput(f"{path}.Container is missing")
     return Port(**{"protocol": "tcp", "host": 0, **given})
-
-
-def _ports(value: object, path: str) -> tuple[Port, ...]:
-    return tuple(reading.list_of(_port)(value, path))
 
 
 _PORT_MEMBERS: Members = {
@@ -98,8 +90,8 @@ _MEMBERS: Members = {
     "Node": ("node", reading.node_name),
     "State": ("state", _state),
     "Healthy": ("healthy", reading.boolean),
-    "Addresses": ("addresses", _addresses),
-    "Ports": ("ports", _ports),
+    "Addresses": ("addresses", reading.free_texts),
+    "Ports": ("ports", reading.tuple_of(_port)),
     "ContainerId": ("container", reading.text),
     "Definition": ("definition", reading.text),
     "Started": ("started", reading.moment),

@@ -105,36 +105,32 @@ class NodeRecord:
         return encode_members(members | optional)
 
 
-def _texts(value: object, path: str) -> tuple[str, ...]:
-    return tuple(reading.list_of(reading.free_text)(value, path))
-
-
 _REVISION = reading.integer(0, 2**63 - 1)
 _PROGRESS: Members = {
     "Reached": ("reached", _REVISION),
     "Awaits": ("awaits", _REVISION),
-    "Busy": ("busy", _texts),
+    "Busy": ("busy", reading.free_texts),
 }
 _ALWAYS: Members = {
-    "Addresses": ("addresses", _texts),
+    "Addresses": ("addresses", reading.free_texts),
     "Labels": ("labels", reading.map_of(reading.free_text)),
     "Version": ("version", reading.text),
     "Ready": ("ready", reading.boolean),
     "Memory": ("memory", reading.integer(0, 2**63 - 1)),
     "Cpus": ("cpus", reading.integer(0, 2**31 - 1)),
-    "Images": ("images", _texts),
+    "Images": ("images", reading.free_texts),
 }
 _OPTIONAL: Members = {
-    "Allow": ("allow", _texts),
-    "Fails": ("fails", _texts),
-    "Missing": ("missing", _texts),
+    "Allow": ("allow", reading.free_texts),
+    "Fails": ("fails", reading.free_texts),
+    "Missing": ("missing", reading.free_texts),
     "Trouble": ("trouble", reading.free_text),
     "Refused": ("refused", reading.free_text),
     "Unready": ("unready", reading.free_text),
-    "Former": ("former", _texts),
+    "Former": ("former", reading.free_texts),
     "Machine": ("machine", reading.text),
     "Since": ("since", _REVISION),
-    "Keys": ("keys", _texts),
+    "Keys": ("keys", reading.free_texts),
     "Keyless": ("keyless", reading.free_text),
     "Certificates": ("certificates", reading.map_of(reading.moment)),
     "Uncertified": ("uncertified", reading.map_of(reading.free_text)),

@@ -71,12 +71,8 @@ def _page(value: object, path: str) -> str:
     return check_page(reading.free_text(value, path))
 
 
-def _mode(value: object, path: str) -> PauseMode:
-    return PauseMode(reading.one_of(*(mode.value for mode in PauseMode))(value, path))
-
-
 _MEMBERS: Members = {
-    "Mode": ("mode", _mode),
+    "Mode": ("mode", reading.value_of(PauseMode)),
     "Page": ("page", _page),
     "Time": ("time", reading.moment),
     "By": ("by", reading.author),

@@ -87,12 +87,8 @@ def _lines(value: object, path: str) -> tuple[str, ...]:
     return tuple(reading.list_of(_line)(value, path)[-MOST_LINES:])
 
 
-def _state(value: object, path: str) -> RolloutState:
-    return RolloutState(reading.one_of(*(state.value for state in RolloutState))(value, path))
-
-
 _MEMBERS: Members = {
-    "State": ("state", _state),
+    "State": ("state", reading.value_of(RolloutState)),
     "From": ("before", reading.text),
     "To": ("to", reading.text),
     "Reason": ("reason", _line),

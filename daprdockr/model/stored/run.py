@@ -155,19 +155,11 @@ def _lines(value: object, path: str) -> tuple[str, ...]:
     return tuple(reading.list_of(reading.line(LONGEST_LINE))(value, path)[-MOST_LINES:])
 
 
-def _arguments(value: object, path: str) -> tuple[str, ...]:
-    return tuple(reading.list_of(reading.free_text, MOST_ARGUMENTS)(value, path))
-
-
-def _state(value: object, path: str) -> RunState:
-    return RunState(reading.one_of(*(state.value for state in RunState))(value, path))
-
-
 _LATEST = 2**53
 _time = reading.integer(0, _LATEST)
 
 _MEMBERS: Members = {
-    "State": ("state", _state),
+    "State": ("state", reading.value_of(RunState)),
     "Due": ("due", _time),
     "Last": ("last", _time),
     "Count": ("count", _time),
@@ -179,7 +171,7 @@ _MEMBERS: Members = {
     "Ended": ("ended", reading.moment),
     "Status": ("status", reading.integer(-1, 255)),
     "Reason": ("reason", reading.line(LONGEST_REASON)),
-    "Arguments": ("arguments", _arguments),
+    "Arguments": ("arguments", reading.tuple_of(reading.free_text, MOST_ARGUMENTS)),
     "By": ("by", reading.author),
     "Until": ("until", _time),
     "Schedule": ("schedule", reading.text),

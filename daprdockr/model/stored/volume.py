@@ -53,12 +53,8 @@ UNREADABLE = VolumeRecord(UNKNOWN, ())
 """It stands for a record that cannot be read: which node has the data is not known, and any may."""
 
 
-def _volumes(value: object, path: str) -> tuple[str, ...]:
-    return tuple(reading.list_of(reading.text)(value, path))
-
-
 _MEMBERS: Members = {
     "Node": ("node", reading.node_name),
-    "Volumes": ("volumes", _volumes),
+    "Volumes": ("volumes", reading.texts),
     "Overdue": ("overdue", reading.boolean),
 }

@@ -30,7 +30,7 @@ class Before:
         given = read_members(value, path, _MEMBERS, required=("Cmd",))
         if not given["command"]:
             raise BadInput(f"{path}.Cmd is empty: name the program to run, or leave Before out")
-        return cls(**given | {"command": tuple(given["command"])})
+        return cls(**given)
 
     def write(self) -> dict[str, Any]:
         return {"Cmd": list(self.command), **({"Deadline": self.deadline} if self.deadline != USUAL_DEADLINE else {})}
@@ -47,6 +47,6 @@ class Before:
 
 
 _MEMBERS: Members = {
-    "Cmd": ("command", reading.list_of(reading.free_text, 256)),
+    "Cmd": ("command", reading.tuple_of(reading.free_text, 256)),
     "Deadline": ("deadline", reading.seconds(1, 86400)),
 }

@@ -89,10 +89,6 @@ def _headers(value: object, path: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(given.items()))
 
 
-def _command(value: object, path: str) -> tuple[str, ...]:
-    return tuple(reading.list_of(reading.free_text)(value, path))
-
-
 _MEMBERS: Members = {
     "Type": ("type", reading.one_of("http", "tcp", "exec", "docker", "none")),
     "Path": ("path", _path),
@@ -101,7 +97,7 @@ _MEMBERS: Members = {
     "Timeout": ("timeout", reading.seconds(0.1, 300)),
     "Retries": ("retries", reading.integer(1, 100)),
     "StartPeriod": ("start_period", reading.seconds(0, 3600)),
-    "Cmd": ("command", _command),
+    "Cmd": ("command", reading.free_texts),
     "Host": ("host", _host),
     "Headers": ("headers", _headers),
 }

@@ -68,12 +68,8 @@ class Placement:
         return written
 
 
-def _constraints(value: object, path: str) -> tuple[Constraint, ...]:
-    return tuple(reading.list_of(Constraint.read, MOST_CONSTRAINTS)(value, path))
-
-
 _MEMBERS: Members = {
-    "Constraints": ("constraints", _constraints),
+    "Constraints": ("constraints", reading.tuple_of(Constraint.read, MOST_CONSTRAINTS)),
     "OnePerNode": ("one_per_node", reading.boolean),
     "WaitForVolume": ("wait_for_volume", reading.integer(0, 86400)),
 }
