@@ -22,8 +22,7 @@ from daprdockr.engine.upload import EngineUpload, upload
 from daprdockr.model.errors import BadInput, EngineError
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.session import BackupAsked, RestoreAsked
-from daprdockr.peer.channel import PeerChannel
-from daprdockr.peer.commands import InputFrames
+from daprdockr.peer.channel import InputFrames, PeerChannel
 from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.reaching import Reached, reach
 from daprdockr.peer.tar_walk import TarWalk

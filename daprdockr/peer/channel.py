@@ -211,3 +211,20 @@ class PeerChannel(Int32StringReceiver):
         self._on_end(self)
         if self._session is not None:
             self._session.gone()
+
+
+@implementer(IPushProducer)
+class InputFrames:
+    """The input of a session, as what a stream is fed from: paused while the stream does not take it."""
+
+    def __init__(self, channel: PeerChannel) -> None:
+        self._channel = channel
+
+    def pauseProducing(self) -> None:
+        self._channel.pauseInput()
+
+    def resumeProducing(self) -> None:
+        self._channel.resumeInput()
+
+    def stopProducing(self) -> None:
+        """The stream is lost, which its reader deals with."""

@@ -15,10 +15,8 @@ from typing import Any
 from urllib.parse import quote
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from zope.interface import implementer
 
 from daprdockr.engine.pieces import ERRORS, Pieces
 from daprdockr.engine.signalled import KNOWN, send_signal
@@ -27,7 +25,7 @@ from daprdockr.model.errors import BadInput, EngineError, EngineUnavailable
 from daprdockr.model.frames import FrameKind, read_window
 from daprdockr.model.names import one_line
 from daprdockr.model.session import ExecAsked
-from daprdockr.peer.channel import PeerChannel
+from daprdockr.peer.channel import InputFrames, PeerChannel
 from daprdockr.peer.on_this_node import OnThisNode
 
 GRACE, HANG_UP_STEP = 10.0, 0.5
@@ -219,20 +217,3 @@ class CommandSession:
     def _failed(self, failure: Any) -> None:
         if not failure.check(EngineError):
             self.log.failure("a command's session is at fault", failure)
-
-
-@implementer(IPushProducer)
-class InputFrames:
-    """The input of a session, as what a stream is fed from: paused while the stream does not take it."""
-
-    def __init__(self, channel: PeerChannel) -> None:
-        self._channel = channel
-
-    def pauseProducing(self) -> None:  # noqa: N802  Twisted's names
-        self._channel.pauseInput()
-
-    def resumeProducing(self) -> None:  # noqa: N802
-        self._channel.resumeInput()
-
-    def stopProducing(self) -> None:  # noqa: N802
-        """The stream is lost, which its reader deals with."""

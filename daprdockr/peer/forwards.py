@@ -14,8 +14,7 @@ from daprdockr.model.frames import FrameKind
 from daprdockr.model.names import one_line
 from daprdockr.model.session import ForwardAsked
 from daprdockr.peer.admission import SessionRefused
-from daprdockr.peer.channel import PeerChannel
-from daprdockr.peer.commands import InputFrames
+from daprdockr.peer.channel import InputFrames, PeerChannel
 from daprdockr.peer.on_this_node import OnThisNode
 
 CONNECT_TIMEOUT = 5
