@@ -190,7 +190,7 @@ class StateDir:
             replace_file(self.path / _DOUBT, doubt.encode(), synced=True)
 
     def read_lease(self) -> int:
-        """Return the last lease of this agent's holder, 0 if none is known. See Note [A copied state directory]."""
+        """Return the last lease of our holder, 0 if none is known: Note [A copied state directory] in ``holder``."""
         found = self._kept_leases()
         lease, holder = next((kept for kept in found if kept and kept[0]), (0, self.holder))
         if whose := self.holder.difference(holder):
@@ -202,7 +202,7 @@ class StateDir:
         return lease
 
     def belongs_to(self, holder: Holder) -> None:
-        """Make ``holder`` the owner of this directory. See Note [A node that was renamed]."""
+        """Make ``holder`` the owner of this directory. See Note [A node that was renamed] in ``holder``."""
         before = next((kept[1] for kept in self._kept_leases() if kept), holder)
         self.holder = holder.after(before)
 

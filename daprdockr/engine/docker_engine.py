@@ -238,7 +238,7 @@ class DockerEngine:
         """
         Run a command inside; its exit status is 124 if it took longer than ``timeout`` seconds.
 
-        :raises EngineRefused: the container does not run. See Note [An overdue command is killed by us].
+        :raises EngineRefused: the container does not run: Note [An overdue command is killed by us] in ``execution``.
         """
         with self._clients.calling(f"run a command in container {container[:12]}") as client:
             return execution.execute(client, container, command, timeout, self._clock)

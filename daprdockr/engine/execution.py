@@ -66,7 +66,8 @@ def execute(
     """
     with _within(client, max(timeout, _ENGINE_SECONDS)):
         execution = client.exec_create(container, list(command))["Id"]
-        stream: Any = client.exec_start(execution, socket=True)  # it ends with the call: Note [Open files]
+        # It ends with the call: Note [Open files] in ``clients``.
+        stream: Any = client.exec_start(execution, socket=True)
         # Without TLS docker-py returns the file object around the socket, with TLS the socket itself.
         connection, output = getattr(stream, "_sock", stream), OutputEnd()
         output.take(_came_with_head(stream, connection))

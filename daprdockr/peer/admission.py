@@ -163,7 +163,8 @@ class Tokens:
     async def for_image(self, token: str, asked: ImageAsked) -> TokenRecord:
         """
         Return the record of a token with which this node takes this image, from a command line or another node. It
-        counts until its lease ends, because it may be handed on twice: Note [A node that is lost in between].
+        counts until its lease ends, because it may be handed on twice: Note [A node that is lost in between] in
+        ``sessions.handing``.
 
         :raises SessionRefused: it has expired, is for another image or name, or never was one.
         """

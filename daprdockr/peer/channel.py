@@ -2,9 +2,9 @@
 One connection to the peer listener: the request that opens it, and then frames both ways.
 
 Note [A reader that stalls]
-    What a session sends waits in the connection's buffer while the other side does not read. When that holds more than
-    ``BUFFER`` octets the transport pauses the session, which pauses the connection to the Engine or to the container,
-    and the kernel holds up the program that writes there. Nothing is read ahead of what was sent, and no thread waits.
+    What a session sends waits in the buffer of its transport while the other side does not read. When that holds more
+    than 64 KiB, the transport pauses the session, which pauses the connection to the Engine or to the container, and
+    the kernel holds up the program that writes there. Nothing is read ahead of what was sent, and no thread waits.
 
 Note [Read until the other side has closed]
     TLS ends when both sides have said so, and a transport that is paused reads nothing: it would not see that the other

@@ -89,7 +89,8 @@ class MarkGood(OnRollout):
 class PinImage(OnRollout):
     """
     Write down the ``digest`` to which a restart resolved the image, and for the way back that of the image from which
-    the ``former`` container was made ("": there is none here): Note [One image for a restart].
+    the ``former`` container was made ("": there is none here): Note [One image for a restart] in
+    ``model.wanted.pinned``.
     """
 
     digest: str

@@ -81,7 +81,7 @@ class ClientCount:
 
 
 class Side(asyncio.BufferedProtocol):
-    """One of two connections; what it receives goes to ``other``. See Note [Held for those that do not read]."""
+    """One of two connections; what it gets goes to ``other``: Note [Held for those that do not read] in ``held``."""
 
     def __init__(self, held: Held, lost: Callable[[], None]) -> None:
         self._held = held

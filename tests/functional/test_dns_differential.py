@@ -1,7 +1,7 @@
 """
 The same zone in Knot and here, and 10,000 questions drawn by lot: the answers are equal.
 
-Each difference has a reason (``dns_explained``); a reason that no difference needs any more is a failure too.
+Each difference has a reason (``explained``); a reason that no difference needs any more is a failure too.
 """
 
 from __future__ import annotations

@@ -66,7 +66,8 @@ class UnderWay:
         self._services[name] = seen
         self._count_slots(seen, service, now)
         whole = self._is_whole(service)
-        if before is None and whole:  # it was so before this agent began: Note [Good revisions]
+        # It was so before this agent began: Note [Good revisions] in ``planning.keeping.judging``.
+        if before is None and whole:
             seen.unmarked = False
         claims = self._cluster.claims(name)
         if self._cluster.slots(name) or any(is_outdated(claim, service.definition) for claim in claims.values()):

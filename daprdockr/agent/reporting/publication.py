@@ -69,7 +69,8 @@ def upstreams(
 ) -> tuple[Upstream, ...]:
     """
     Return the healthy instances that publish the port of an entry, as ``node`` reaches them. The entry is the one at
-    ``index`` in that part of the definition, of the port ``of``: Note [The ports of its own definition].
+    ``index`` in that part of the definition, of the port ``of``: Note [The ports of its own definition] in
+    ``model.wanted.routed_ports``.
     """
     led = ((claim, claim.record.routed.led_to(kind, index, container_port, of)) for claim in claims)
     found = (_upstream(claim, node, kind, port) for claim, port in led)

@@ -79,7 +79,7 @@ def _carried_out(engine: object, word: str, pushing: Push) -> SavedImage:
         raise _absent(word, wanted)
     name = "" if is_image_id(wanted) else wanted
     with tempfile.TemporaryFile() as file:
-        whole = engine.stores_whole()  # its ids are others: Note [Images of containerd]
+        whole = engine.stores_whole()  # its ids are others: Note [Images of containerd] in ``engine.images``
         # By its id, because its name may lead to another image when the nodes have said what they have of this one.
         read = partial(saved, engine, wanted if whole else found.id, name, file)
         archive = read() if whole else None

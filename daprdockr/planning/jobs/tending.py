@@ -125,7 +125,9 @@ def _prepare(
 
 
 def _comes_late(situation: Situation, run: KnownRun, schedule: Schedule, now: float) -> bool:
-    """Return whether the time of a run was over when this agent found it claimed: Note [Late after all]."""
+    """
+    Return whether the time of a run was over when this agent found it claimed: Note [Late after all] in ``settling``.
+    """
     found = situation.runs.wall - (now - situation.runs.claimed_since.get(run.number, now))
     return is_late(schedule, run, found)
 

@@ -143,7 +143,10 @@ def _delivered(situation: Situation, serving: ContainerState, definition: Defini
 
 
 def _routed(situation: Situation, serving: ContainerState, definition: Definition) -> RoutedPorts:
-    """Return the ports to which routes lead in this container: Note [The ports of its own definition]."""
+    """
+    Return the ports to which routes lead in this container: Note [The ports of its own definition] in
+    ``model.wanted.routed_ports``.
+    """
     before = _before(situation, serving.instance)
     if serving.definition == definition.digest:
         return definition.routed_ports

@@ -1,5 +1,5 @@
 """
-Clients of ``dns_flood_server`` over TCP and UDP, honest ones and crowds, and that server as a process.
+Clients of ``flood_server`` over TCP and UDP, honest ones and crowds, and that server as a process.
 
 Crowds come from addresses of their own below 127.0.0.0/8, as those of another machine would.
 """

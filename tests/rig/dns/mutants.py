@@ -120,7 +120,7 @@ class Mutants:
 
 
 def _large() -> Iterator[bytes]:
-    """Questions of ``dns_town.village`` whose answers are large, and some with much after them."""
+    """Questions of ``town.village`` whose answers are large, and some with much after them."""
     for owner, kind in (("80.tcp.web.crowd.container", octets.SRV), ("crowd.container", octets.A)):
         for size in (512, 1232, 4096):
             yield octets.query(owner, kind, opt=octets.edns(size=size))

@@ -42,14 +42,12 @@ from tests.unit.house.pages import (
     section,
 )
 from tests.unit.house.rooms import FLOORS, ROOMS
-from tests.unit.house.sources import CHECKOUT, sources
+from tests.unit.house.sources import CHECKOUT
 
 BREAKS = "<>|;&"
 A_FILE_OF_OURS = re.compile(r"[a-z][\w.-]*(?:/[\w.-]+)+\.(?:py|rst|json|env|service|j2)", re.ASCII)
 OF_OTHER_PROGRAMS = {"-flag", "--constraint", "--listen-client-urls", "--mount", "--name", "--pidfile", "--user"}
 """Options of etcd, Docker and twistd that the pages for users name, and an example."""
-
-A_NOTE = re.compile(r"^Note \[(.+?)\]$", re.MULTILINE)
 
 
 def command_lines(page: Path) -> Iterator[list[str]]:
@@ -207,23 +205,6 @@ class ReferenceTests(SynchronousTestCase):
 
 class DesignTests(SynchronousTestCase):
     """The pages in docs/design."""
-
-    def test_notes(self) -> None:
-        """The index of notes has every note of the package, at its module, and no other."""
-        notes = {
-            (title, str(source.path.relative_to(CHECKOUT)))
-            for source in sources("daprdockr")
-            for title in A_NOTE.findall(ast.get_docstring(source.tree) or "")
-        }
-        told = {(title, module) for title, module in rows(ARCHITECTURE, "Where each race is explained")}
-        self.assertEqual(notes, told)
-
-    def test_notes_are_there(self) -> None:
-        """Each note to which the code refers is one of these."""
-        there = {title for title, _ in rows(ARCHITECTURE, "Where each race is explained")}
-        lines = {source.name: re.sub(r"\n *(?:# )?", " ", source.text) for source in sources("daprdockr")}
-        named = {(name, title) for name, text in lines.items() for title in re.findall(r"Note \[(.+?)\]", text)}
-        self.assertEqual([], sorted((name, title) for name, title in named if title not in there))
 
     def test_rooms(self) -> None:
         """The list of rooms is the one that the imports are held to."""
