@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from attrs import define
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.web.http import Request
@@ -63,7 +63,7 @@ class Readers:
 
     log = Logger()
 
-    def __init__(self, reactor: Any, live: Live) -> None:
+    def __init__(self, reactor: IReactorTime, live: Live) -> None:
         self._reactor = reactor
         self._live = live
         self._readers: dict[Reader, None] = {}
@@ -99,7 +99,7 @@ class Readers:
         return self._live.whole()
 
     def seconds(self) -> float:
-        return float(self._reactor.seconds())
+        return self._reactor.seconds()
 
     def _remove(self, reader: Reader) -> None:
         del self._readers[reader]

@@ -7,9 +7,9 @@ then.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from twisted.internet.defer import Deferred, TimeoutError, succeed
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -49,7 +49,7 @@ class Recent:
 
     log = Logger()
 
-    def __init__(self, *, reactor: Any, run: Run, store: Store, cluster: ClusterView) -> None:
+    def __init__(self, *, reactor: IReactorTime, run: Run, store: Store, cluster: ClusterView) -> None:
         self._reactor = reactor
         self._run = run
         self._store = store

@@ -14,6 +14,7 @@ from typing import Any
 
 from attrs import define, evolve
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.names import server
 
@@ -69,7 +70,7 @@ class Authority(server.DNSServerFactory):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorTime,
         *,
         forwarder: Forwarder | None,
         allow: Sequence[Network],

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IPushProducer
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.protocols.basic import Int32StringReceiver
@@ -74,7 +74,7 @@ class PeerChannel(Int32StringReceiver):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorTime,
         open_session: Callable[[PeerChannel, SessionRequest], Deferred[OpenSession]],
         on_end: Callable[[PeerChannel], None],
     ) -> None:

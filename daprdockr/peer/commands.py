@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -50,7 +51,7 @@ class CommandSession:
         channel: PeerChannel,
         asked: ExecAsked,
         here: OnThisNode,
-        reactor: Any,
+        reactor: IReactorTime,
         send: Callable[[Mapping[str, Any], Signals], bool] = send_signal,
     ) -> None:
         self._channel = channel

@@ -9,10 +9,10 @@ Note [Never the whole image in memory]
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from daprdockr.model.errors import BadInput
@@ -33,7 +33,7 @@ class Incoming:
     :ivar whole: fires when all of it is written.
     """
 
-    def __init__(self, file: BinaryIO, size: int, channel: PeerChannel, run: Run, reactor: Any) -> None:
+    def __init__(self, file: BinaryIO, size: int, channel: PeerChannel, run: Run, reactor: IReactorTime) -> None:
         self._file = file
         self._left = size
         self._channel = channel

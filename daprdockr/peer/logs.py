@@ -27,6 +27,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -57,7 +58,7 @@ class LogSession:
 
     log = Logger()
 
-    def __init__(self, channel: PeerChannel, asked: LogsAsked, here: OnThisNode, reactor: Any) -> None:
+    def __init__(self, channel: PeerChannel, asked: LogsAsked, here: OnThisNode, reactor: IReactorTime) -> None:
         self._channel = channel
         self._asked = asked
         self._here = here

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -74,7 +74,7 @@ class OfferSession:
 
     log = Logger()
 
-    def __init__(self, channel: PeerChannel, asked: OfferAsked, offers: Offers, reactor: Any) -> None:
+    def __init__(self, channel: PeerChannel, asked: OfferAsked, offers: Offers, reactor: IReactorTime) -> None:
         self._channel = channel
         self._asked = asked
         self._offers = offers

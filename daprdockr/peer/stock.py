@@ -9,9 +9,8 @@ Note [A sign that it still asks]
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -28,7 +27,7 @@ class StockSession:
 
     log = Logger()
 
-    def __init__(self, channel: PeerChannel, asked: StockAsked, here: ImagesHere, reactor: Any) -> None:
+    def __init__(self, channel: PeerChannel, asked: StockAsked, here: ImagesHere, reactor: IReactorTime) -> None:
         self._channel = channel
         self._asked = asked
         self._here = here

@@ -11,8 +11,8 @@ import os
 import shutil
 import stat
 from pathlib import Path
-from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.runtime.logged_once import LoggedOnce
@@ -67,7 +67,7 @@ class AccessLog(Periodic):
 
     log = Logger()
 
-    def __init__(self, path: Path, *, reactor: Any, run: Run) -> None:
+    def __init__(self, path: Path, *, reactor: IReactorTime, run: Run) -> None:
         super().__init__(reactor=reactor, interval=INTERVAL, failing="the access log is not kept bounded", at_once=True)
         self._path = path
         self._run = run

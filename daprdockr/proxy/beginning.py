@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -42,7 +42,7 @@ class Beginning:
     log = Logger()
 
     def __init__(
-        self, *, program: NginxProgram, files: ProxyFiles, tls: TlsFiles | None, reactor: Any, run: Run
+        self, *, program: NginxProgram, files: ProxyFiles, tls: TlsFiles | None, reactor: IReactorTime, run: Run
     ) -> None:
         self._program = program
         self._files = files

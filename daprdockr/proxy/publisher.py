@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.model.backoff import Backoff
@@ -47,7 +48,7 @@ class Publisher(Generic[T]):
     log = Logger()
 
     apply: Callable[[T], Awaitable[None]]
-    clock: Any
+    clock: IReactorTime
     what: str
     spacing: float = 1.0
     backoff: Backoff = RETRIES

@@ -19,9 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.model.backoff import Backoff
@@ -86,7 +87,7 @@ class DoorTable(Generic[T]):
         socket: Door,
         files: KeptState,
         messages: Messages[T],
-        reactor: Any,
+        reactor: IReactorTime,
         run: Run,
         unanswered: Callable[[], None],
         is_sure: Callable[[], bool],

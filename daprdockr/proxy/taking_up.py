@@ -12,9 +12,9 @@ Note [Taking up a configuration]
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -42,7 +42,7 @@ class TakingUp:
     program: NginxProgram
     files: ProxyFiles
     socket: DoorSocket
-    reactor: Any
+    reactor: IReactorTime
     run: Run
 
     async def serve(self, process: SupervisedProcess, settings: NginxSettings) -> str:

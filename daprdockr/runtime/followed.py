@@ -8,8 +8,9 @@ kernel could report changes sooner, but not for every file system, and no two ki
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.model.errors import DaprdockrError
@@ -35,7 +36,7 @@ class Followed(Periodic, Generic[T]):
 
     log = Logger()
 
-    def __init__(self, *, reactor: Any, run: Run, what: str, read: Callable[[], T], first: T) -> None:
+    def __init__(self, *, reactor: IReactorTime, run: Run, what: str, read: Callable[[], T], first: T) -> None:
         super().__init__(reactor=reactor, interval=INTERVAL, failing=f"{what} could not be followed")
         self._run = run
         self._what = what

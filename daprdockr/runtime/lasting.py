@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -30,7 +30,7 @@ def attempted(call: Callable[[], object], failing: str) -> Deferred[object]:
     return maybeDeferred(call).addErrback(failed)
 
 
-def lasting(reactor: Any, call: Callable[[], object], failing: str) -> LoopingCall:
+def lasting(reactor: IReactorTime, call: Callable[[], object], failing: str) -> LoopingCall:
     """Return a loop of ``attempted``: a LoopingCall ends for good when its function fails."""
     loop = LoopingCall(partial(attempted, call, failing))
     loop.clock = reactor

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorTime
 
 from daprdockr.runtime.lasting import attempted, lasting
 
@@ -19,7 +18,7 @@ class Periodic(Service):
     :param failing: what could not be done then, as a line of the log.
     """
 
-    def __init__(self, *, reactor: Any, interval: float, failing: str, at_once: bool = False) -> None:
+    def __init__(self, *, reactor: IReactorTime, interval: float, failing: str, at_once: bool = False) -> None:
         self._interval = interval
         self._failing = failing
         self._at_once = at_once

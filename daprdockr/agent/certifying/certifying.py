@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
 
 from daprdockr.agent.certifying.given_pairs import GivenPairs
 from daprdockr.agent.certifying.sealed_pairs import SealedPairs
@@ -47,7 +48,7 @@ class Certifying(Periodic):
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         sealed: SealedPairs,
         given: Callable[[], GivenPairs],
         unknown: CertificatePair | None,

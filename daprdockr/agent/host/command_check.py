@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.agent.host.probe import Target, Unmade
@@ -29,7 +29,7 @@ class CommandCheck:
 
     log = Logger()
 
-    def __init__(self, *, reactor: Any, pool: Pool, engine: Engine) -> None:
+    def __init__(self, *, reactor: IReactorTime, pool: Pool, engine: Engine) -> None:
         self._reactor = reactor
         self._pool = pool
         self._engine = engine

@@ -11,7 +11,9 @@ Note [A hung containerd]
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
+
+from twisted.internet.interfaces import IReactorTime
 
 from daprdockr.agent.host.liveness import LivenessProbe
 from daprdockr.model.errors import EngineError, EngineSilent, EngineUnavailable
@@ -35,7 +37,7 @@ class ContainerdPulse(LivenessProbe):
     See Note [A hung containerd]. :param run: runs a call to ``engine`` in a thread that nothing else keeps busy.
     """
 
-    def __init__(self, *, reactor: Any, run: Run, engine: Engine, host: Stallable) -> None:
+    def __init__(self, *, reactor: IReactorTime, run: Run, engine: Engine, host: Stallable) -> None:
         super().__init__(
             reactor=reactor,
             run=run,

@@ -28,9 +28,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any
 
 from attrs import evolve
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.agent.host.endings import Endings
@@ -61,7 +61,7 @@ class Containers:
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         failures: Failures,
         on_changes: Callable[[Iterable[ServiceName]], None],
         on_cut_off: Callable[[str], None],

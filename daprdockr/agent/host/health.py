@@ -36,7 +36,7 @@ from typing import Any
 from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -85,7 +85,12 @@ class HealthChecks(Service):
     log = Logger()
 
     def __init__(
-        self, *, reactor: Any, probe: Probe, chance: Callable[[], float], on_changes: Callable[[ServiceName], None]
+        self,
+        *,
+        reactor: IReactorTime,
+        probe: Probe,
+        chance: Callable[[], float],
+        on_changes: Callable[[ServiceName], None],
     ) -> None:
         self._reactor = reactor
         self._probe = probe

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
 
 from daprdockr.model.errors import EngineError
 from daprdockr.runtime.periodic import Periodic
@@ -27,7 +28,7 @@ class LivenessProbe(Periodic):
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         run: Run,
         interval: float,
         failing: str,

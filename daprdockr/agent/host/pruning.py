@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.model.errors import BadInput, EngineError, EtcdError
@@ -69,7 +70,7 @@ class Pruning(Periodic):
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         run: Run,
         images: PrunedImages,
         named: Callable[[], Any],

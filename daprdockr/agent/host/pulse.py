@@ -9,7 +9,9 @@ Note [A hung Engine]
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
+
+from twisted.internet.interfaces import IReactorTime
 
 from daprdockr.agent.host.liveness import LivenessProbe
 from daprdockr.model.seams import Engine
@@ -32,7 +34,7 @@ class PulseSubscriber(Protocol):
 class Pulse(LivenessProbe):
     """See Note [A hung Engine]. :param run: runs a call to ``engine`` in a thread that nothing else uses."""
 
-    def __init__(self, *, reactor: Any, run: Run, engine: Engine, host: PulseSubscriber) -> None:
+    def __init__(self, *, reactor: IReactorTime, run: Run, engine: Engine, host: PulseSubscriber) -> None:
         super().__init__(
             reactor=reactor,
             run=run,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from daprdockr.agent.membership.progress import POLLS, ClusterProgress
@@ -18,7 +17,7 @@ class Awaited:
     """:ivar progress: how far each node has followed the changes of the cluster."""
 
     progress: ClusterProgress
-    reactor: Any
+    reactor: IReactorTime
 
     async def __call__(self, revision: int) -> tuple[str, ...]:
         """Return the nodes that have not reached the revision in ``LONGEST`` seconds."""

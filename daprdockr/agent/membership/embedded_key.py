@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.model.errors import BadInput, EtcdError
@@ -35,7 +35,7 @@ class EmbeddedKey(Periodic):
 
     log = Logger()
 
-    def __init__(self, *, reactor: Any, run: Run, store: Store, place: str, path: Path) -> None:
+    def __init__(self, *, reactor: IReactorTime, run: Run, store: Store, place: str, path: Path) -> None:
         super().__init__(reactor=reactor, interval=INTERVAL, failing="the cluster key could not be made", at_once=True)
         self._run = run
         self._store = store

@@ -9,7 +9,8 @@ refused writes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
 
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.etcd_look import EtcdLook, KnownRoom
@@ -27,7 +28,7 @@ INTERVAL, TROUBLED = 300.0, 60.0
 class EtcdRoom(Periodic):
     """:param wall: returns the time in seconds since the epoch."""
 
-    def __init__(self, *, reactor: Any, run: Run, etcd: EtcdUpkeep, wall: Callable[[], float]) -> None:
+    def __init__(self, *, reactor: IReactorTime, run: Run, etcd: EtcdUpkeep, wall: Callable[[], float]) -> None:
         super().__init__(reactor=reactor, interval=POLL, failing="the room in etcd could not be looked at")
         self._reactor = reactor
         self._run = run

@@ -20,6 +20,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -53,7 +54,7 @@ class Heartbeat(Service):
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         etcd: Connection,
         registration: Registration,
         ttl: int,

@@ -21,12 +21,11 @@ Note [Acknowledged, then stopped]
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
 
 from attrs import evolve, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.model.backoff import Backoff
@@ -86,7 +85,7 @@ class ClusterProgress(Service):
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         node: str,
         cluster: ClusterView,
         serving: Serving,

@@ -10,8 +10,8 @@ Note [Nobody can take an office]
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.agent.office import Office
@@ -43,7 +43,7 @@ class EtcdKeeping(Periodic):
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         run: Run,
         etcd: EtcdUpkeep,
         office: Office,

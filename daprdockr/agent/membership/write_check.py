@@ -12,8 +12,8 @@ Note [A beat proves no right to write]
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.model.errors import EtcdError, EtcdForbidden, EtcdRefused
@@ -45,7 +45,7 @@ class WriteCheck(Periodic):
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         run: Run,
         store: Store,
         record: str,

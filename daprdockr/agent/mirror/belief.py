@@ -27,6 +27,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -75,7 +76,7 @@ class Belief:
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         believer: Believer,
         run: Run,
         cluster: Cluster,

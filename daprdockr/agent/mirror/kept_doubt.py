@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -24,7 +23,7 @@ class KeptDoubt:
 
     log = Logger()
 
-    def __init__(self, *, reactor: Any, run: Run, state: StateDir) -> None:
+    def __init__(self, *, reactor: IReactorTime, run: Run, state: StateDir) -> None:
         self._reactor = reactor
         self._run = run
         self._state = state

@@ -13,8 +13,8 @@ Note [A mark in the right history]
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.agent.mirror.mirror import Mirror
@@ -53,7 +53,7 @@ class Marking(Periodic):
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         run: Run,
         store: Store,
         mirror: Mirror,

@@ -11,11 +11,10 @@ Note [An ownerless record is deleted once]
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.model.errors import EtcdError, EtcdUnavailable
@@ -50,7 +49,7 @@ class Ownerless(Service):
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         run: Run,
         store: Store,
         cluster: ClusterView,

@@ -7,10 +7,8 @@ Knows when a snapshot is due, and refuses to know what changed: it writes all en
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -38,7 +36,7 @@ class Snapshots:
 
     log = Logger()
 
-    def __init__(self, *, reactor: Any, run: Run, cluster: ClusterView, state: StateDir) -> None:
+    def __init__(self, *, reactor: IReactorTime, run: Run, cluster: ClusterView, state: StateDir) -> None:
         self._reactor = reactor
         self._run = run
         self._cluster = cluster

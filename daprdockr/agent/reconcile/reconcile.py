@@ -20,12 +20,12 @@ Note [Failed steps]
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.agent.host.failures import Failures
@@ -115,7 +115,7 @@ class Reconcile(Service):
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         gather: Gathering,
         since: Observer,
         informed: Informed,

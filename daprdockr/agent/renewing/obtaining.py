@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 from attrs import evolve, frozen
 from twisted.internet.defer import CancelledError
 from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.interfaces import IReactorTime
 
 from daprdockr.acme.keys import SigningKey, renewal_id
 from daprdockr.acme.orders import DNS, Ordering
@@ -62,7 +63,7 @@ class Servers:
     usual: Ordering
     staging: Ordering | None
     run: Run
-    reactor: Any
+    reactor: IReactorTime
 
     async def ask(self, call: Callable[..., T], *arguments: Any) -> T:
         """Make a blocking call to a server. :raises AcmeError: as the call, or it did not end."""

@@ -24,12 +24,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import islice
-from typing import Any
 
 from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.agent.mirror.mass_expiry import MOMENT
@@ -76,7 +75,7 @@ class Departures(Service):
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         cluster: ClusterView,
         node: str,
         journal: Journal,

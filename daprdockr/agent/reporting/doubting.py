@@ -9,8 +9,8 @@ This is all that an agent writes into an etcd it doubts, beside its node's recor
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.agent.host.host import Host
@@ -37,7 +37,7 @@ class Doubting(Periodic):
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         run: Run,
         store: Store,
         key: str,

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from attrs import define
 from twisted.application.service import Service
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.view import ClusterView
@@ -46,7 +45,7 @@ class HealthEvents(Service):
     """
 
     def __init__(
-        self, *, reactor: Any, cluster: ClusterView, node: str, record_event: Callable[[str, str], None]
+        self, *, reactor: IReactorTime, cluster: ClusterView, node: str, record_event: Callable[[str, str], None]
     ) -> None:
         self._reactor = reactor
         self._cluster = cluster

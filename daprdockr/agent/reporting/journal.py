@@ -17,12 +17,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Any
 
 from attrs import evolve, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.model.errors import EtcdError
@@ -71,7 +70,7 @@ class Journal(Service):
     log = Logger()
 
     def __init__(
-        self, *, reactor: Any, run: Run, store: Store, keys: Keys, node: str, wall_clock: Callable[[], float]
+        self, *, reactor: IReactorTime, run: Run, store: Store, keys: Keys, node: str, wall_clock: Callable[[], float]
     ) -> None:
         self._reactor = reactor
         self._run = run

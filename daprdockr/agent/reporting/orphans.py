@@ -8,8 +8,8 @@ that is deleted does not take them with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.agent.host.host import Host
@@ -36,7 +36,7 @@ class Orphans(Periodic):
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         host: Host,
         mirror: Mirror,
         own_containers: OwnContainers,

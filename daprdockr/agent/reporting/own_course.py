@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -54,7 +55,9 @@ class OwnCourse(Service):
 
     log = Logger()
 
-    def __init__(self, *, reactor: Any, cluster: ClusterView, node: str, heartbeat: HasLease, journal: Journal) -> None:
+    def __init__(
+        self, *, reactor: IReactorTime, cluster: ClusterView, node: str, heartbeat: HasLease, journal: Journal
+    ) -> None:
         self._reactor = reactor
         self._cluster = cluster
         self._node = node

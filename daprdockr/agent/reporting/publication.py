@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
@@ -23,7 +22,9 @@ class ChangedServices:
     :param publish: publishes these services.
     """
 
-    def __init__(self, reactor: Any, cluster: ClusterView, publish: Callable[[set[ServiceName]], None]) -> None:
+    def __init__(
+        self, reactor: IReactorTime, cluster: ClusterView, publish: Callable[[set[ServiceName]], None]
+    ) -> None:
         self._reactor = reactor
         self._cluster = cluster
         self._publish = publish

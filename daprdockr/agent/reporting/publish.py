@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from attrs import evolve
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.agent.mirror.own_claims import OwnClaims
@@ -42,7 +43,7 @@ class Publish:
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         node: str,
         addresses: Iterable[str],
         cluster: ClusterView,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
 
 from daprdockr.agent.reporting.publication import ChangedServices, RefusalEvents, upstreams
 from daprdockr.model.known.changes import Changes
@@ -33,7 +34,7 @@ class PublishPorts:
     def __init__(
         self,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
         node: str,
         cluster: ClusterView,
         claims: Callable[[ServiceName], list[Claim]],

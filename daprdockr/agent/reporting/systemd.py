@@ -10,9 +10,9 @@ Note [Ready in any case]
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.model.names import one_line
@@ -30,13 +30,13 @@ class ReportToSystemd(Service):
 
     log = Logger()
 
-    def __init__(self, *, reactor: Any, notify: NotifySocket, troubles: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, *, reactor: IReactorTime, notify: NotifySocket, troubles: Callable[[], Iterable[str]]) -> None:
         self._reactor = reactor
         self._notify = notify
         self._troubles = troubles
         self._since = 0.0
         self._is_ready, self._status = False, ""
-        self._next: Any = None
+        self._next: IDelayedCall | None = None
         self._pause = min(LATER, notify.watchdog / 3 or LATER)
 
     def startService(self) -> None:

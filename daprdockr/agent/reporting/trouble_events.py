@@ -13,9 +13,9 @@ Note [Begun and over]
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from attrs import define
+from twisted.internet.interfaces import IReactorTime
 
 from daprdockr.agent.reporting.conditions import HasCondition
 from daprdockr.model.trouble import Trouble
@@ -49,7 +49,9 @@ class _Seen:
 class TroubleEvents(Periodic):
     """:param record_event: takes an event about this node, for people."""
 
-    def __init__(self, *, reactor: Any, parts: Sequence[HasCondition], record_event: Callable[[str], None]) -> None:
+    def __init__(
+        self, *, reactor: IReactorTime, parts: Sequence[HasCondition], record_event: Callable[[str], None]
+    ) -> None:
         super().__init__(reactor=reactor, interval=POLL, failing="troubles were not reported")
         self._reactor = reactor
         self._parts = parts
