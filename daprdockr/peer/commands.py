@@ -9,7 +9,7 @@ Note [A command that nobody waits for]
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from signal import Signals
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from daprdockr.engine.pieces import ERRORS, Pieces
 from daprdockr.engine.signalled import KNOWN, send_signal
@@ -212,9 +213,9 @@ class CommandSession:
                 self._send_signal(found, KNOWN["KILL"])
             await deferLater(self._reactor, HANG_UP_STEP)
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         Deferred.fromCoroutine(work).addErrback(self._failed)
 
-    def _failed(self, failure: Any) -> None:
+    def _failed(self, failure: Failure) -> None:
         if not failure.check(EngineError):
             self.log.failure("a command's session is at fault", failure)

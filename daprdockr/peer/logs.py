@@ -23,13 +23,13 @@ from __future__ import annotations
 
 from functools import partial
 from math import inf
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from daprdockr.engine.answers import epoch_seconds
 from daprdockr.engine.streams import EngineAnswer
@@ -150,7 +150,7 @@ class LogSession:
     def _read(self, container: ContainerState, tail: int | None, since: float) -> None:
         Deferred.fromCoroutine(self._read_to_end(container, tail, since)).addErrback(self._failed)
 
-    def _failed(self, failure: Any) -> None:
+    def _failed(self, failure: Failure) -> None:
         self.log.failure("a log cannot be sent", failure)
         self.gone()
         self._channel.refuse(AT_FAULT)

@@ -24,8 +24,10 @@ from typing import Any
 from attrs import define, field, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from daprdockr.model.backoff import Backoff
 from daprdockr.process.child import Adopted, Child, Hold
@@ -110,7 +112,7 @@ class SupervisedProcess(Service):
     _hold: Hold | None = field(init=False, default=None)
     _since: float = field(init=False, default=0.0)
     _failures: int = field(init=False, default=0)
-    _timer: Any = field(init=False, default=None)
+    _timer: IDelayedCall | None = field(init=False, default=None)
     _starting: Deferred[None] | None = field(init=False, default=None)
     _gone: Deferred[None] | None = field(init=False, default=None)
     _upkeep: LoopingCall | None = field(init=False, default=None)
@@ -290,5 +292,5 @@ class SupervisedProcess(Service):
         else:
             self._unwritten = ""
 
-    def _upkeep_failed(self, failure: Any) -> None:
+    def _upkeep_failed(self, failure: Failure) -> None:
         self.log.failure("the files of {name} are not kept up any more", failure, name=self.program.name)

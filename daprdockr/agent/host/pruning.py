@@ -14,8 +14,9 @@ Note [An image that is needed again]
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -73,7 +74,7 @@ class Pruning(Periodic):
         reactor: IReactorTime,
         run: Run,
         images: PrunedImages,
-        named: Callable[[], Any],
+        named: Callable[[], Deferred[frozenset[str]]],
         is_certain: Callable[[], bool],
         age: float,
     ) -> None:

@@ -24,7 +24,8 @@ Note [Changes follow their list]
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -82,7 +83,7 @@ class Belief:
         cluster: Cluster,
         state: StateDir,
         store: Store,
-        draw: Any,
+        draw: Callable[[], int],
     ) -> None:
         self._believer = believer
         self._run = run

@@ -24,6 +24,7 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.doubts import Doubt
 from daprdockr.model.stored.entries import Absent, Batch, Change, Entry, Listing, Put
 from daprdockr.model.trouble import line
@@ -236,7 +237,7 @@ class Mirror(Service):
         if self.cluster.identity not in (0, self._state.holder.cluster):
             self._state.holder = self._state.holder.in_cluster(self.cluster.identity)
 
-    def known_services(self) -> frozenset[Any]:
+    def known_services(self) -> frozenset[ServiceName]:
         """Return every service that has a definition, a claim or a run."""
         cluster = self.cluster
         return frozenset(cluster.services).union(cluster.claimed_services, cluster.with_runs, cluster.with_volumes)
