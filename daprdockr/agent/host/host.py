@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -27,6 +26,7 @@ from daprdockr.model.trouble import line
 from daprdockr.model.troubles.host import EngineHangs, EngineLost, EngineNotReached
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
+from daprdockr.runtime.timer import Timer
 from daprdockr.runtime.workers import Stopped
 
 LIST_INTERVAL = 30.0
@@ -76,7 +76,7 @@ class Host(Service):
         self._hints = Hints(reactor, self._inspect_hinted, self._list_now)
         self._loop = LoopingCall(self._list)
         self._loop.clock = reactor
-        self._retry: IDelayedCall | None = None
+        self._retry = Timer(reactor, self._list_now)
         self._pause = FIRST_RETRY
         self._ended = False
         self._untold = LoggedOnce(
@@ -107,8 +107,7 @@ class Host(Service):
         self._ended = True
         if self._loop.running:
             self._loop.stop()
-        if self._retry is not None and self._retry.active():
-            self._retry.cancel()
+        self._retry.cancel()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
@@ -252,8 +251,8 @@ class Host(Service):
         self._list_soon()
 
     def _list_soon(self) -> None:
-        if self.running and (self._retry is None or not self._retry.active()):
-            self._retry = self._reactor.callLater(self._pause, self._list_now)
+        if self.running and not self._retry.is_set:
+            self._retry.set(self._pause)
             self._pause = min(LIST_INTERVAL, 2 * self._pause)
 
 

@@ -25,7 +25,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from attrs import evolve, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.model.backoff import Backoff
@@ -33,6 +33,7 @@ from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.stored.node import NodeRecord, Progress
 from daprdockr.runtime.signal import Signal
+from daprdockr.runtime.timer import Timer
 
 SPACING = 0.05
 """The shortest time between two writes of the node's record, in seconds: what changes meanwhile is written together."""
@@ -103,17 +104,16 @@ class ClusterProgress(Service):
         self._busy: frozenset[str] = frozenset()
         self._asking = False
         self._polls = self._behind = 0
-        self._later: IDelayedCall | None = None
-        self._turn: IDelayedCall | None = None
-        self._poll: IDelayedCall | None = None
-        self._writing: IDelayedCall | None = None
+        self._later = Timer(reactor, self.check)
+        self._turn = Timer(reactor, self.check)
+        self._poll = Timer(reactor, lambda: Deferred.fromCoroutine(self._shrink()))
+        self._writing = Timer(reactor, self._write_now)
         self._written = -SPACING
 
     def stopService(self) -> None:
         super().stopService()
         for timer in (self._turn, self._later, self._poll, self._writing):
-            if timer is not None and timer.active():
-                timer.cancel()
+            timer.cancel()
 
     @property
     def reached(self) -> dict[str, int]:
@@ -139,8 +139,8 @@ class ClusterProgress(Service):
 
     def _check_soon(self) -> None:
         """Check in the next turn, when all that serves clients knows of the change too."""
-        if self.running and (self._turn is None or not self._turn.active()):
-            self._turn = self._reactor.callLater(0, self.check)
+        if self.running:
+            self._turn.set(0)
 
     def check(self) -> None:
         """Find out whether this node has reached what is waited for: something may have come into force."""
@@ -163,9 +163,9 @@ class ClusterProgress(Service):
 
     def _check_later(self) -> None:
         """Nothing reports that the mirror has passed a revision without a change, such as that of an own write."""
-        if self._later is None or not self._later.active():
+        if not self._later.is_set:
             self._behind += 1
-            self._later = self._reactor.callLater(POLLS.delay(self._behind, 0.0), self.check)
+            self._later.set(POLLS.delay(self._behind, 0.0))
 
     def _wanted_by_others(self) -> list[int]:
         return [progress.awaits for progress in self._others()]
@@ -184,15 +184,11 @@ class ClusterProgress(Service):
 
     def _changed(self) -> None:
         self._report()
-        if self._poll is not None and self._poll.active():
-            self._poll.cancel()
+        self._poll.cancel()
         if self._busy and self.running:
             self._polls += 1
-            self._poll = self._reactor.callLater(POLLS.delay(self._polls, 0.0), self._poll_again)
+            self._poll.set(POLLS.delay(self._polls, 0.0))
         self.advanced()
-
-    def _poll_again(self) -> None:
-        Deferred.fromCoroutine(self._shrink())
 
     async def _shrink(self) -> None:
         if self._asking:
@@ -224,9 +220,7 @@ class ClusterProgress(Service):
             self._write_soon()
 
     def _write_soon(self) -> None:
-        if self._writing is None or not self._writing.active():
-            due = max(0.0, self._written + SPACING - self._reactor.seconds())
-            self._writing = self._reactor.callLater(due, self._write_now)
+        self._writing.set(max(0.0, self._written + SPACING - self._reactor.seconds()))
 
     def _write_now(self) -> None:
         self._written = self._reactor.seconds()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.model.errors import EtcdError, EtcdUnavailable
@@ -24,6 +24,7 @@ from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Delete, Unchanged
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
+from daprdockr.runtime.timer import Timer
 from daprdockr.runtime.workers import Stopped
 
 DELAY = 1.0
@@ -64,7 +65,7 @@ class Ownerless(Service):
         self._in_touch = in_touch
         self._chance = chance
         self._record_event = record_event
-        self._due: IDelayedCall | None = None
+        self._due = Timer(reactor, lambda: Deferred.fromCoroutine(self._clear()))
         self._refused = LoggedOnce(
             lambda reason: self.log.info("records without a lease were not deleted: {reason}", reason=reason)
         )
@@ -77,8 +78,7 @@ class Ownerless(Service):
 
     def stopService(self) -> None:
         super().stopService()
-        if self._due is not None and self._due.active():
-            self._due.cancel()
+        self._due.cancel()
 
     def on_changes(self, changes: Changes) -> None:
         if any(broken.ownerless for broken in changes.broken):
@@ -89,13 +89,8 @@ class Ownerless(Service):
 
     def _later(self, delay: float) -> None:
         """Clear after ``delay`` seconds at the latest."""
-        if not self.running:
-            return
-        if self._due is not None and self._due.active():
-            if self._due.getTime() <= self._reactor.seconds() + delay:
-                return
-            self._due.cancel()
-        self._due = self._reactor.callLater(delay, lambda: Deferred.fromCoroutine(self._clear()))
+        if self.running:
+            self._due.hasten(delay)
 
     async def _clear(self) -> None:
         """Delete what is due; never fails."""

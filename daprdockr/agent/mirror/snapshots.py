@@ -8,7 +8,7 @@ Knows when a snapshot is due, and refuses to know what changed: it writes all en
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -17,6 +17,7 @@ from daprdockr.model.known.view import ClusterView
 from daprdockr.model.stored.entries import Listing
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
+from daprdockr.runtime.timer import Timer
 
 KEEP_DELAY = 2.0
 """The shortest time between two writes of the last known state, in seconds."""
@@ -43,7 +44,7 @@ class Snapshots:
         self._state = state
         self._running = False
         self._withheld = False
-        self._due: IDelayedCall | None = None
+        self._due = Timer(reactor, self._write_soon)
         self._delay = KEEP_DELAY
         self._generation = 0
         self._changed = False
@@ -58,8 +59,7 @@ class Snapshots:
     def stop(self) -> None:
         """Schedule no more writes; ``finish`` writes the last one."""
         self._running = False
-        if self._due is not None and self._due.active():
-            self._due.cancel()
+        self._due.cancel()
 
     async def finish(self) -> None:
         """Write the changes that were not written yet, unless the disk hangs; a failure is logged."""
@@ -90,9 +90,8 @@ class Snapshots:
         return self._writing.run(self._write)
 
     def _schedule(self) -> None:
-        busy = self._writing.locked or (self._due is not None and self._due.active())
-        if self._changed and self._running and not (busy or self._withheld):
-            self._due = self._reactor.callLater(self._delay, self._write_soon)
+        if self._changed and self._running and not (self._writing.locked or self._withheld):
+            self._due.set(self._delay)
 
     def _write_soon(self) -> None:
         self.write().addErrback(self._failed).addCallback(lambda _: self._schedule())

@@ -20,12 +20,13 @@ Note [Failed steps]
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Protocol
 
 from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.agent.host.failures import Failures
@@ -40,6 +41,7 @@ from daprdockr.planning.plan import plan
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step
 from daprdockr.runtime.lasting import lasting
+from daprdockr.runtime.timer import Timer
 from daprdockr.runtime.workers import Stopped
 
 SWEEP = 15.0
@@ -131,8 +133,8 @@ class Reconcile(Service):
         self._carry_out = carry_out
         self._record_event = record_event
         self._dirty: set[ServiceName] = set()
-        self._turn: IDelayedCall | None = None
-        self._timers: dict[ServiceName, IDelayedCall] = {}
+        self._turn = Timer(reactor, self._plan_dirty)
+        self._timers: dict[ServiceName, Timer] = {}
         self._busy: dict[Lane, Deferred[None]] = {}
         self._nothing_starts = False
         self._sweeps = 0
@@ -145,9 +147,9 @@ class Reconcile(Service):
     def stopService(self) -> Deferred[None]:
         super().stopService()
         self._sweep.stop()
-        for timer in [*self._timers.values(), self._turn]:
-            if timer is not None and timer.active():
-                timer.cancel()
+        self._turn.cancel()
+        for timer in self._timers.values():
+            timer.cancel()
         return Deferred.fromCoroutine(self._settle())
 
     async def _settle(self) -> None:
@@ -159,8 +161,8 @@ class Reconcile(Service):
     def mark_dirty(self, services: Iterable[ServiceName]) -> None:
         """Plan these services in the next turn: Note [Dirty services, busy lanes]."""
         self._dirty.update(services)
-        if self._dirty and self.running and (self._turn is None or not self._turn.active()):
-            self._turn = self._reactor.callLater(0, self._plan_dirty)
+        if self._dirty and self.running:
+            self._turn.set(0)
 
     def on_changes(self, changes: Changes) -> None:
         """
@@ -215,10 +217,11 @@ class Reconcile(Service):
 
     def _plan_again(self, service: ServiceName, at: float | None, now: float) -> None:
         timer = self._timers.pop(service, None)
-        if timer is not None and timer.active():
+        if timer is not None:
             timer.cancel()
         if at is not None:
-            self._timers[service] = self._reactor.callLater(max(0.0, at - now), self.mark_dirty, [service])
+            self._timers[service] = Timer(self._reactor, partial(self.mark_dirty, [service]))
+            self._timers[service].set(max(0.0, at - now))
 
     def _begin(self, seen: Situation, step: Step) -> None:
         done: Deferred[None] = Deferred()

@@ -28,7 +28,7 @@ from itertools import islice
 from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.agent.mirror.mass_expiry import MOMENT
@@ -38,6 +38,7 @@ from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Node
+from daprdockr.runtime.timer import Timer
 from daprdockr.runtime.workers import Stopped
 
 SOON, SPREAD = 2 * MOMENT, 3.0
@@ -93,7 +94,7 @@ class Departures(Service):
         self._claims: dict[ServiceName, Counter[str]] = {}
         self._waiting: dict[str, _Gone] = {}
         self._doubtful = False
-        self._due: IDelayedCall | None = None
+        self._due = Timer(reactor, lambda: Deferred.fromCoroutine(self._report()))
 
     def startService(self) -> None:
         super().startService()
@@ -101,8 +102,7 @@ class Departures(Service):
 
     def stopService(self) -> None:
         super().stopService()
-        if self._due is not None and self._due.active():
-            self._due.cancel()
+        self._due.cancel()
 
     def on_changes(self, changes: Changes) -> None:
         """Take note of the nodes that went, and of the claims of those that are there."""
@@ -131,8 +131,8 @@ class Departures(Service):
             self._later(SOON + self._chance() * (SPREAD - SOON))
 
     def _later(self, delay: float) -> None:
-        if self.running and (self._due is None or not self._due.active()):
-            self._due = self._reactor.callLater(delay, lambda: Deferred.fromCoroutine(self._report()))
+        if self.running:
+            self._due.set(delay)
 
     async def _report(self) -> None:
         """Report those that wait; never fails. See Note [Gone for certain]."""

@@ -15,12 +15,13 @@ from collections.abc import Callable, Sequence
 
 from attrs import define
 from twisted.application.service import Service
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
+from daprdockr.runtime.timer import Timer
 
 TOGETHER = 1.0
 """Seconds in which those of a service that change count as changed together."""
@@ -55,12 +56,11 @@ class HealthEvents(Service):
         self._well: set[InstanceName] = set()
         self._out: dict[InstanceName, _Out] = {}
         self._quiet: dict[ServiceName, float] = {}
-        self._due: IDelayedCall | None = None
+        self._due = Timer(reactor, self._report)
 
     def stopService(self) -> None:
         super().stopService()
-        if self._due is not None and self._due.active():
-            self._due.cancel()
+        self._due.cancel()
 
     def on_changes(self, changes: Changes) -> None:
         """Take note of what the claims of this node say."""
@@ -93,12 +93,8 @@ class HealthEvents(Service):
             self._well.discard(instance)
 
     def _later(self, delay: float) -> None:
-        if not self.running:
-            return
-        if self._due is None or not self._due.active():
-            self._due = self._reactor.callLater(delay, self._report)
-        elif self._due.getTime() > self._reactor.seconds() + delay:  # it is for a service that has to be quiet
-            self._due.reset(delay)
+        if self.running:
+            self._due.hasten(delay)  # it may be due for a service that has to be quiet
 
     def _report(self) -> None:
         """See Note [Few words about many]."""

@@ -21,7 +21,7 @@ from hashlib import sha256
 from attrs import evolve, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daprdockr.model.errors import EtcdError
@@ -32,6 +32,7 @@ from daprdockr.model.stored.entries import Absent, Delete, Put
 from daprdockr.model.stored.events import LIFE, Event
 from daprdockr.model.stored.keys import Keys
 from daprdockr.runtime.pool import Run
+from daprdockr.runtime.timer import Timer
 
 MOST_WAITING = 100
 
@@ -80,7 +81,7 @@ class Journal(Service):
         self._wall_clock = wall_clock
         self._waiting: deque[_Waiting] = deque(maxlen=MOST_WAITING)
         self._writing: Deferred[None] | None = None
-        self._again: IDelayedCall | None = None
+        self._again = Timer(reactor, self._write_soon)
         self._lease = 0
         self._renew_at = 0.0
         self._last = 0
@@ -152,8 +153,7 @@ class Journal(Service):
 
     def stopService(self) -> Deferred[None] | None:
         super().stopService()
-        if self._again is not None and self._again.active():
-            self._again.cancel()
+        self._again.cancel()
         return self._writing
 
     def _write_soon(self) -> None:
@@ -170,11 +170,7 @@ class Journal(Service):
         except Exception:
             self.log.failure("an event was not written to etcd")
         if self._waiting and self.running:
-            self._write_later()
-
-    def _write_later(self) -> None:
-        if self._again is None or not self._again.active():
-            self._again = self._reactor.callLater(AGAIN, self._write_soon)
+            self._again.set(AGAIN)
 
     def _write_one(self, one: _Waiting) -> None:
         """Write an event; called in a thread, by one at a time. See Note [Short-lived] and Note [The last event]."""

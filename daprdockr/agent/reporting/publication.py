@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
@@ -13,6 +13,7 @@ from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.routed_ports import Kind
 from daprdockr.proxy.routes import Upstream
 from daprdockr.proxy.routing import Refusal
+from daprdockr.runtime.timer import Timer
 
 
 class ChangedServices:
@@ -25,24 +26,21 @@ class ChangedServices:
     def __init__(
         self, reactor: IReactorTime, cluster: ClusterView, publish: Callable[[set[ServiceName]], None]
     ) -> None:
-        self._reactor = reactor
         self._cluster = cluster
         self._publish = publish
         self._revision = 0
         self._changed: set[ServiceName] = set()
-        self._turn: IDelayedCall | None = None
+        self._turn = Timer(reactor, self._take)
 
     @property
     def revision(self) -> int:
         """The revision of the cluster up to which everything is published; 0 before the first time."""
-        waits = self._turn is not None and self._turn.active()
-        return self._revision if waits or not self._revision else self._cluster.revision
+        return self._revision if self._turn.is_set or not self._revision else self._cluster.revision
 
     def add(self, services: Iterable[ServiceName] = ()) -> None:
         """Publish soon, even if no service changed."""
         self._changed.update(services)
-        if self._turn is None or not self._turn.active():
-            self._turn = self._reactor.callLater(0, self._take)
+        self._turn.set(0)
 
     def _take(self) -> None:
         changed, self._changed = self._changed, set()
