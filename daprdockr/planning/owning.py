@@ -88,7 +88,7 @@ def _withdrawn(record: ClaimRecord, next_steps: Iterable[Step | Wait | Withdrawa
 def _without_engine(situation: Situation, claim: Claim, definition: Definition, now: float) -> Iterator[Step]:
     """Report what is known of a claim under our lease while our Engine is away."""
     here = situation.here
-    if here.in_touch and not here.lease and claim.lease == here.held != 0:
+    if here.in_touch and not here.lease and claim.lease == here.held_lease != 0:
         record = report_without_engine(situation, claim, definition, now)
         if record != claim.record:
             yield WriteClaim(claim.instance, record, claim.fence, claim.revision)

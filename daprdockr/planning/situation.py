@@ -44,7 +44,7 @@ class Here:
     """The address at which it reaches the ports that its containers publish."""
     former: tuple[str, ...] = ()
     """The names that it had before it was renamed, without those that another node has now."""
-    held: int = 0
+    held_lease: int = 0
     """As ``lease``, but also while its Engine is away, when it may claim nothing."""
 
     @property
@@ -54,7 +54,7 @@ class Here:
     @property
     def lease_of_claims(self) -> int:
         """The id of the lease under which its claims stand (0: none)."""
-        return self.lease or self.held
+        return self.lease or self.held_lease
 
 
 @frozen

@@ -76,7 +76,7 @@ class Machine:
 @frozen
 class EtcdPools:
     """
-    For calls to etcd. A beat waits for none of the others (design rule 4). None waits for ``upkeep``, whose calls take
+    For calls to etcd. A beat waits for none of the others. None waits for ``upkeep``, whose calls take
     seconds while a member is silent, and minutes while one is defragmented.
     """
 

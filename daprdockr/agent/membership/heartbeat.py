@@ -42,7 +42,7 @@ class Heartbeat(Service):
     ``beats`` reports each answer to a beat at once: the lease, the boottime until which it is certain, and its TTL; 0.0
     for both when it has ended. ``regained`` reports that there is a certain lease again, after a time without one.
 
-    :param etcd: a connection of its own, whose thread nothing else uses (design rule 4).
+    :param etcd: a connection of its own, whose thread nothing else uses: a beat waits for no other call.
     :param registration: keeps the node's record under the lease. :param ttl: seconds, as asked of etcd.
     :param kept: the lease as the next agent finds it.
     :param on_change: called when ``lease`` became certain, or stopped to be.

@@ -43,7 +43,7 @@ class Standing:
             allow=node.allow,
             cordoned=node.name in cluster.cordoned or self.contested.trouble != "",
             lease=self.heartbeat.lease if host.listed and not host.trouble else 0,
-            held=self.heartbeat.lease,
+            held_lease=self.heartbeat.lease,
             in_touch=self.mirror.in_touch and host.listed and cluster.identity != 0,
             cluster=cluster.identity,
             revision=max(cluster.revision, cluster.history.superseded),

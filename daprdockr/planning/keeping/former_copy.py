@@ -25,7 +25,7 @@ from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.planning.container_steps import StartContainer
-from daprdockr.planning.keeping.rolling import held
+from daprdockr.planning.keeping.rolling import slot_of
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step
@@ -60,4 +60,4 @@ def _is_usable(situation: Situation, copy: ContainerState, definition: Definitio
     if copy.status in (Status.DEAD, Status.REMOVING) or (at_most_one and not confirmed):
         return False
     is_stopped_for_room = stops_first(definition) or at_most_one
-    return held(situation, copy.instance) is None or not is_stopped_for_room
+    return slot_of(situation, copy.instance) is None or not is_stopped_for_room

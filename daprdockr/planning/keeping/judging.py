@@ -40,7 +40,7 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import SPOILT, STEADY, Attempts
 from daprdockr.planning.keeping.not_in_time import not_in_time
 from daprdockr.planning.keeping.preceding import failed_run, how_it_failed
-from daprdockr.planning.keeping.rolling import held, is_outdated, is_proven, is_stopped
+from daprdockr.planning.keeping.rolling import is_outdated, is_proven, is_stopped, slot_of
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.rollout_steps import MarkGood, StopRollout
 from daprdockr.planning.situation import Situation
@@ -112,7 +112,7 @@ def has_failed(attempts: Attempts, definition: Definition, since: float) -> bool
 def _overdue(
     situation: Situation, instance: InstanceName, definition: Definition, now: float
 ) -> Iterator[_Failed | Wait]:
-    slot, since = held(situation, instance), situation.rollout.held_since.get(instance.number)
+    slot, since = slot_of(situation, instance), situation.rollout.held_since.get(instance.number)
     if slot is None or since is None or slot.record.definition != definition.digest:
         return
     copies = [one for one in situation.of(instance) if one.definition == definition.digest]

@@ -41,7 +41,7 @@ from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.keeping.rolling import held
+from daprdockr.planning.keeping.rolling import slot_of
 from daprdockr.planning.situation import Situation
 
 SELDOM = 300.0
@@ -75,7 +75,7 @@ def has_its_turn(situation: Situation, container: ContainerState, definition: De
     owner, successor = situation.claims.owners.get(number), situation.claims.successors.get(number)
     if owner is None or (successor or owner).node != situation.here.node:
         return False
-    serves_nobody = owner.record.healthy or owner.record.overdue or held(situation, container.instance)
+    serves_nobody = owner.record.healthy or owner.record.overdue or slot_of(situation, container.instance)
     if owner.record.container != container.id and serves_nobody:
         return True
     return owner.record.due and not owner.record.overdue and _turn_of(situation, owner, definition)

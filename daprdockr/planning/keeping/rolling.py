@@ -72,7 +72,7 @@ def stands_still(stopped: StoppedRollout | None, definition: Definition) -> bool
     return stopped.record.concerns(definition)
 
 
-def held(situation: Situation, instance: InstanceName) -> Slot | None:
+def slot_of(situation: Situation, instance: InstanceName) -> Slot | None:
     """Return the slot that this node holds for an instance, for whichever definition."""
     return next((slot for slot in _own(situation) if slot.record.instance == instance), None)
 
@@ -107,7 +107,7 @@ def take_slot(
 
 def keep_slot(situation: Situation, instance: InstanceName, definition: Definition) -> TakeSlot | None:
     """Return the step by which an instance goes on with a slot that it has for another definition, if it has one."""
-    slot = held(situation, instance)
+    slot = slot_of(situation, instance)
     if slot is None or slot.record.definition == definition.digest:
         return None
     return TakeSlot(instance, slot.number, slot.fence, definition.digest, revision=slot.revision)

@@ -47,7 +47,7 @@ from daprdockr.planning.keeping.recording import kept
 from daprdockr.planning.keeping.renewing import is_to_renew
 from daprdockr.planning.keeping.replacing import has_its_turn, is_due
 from daprdockr.planning.keeping.reporting import settled_at, verdict, why_unhealthy
-from daprdockr.planning.keeping.rolling import held, is_proven, keep_slot, proven_at, take_slot
+from daprdockr.planning.keeping.rolling import is_proven, keep_slot, proven_at, slot_of, take_slot
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, is_led_to, remove, withdraw
 from daprdockr.planning.placing.awaited import waits_for
 from daprdockr.planning.placing.home import tied_elsewhere
@@ -108,7 +108,7 @@ def _replace(
     """Replace the copy that runs, which is of another definition: Note [Slots of a rollout] in ``rolling``."""
     old, *others = (c for c in situation.of(claim.instance) if c.definition != definition.digest)
     changed = f"the definition of {situation.name} changed"
-    slot = held(situation, claim.instance)
+    slot = slot_of(situation, claim.instance)
     if situation.claims.owners.get(claim.instance.number) != claim:  # to be taken over: nothing leads to it
         yield from withdraw(situation, old, changed, now)
     elif (image := pin_first(situation)) is not None:
@@ -135,21 +135,21 @@ def _restart(
 
 
 def _keep_one(
-    situation: Situation, kept: ContainerState, definition: Definition, now: float
+    situation: Situation, current: ContainerState, definition: Definition, now: float
 ) -> Iterator[Step | Wait | Withdrawal]:
     """
-    Remove all other copies; one that serves stays until the claim leads to the copy that is kept, and so does any that
-    runs while that one is still to be proven.
+    Remove all copies but the ``current`` one. One that serves stays until the claim leads to that, and so does any that
+    runs while that is still to be proven.
     """
     reason = "another container of this instance runs"
-    claim = situation.own(kept.instance)
-    proving = held(situation, kept.instance) is not None and (claim is None or claim.record.container != kept.id)
-    unproven = _is_unproven(situation, kept, definition, now)
-    for other in situation.of(kept.instance):
+    slot, claim = slot_of(situation, current.instance), situation.own(current.instance)
+    proving = slot is not None and (claim is None or claim.record.container != current.id)
+    unproven = _is_unproven(situation, current, definition, now)
+    for other in situation.of(current.instance):
         led_to = is_led_to(situation.here.node, situation.service, situation.claims, other)
-        if other != kept and definition.at_most_one:
+        if other != current and definition.at_most_one:
             yield remove(other, reason)
-        elif other == kept or led_to or (proving if other.running else unproven):
+        elif other == current or led_to or (proving if other.running else unproven):
             continue
         elif not other.running or _may_go(situation, other, definition, now):
             yield from withdraw(situation, other, reason, now)
@@ -157,7 +157,7 @@ def _keep_one(
 
 def _is_unproven(situation: Situation, copy: ContainerState, definition: Definition, now: float) -> bool:
     """Return whether this copy got a slot, and has to show yet that it comes up."""
-    return held(situation, copy.instance) is not None and not is_proven(situation, copy, definition, now)
+    return slot_of(situation, copy.instance) is not None and not is_proven(situation, copy, definition, now)
 
 
 def _may_go(situation: Situation, other: ContainerState, definition: Definition, now: float) -> bool:

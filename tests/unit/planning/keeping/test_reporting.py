@@ -47,7 +47,7 @@ def told(seen: Situation, by: Definition = WEB_1, now: float = NOW) -> ClaimReco
 class WithoutEngineTests(SynchronousTestCase):
     """See Note [Reported without the Engine]."""
 
-    away = evolve(HERE, lease=0, held=HERE.lease)
+    away = evolve(HERE, lease=0, held_lease=HERE.lease)
     bad = {RUNNING.id: False, NEW.id: True}
 
     def test_verdict(self) -> None:
@@ -112,8 +112,8 @@ class WithoutEngineTests(SynchronousTestCase):
         """Nothing is written under another lease, out of touch, or of another container."""
         ours = claim(running_record(RUNNING))
         for own, copies, here in (
-            (ours, (RUNNING,), evolve(self.away, held=HERE.lease + 1)),
-            (ours, (RUNNING,), evolve(self.away, held=0)),
+            (ours, (RUNNING,), evolve(self.away, held_lease=HERE.lease + 1)),
+            (ours, (RUNNING,), evolve(self.away, held_lease=0)),
             (ours, (RUNNING,), evolve(self.away, in_touch=False)),
             (ours, (NEW,), self.away),
             (ours, (), self.away),
