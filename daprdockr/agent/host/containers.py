@@ -76,7 +76,7 @@ class Containers:
         self._is_held_back = is_held_back
         self._endings = Endings(reactor)
         self.signals = SentSignals(wall_clock)
-        self._waiting: dict[str, ContainerState] = {}
+        self._held_back: dict[str, ContainerState] = {}
         self._containers: dict[str, ContainerState] = {}
         self._services: dict[ServiceName, dict[int, tuple[ContainerState, ...]]] = {}
         self._of_runs: dict[ServiceName, dict[str, ContainerState]] = {}
@@ -91,7 +91,7 @@ class Containers:
     @property
     def held_back(self) -> Iterable[ContainerState]:
         """The containers that may be another's."""
-        return self._waiting.values()
+        return self._held_back.values()
 
     def holds_back(self, state: ContainerState) -> bool:
         """Return whether a container may be another's. One that was ours once stays ours."""
@@ -140,7 +140,7 @@ class Containers:
         self._unstopped.add(container)
         self._unstopped.intersection_update(self._stopping)
 
-    async def ended(self, container: str, seconds: float) -> bool:
+    async def wait_for_end(self, container: str, seconds: float) -> bool:
         """Wait until a container is known not to run any more, at most so many seconds; return whether it is."""
         if self._runs(container):
             await self._endings.wait(container, seconds)
@@ -156,7 +156,7 @@ class Containers:
         :param before: the count of inspections when the list was requested.
         """
         states = {state.id: state for state in found}
-        self._waiting = {container: states[container] for container in self._waiting if container in states}
+        self._held_back = {container: states[container] for container in self._held_back if container in states}
         for container in list(self._containers):
             if container not in states and self._inspected.get(container, 0) <= before:
                 self.forget(container)
@@ -170,9 +170,9 @@ class Containers:
     def update(self, state: ContainerState) -> None:
         """Take over the result of an inspection."""
         if self.holds_back(state):
-            self._waiting[state.id] = state
+            self._held_back[state.id] = state
             return
-        self._waiting.pop(state.id, None)
+        self._held_back.pop(state.id, None)
         self.inspections += 1
         self._inspected[state.id] = self.inspections
         old = self._containers.get(state.id)
@@ -200,13 +200,13 @@ class Containers:
         self._adopt()
 
     def _adopt(self) -> None:
-        for state in list(self._waiting.values()):
+        for state in list(self._held_back.values()):
             if not self.holds_back(state):
                 self.update(state)
 
     def forget(self, container: str) -> None:
         """Forget a container that is gone."""
-        self._waiting.pop(container, None)
+        self._held_back.pop(container, None)
         self.inspections += 1
         self._inspected[container] = self.inspections
         state = self._containers.pop(container, None)

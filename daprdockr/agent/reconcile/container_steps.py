@@ -172,7 +172,7 @@ class ContainerSteps:
     async def _have_it_stopped(self, step: StopContainer) -> None:
         if step.grace:
             await self._stops(step)(self._engine.ask_to_stop, step.container)
-            if await self._host.containers.ended(step.container, step.grace):
+            if await self._host.containers.wait_for_end(step.container, step.grace):
                 return
         await self._stops(step)(self._engine.stop, step.container, 0)
         await self._host.inspect(step.container)
