@@ -22,10 +22,10 @@ from twisted.logger import Logger
 
 from daprdockr.model.errors import ProxyError
 from daprdockr.model.troubles.http import FilesUnwritable, NginxUnusable
+from daprdockr.proxy.applier import DISK_RETRY
 from daprdockr.proxy.configuration import NginxSettings
 from daprdockr.proxy.files import ProxyFiles
 from daprdockr.proxy.program import NginxProgram
-from daprdockr.proxy.publisher import DISK_RETRY
 from daprdockr.proxy.tls_files import TlsFiles
 from daprdockr.runtime.pool import Run
 

@@ -1,7 +1,7 @@
 """
 The serving nginx: started or adopted, given configuration and routes, polled until they are in force.
 
-``daprdockr.process`` keeps it running, and the ``Publisher`` decides when to retry.
+``daprdockr.process`` keeps it running, and the ``Applier`` decides when to retry.
 
 Note [Serving the last known routes]
     nginx starts with the last good configuration and yesterday's routes before the agent knows anything, and an adopted
@@ -30,6 +30,7 @@ from daprdockr.model.trouble import Trouble, line
 from daprdockr.model.troubles.http import NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
 from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
 from daprdockr.proxy import certificates
+from daprdockr.proxy.applier import Applier
 from daprdockr.proxy.beginning import Beginning, unwritable
 from daprdockr.proxy.certificates import CertificateState
 from daprdockr.proxy.configuration import NginxSettings
@@ -38,7 +39,6 @@ from daprdockr.proxy.files import ProxyFiles
 from daprdockr.proxy.message import difference, whole
 from daprdockr.proxy.program import NginxProgram, arguments
 from daprdockr.proxy.published import PublishedRoutes
-from daprdockr.proxy.publisher import Publisher
 from daprdockr.proxy.routes import Route, check_endpoint
 from daprdockr.proxy.table import DoorTable, Messages
 from daprdockr.proxy.taking_up import TakingUp
@@ -96,7 +96,7 @@ class Nginx(Service):
         self._files = ProxyFiles(Path(settings.directory))
         self._socket = DoorSocket(path=settings.socket, reactor=reactor)
         self._taking_up = TakingUp(program=program, files=self._files, socket=self._socket, reactor=reactor, run=run)
-        self._configuring: Publisher[NginxSettings] = Publisher(
+        self._configuring: Applier[NginxSettings] = Applier(
             apply=self._apply, clock=reactor, what="the configuration of nginx"
         )
         self._routes = DoorTable(

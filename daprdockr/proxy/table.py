@@ -28,7 +28,7 @@ from twisted.logger import Logger
 from daprdockr.model.backoff import Backoff
 from daprdockr.model.errors import DiskError, ProxyError
 from daprdockr.model.troubles.http import FilesUnwritable
-from daprdockr.proxy.publisher import Publisher
+from daprdockr.proxy.applier import Applier
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.signal import Signal
 
@@ -102,10 +102,10 @@ class DoorTable(Generic[T]):
         self.in_force: Signal[[]] = Signal()
         """Sent when ``reached`` may have changed."""
         what = f"the {messages.what}"
-        self._giving: Publisher[T] = Publisher(
+        self._giving: Applier[T] = Applier(
             apply=self._give, clock=reactor, spacing=0.0, backoff=RETRIES, ended=self.in_force, what=what
         )
-        self._keeping: Publisher[T] = Publisher(
+        self._keeping: Applier[T] = Applier(
             apply=self._keep, clock=reactor, spacing=KEPT_EACH, what=f"{what} on the disk"
         )
         self._held: T | None = None

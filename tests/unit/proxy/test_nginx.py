@@ -24,11 +24,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.troubles.http import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
 from daprdockr.process.supervised import SupervisedProcess
+from daprdockr.proxy.applier import DISK_RETRY
 from daprdockr.proxy.beginning import ABSENT_RETRY, FIRST_ROUTES
 from daprdockr.proxy.configuration import HttpListener, NginxSettings
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.program import NginxProgram
-from daprdockr.proxy.publisher import DISK_RETRY
 from daprdockr.proxy.routes import Route, Upstream
 from daprdockr.proxy.taking_up import TAKE_UP
 from tests.fakes.process import MemoryProcess, ProcessReactor

@@ -9,17 +9,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.backoff import Backoff
 from daprdockr.model.errors import DiskError, ProxyError
-from daprdockr.proxy.publisher import DISK_RETRY, Publisher
+from daprdockr.proxy.applier import DISK_RETRY, Applier
 
 
-class PublisherTests(SynchronousTestCase):
-    """A publisher of words with a spacing of one second, whose attempts last until the test ends them."""
+class ApplierTests(SynchronousTestCase):
+    """An applier of words with a spacing of one second, whose attempts last until the test ends them."""
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.begun: list[str] = []
         self.attempt: Deferred[None] = Deferred()
-        self.publisher: Publisher[str] = Publisher(
+        self.applier: Applier[str] = Applier(
             apply=self.apply,
             clock=self.clock,
             what="the routes",
@@ -27,7 +27,7 @@ class PublisherTests(SynchronousTestCase):
             backoff=Backoff(first=4.0, limit=60.0),
             chance=lambda: 0.0,
         )
-        self.publisher.start()
+        self.applier.start()
 
     async def apply(self, value: str) -> None:
         self.begun.append(value)
@@ -35,7 +35,7 @@ class PublisherTests(SynchronousTestCase):
         await self.attempt
 
     def want(self, value: str) -> None:
-        self.publisher.want(value)
+        self.applier.want(value)
         self.clock.advance(0)
 
     def succeed(self) -> None:
@@ -97,11 +97,11 @@ class PublisherTests(SynchronousTestCase):
             self.assertEqual(len(self.begun), begun)
             self.clock.advance(0.2)
             self.assertEqual(len(self.begun), begun + 1)
-        self.assertEqual((self.publisher.reason, self.publisher.failed, self.publisher.applied), ("no", 3, 0))
+        self.assertEqual((self.applier.reason, self.applier.failed, self.applier.applied), ("no", 3, 0))
         self.succeed()
         self.clock.advance(3600)
         self.assertEqual(self.begun, ["a"] * 4)
-        self.assertEqual((self.publisher.reason, self.publisher.failed, self.publisher.applied), ("", 3, 1))
+        self.assertEqual((self.applier.reason, self.applier.failed, self.applier.applied), ("", 3, 1))
 
     def test_full_disk(self) -> None:
         """A change that a full disk keeps from taking effect is tried every few seconds, and logged in one line."""
@@ -114,7 +114,7 @@ class PublisherTests(SynchronousTestCase):
         expected = "could not bring the routes into effect, what was in effect before stays: no room"
         self.assertEqual([(event["log_level"].name, formatEvent(event)) for event in logged], [("warn", expected)])
         self.succeed()
-        self.assertEqual((self.publisher.applied, self.publisher.reason), (1, ""))
+        self.assertEqual((self.applier.applied, self.applier.reason), (1, ""))
 
     def test_new_value_after_a_failure(self) -> None:
         """Another value does not wait out the delay of the one that failed."""
@@ -138,15 +138,15 @@ class PublisherTests(SynchronousTestCase):
     def test_again_while_one_is_in_flight(self) -> None:
         """An attempt that was in flight when the value was to be applied once more counts for nothing."""
         self.want("a")
-        self.publisher.again()
+        self.applier.again()
         self.succeed()
-        self.assertEqual((self.begun, self.publisher.settled), (["a"], False))
+        self.assertEqual((self.begun, self.applier.settled), (["a"], False))
         self.clock.advance(4)
         self.succeed()
-        self.assertEqual((self.begun, self.publisher.settled), (["a", "a"], True))
+        self.assertEqual((self.begun, self.applier.settled), (["a", "a"], True))
 
     def test_unexpected_failure(self) -> None:
-        """An error that nobody foresaw is logged and counts as a failure; the publisher goes on."""
+        """An error that nobody foresaw is logged and counts as a failure; the applier goes on."""
         self.want("a")
         self.break_off(RuntimeError("what"))
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
@@ -155,11 +155,11 @@ class PublisherTests(SynchronousTestCase):
 
     def test_before_start(self) -> None:
         """A value that is wanted before the start is applied at the start."""
-        publisher: Publisher[str] = Publisher(apply=self.apply, clock=self.clock, what="the routes")
-        publisher.want("early")
+        applier: Applier[str] = Applier(apply=self.apply, clock=self.clock, what="the routes")
+        applier.want("early")
         self.clock.advance(60)
         self.assertEqual(self.begun, [])
-        publisher.start()
+        applier.start()
         self.clock.advance(0)
         self.assertEqual(self.begun, ["early"])
 
@@ -167,9 +167,9 @@ class PublisherTests(SynchronousTestCase):
         """A stop cancels the attempt in flight, which counts as no failure, and begins none after it."""
         self.want("a")
         self.want("b")
-        self.publisher.stop()
-        self.publisher.want("c")
+        self.applier.stop()
+        self.applier.want("c")
         self.clock.advance(3600)
         self.assertEqual(self.begun, ["a"])
-        self.assertEqual(self.publisher.failed, 0)
+        self.assertEqual(self.applier.failed, 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])

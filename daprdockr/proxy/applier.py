@@ -1,7 +1,7 @@
 """
 Brings the last requested value into effect: one at a time, spaced, retried after a failure.
 
-Knows nothing of nginx: how a value takes effect is passed in.
+Knows nothing of nginx: how a value is applied is passed in.
 
 Note [Last wins]
     The first change after a quiet time takes effect at once, so a death leaves the routes without delay. Changes that
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -22,6 +22,7 @@ from twisted.logger import Logger
 
 from daprdockr.model.backoff import Backoff
 from daprdockr.model.errors import DaprdockrError, DiskError
+from daprdockr.runtime.timer import Timer
 
 T = TypeVar("T")
 
@@ -35,10 +36,9 @@ RETRIES = Backoff(first=2.0, limit=60.0)
 
 
 @define(kw_only=True, eq=False, slots=False)
-class Publisher(Generic[T]):
+class Applier(Generic[T]):
     """
     :ivar apply: makes a value take effect; its exceptions count as failures.
-    :ivar clock: an IReactorTime.
     :ivar spacing: seconds from the beginning of one attempt to that of the next, at least.
     :ivar backoff: the growing delay between attempts that fail in a row.
     :ivar ended: called after each attempt.
@@ -62,10 +62,13 @@ class Publisher(Generic[T]):
     _effective: T | None = field(init=False, default=None)
     _failures: int = field(init=False, default=0)
     _earliest: float = field(init=False, default=0.0)
-    _timer: Any = field(init=False, default=None)
+    _timer: Timer = field(init=False)
     _attempt: Deferred[None] | None = field(init=False, default=None)
     _overtaken: bool = field(init=False, default=False)
     _stopped: bool = field(init=False, default=True)
+
+    def __attrs_post_init__(self) -> None:
+        self._timer = Timer(self.clock, self._begin)
 
     @property
     def settled(self) -> bool:
@@ -80,7 +83,7 @@ class Publisher(Generic[T]):
     def stop(self) -> None:
         """Apply nothing any more; an attempt in flight is cancelled."""
         self._stopped = True
-        self._cancel_timer()
+        self._timer.cancel()
         if self._attempt is not None:
             self._attempt.cancel()
 
@@ -107,13 +110,12 @@ class Publisher(Generic[T]):
 
     def _schedule(self) -> None:
         """Schedule the next attempt if one is due and none is in flight."""
-        self._cancel_timer()
+        self._timer.cancel()
         if self._stopped or self._attempt is not None or self._wanted == self._effective:
             return
-        self._timer = self.clock.callLater(max(0.0, self._earliest - self.clock.seconds()), self._begin)
+        self._timer.set(max(0.0, self._earliest - self.clock.seconds()))
 
     def _begin(self) -> None:
-        self._timer = None
         assert self._wanted is not None
         self._earliest = self.clock.seconds() + self.spacing
         self._overtaken = False
@@ -151,8 +153,3 @@ class Publisher(Generic[T]):
         self._attempt = None
         self._schedule()
         self.ended()
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
