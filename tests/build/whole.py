@@ -5,8 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.names import InstanceName
-from daprdockr.model.stored.events import Event
-from tests.build.values import KEYS
+from tests.build.stored import events_in
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 
 ONE, TWO = "1.web.myapp", "2.web.myapp"
@@ -50,7 +49,7 @@ class WholeCase(SynchronousTestCase):
     @property
     def events(self) -> list[str]:
         """The events that were written for people."""
-        return [Event.decode(entry.value).text for entry in self.cluster.store.list(KEYS.events).entries]
+        return [event.text for event in events_in(self.cluster.store)]
 
 
 MARKED = 80.0

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from daprdockr.model.stored.claim import State
-from daprdockr.model.stored.events import Event
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import HTTP, KEYS, definition
-from tests.build.whole import ONE, resolved, routed
-from tests.fakes.agents import MemoryCluster
+from tests.build.whole import ONE, WholeCase, resolved, routed
 
 CHECKS: tuple[dict[str, Any], ...] = (
     {},
@@ -27,15 +23,13 @@ ODD = {"LogConfig": {"Type": "json-file", "Config": {"odd": "1"}}}
 """Fields of a container that the Engine refuses to create."""
 
 
-class AilingCase(SynchronousTestCase):
-    """One node."""
+class AilingCase(WholeCase):
+    """One node whose image has a health check."""
 
     def setUp(self) -> None:
-        self.cluster = MemoryCluster(self)
-        self.agent = self.cluster.add("a")
+        super().setUp()
         self.engine = self.agent.docker
         self.engine.add_image("web:1", exposed=[8080], healthcheck=True)
-        self.cluster.advance(1)
 
     def define(self, by: Definition) -> str:
         """Define a service of one instance, and wait until it is well; its container."""
@@ -115,10 +109,6 @@ class EngineAwayTests(AilingCase):
 class RefusedTests(AilingCase):
     """A definition that the Engine refuses."""
 
-    def events(self) -> list[str]:
-        """The texts of the events, which people read."""
-        return [Event.decode(entry.value).text for entry in self.cluster.store.list(KEYS.events).entries]
-
     def test_told_once(self) -> None:
         """The reason is in the claim, is an event once, and is written once, however often it is tried."""
         self.cluster.define(definition(Container=ODD))
@@ -130,7 +120,7 @@ class RefusedTests(AilingCase):
         self.cluster.advance(600)
         self.assertEqual(self.cluster.store.list(KEYS.root).revision, revision)
         self.assertIn(self.engine.calls["create"] - tries, range(8, 15))
-        self.assertEqual(len(self.events()), 1, self.events())
+        self.assertEqual(len(self.events), 1, self.events)
         self.assertEqual(self.cluster.claims[ONE].state, State.BACKING_OFF)
 
     def test_mended(self) -> None:

@@ -11,24 +11,15 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.stored.cordon import asking_to_drain
-from daprdockr.model.stored.events import Event
 from daprdockr.planning.keeping.body import container_names
+from tests.build.stored import events_in
 from tests.build.values import HTTP, KEYS, WEB, definition, instance
-from tests.build.whole import DRAIN, ONE, TTL, TWO, names, starts
+from tests.build.whole import DRAIN, ONE, TTL, TWO, WholeCase, names, starts
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 from tests.fakes.engine import MemoryEngine
 
 
-class AlikeCase(SynchronousTestCase):
-    """A cluster of one node, ``a``, that has begun."""
-
-    def setUp(self) -> None:
-        self.cluster = MemoryCluster(self)
-        self.agent = self.cluster.add("a")
-        self.cluster.advance(1)
-
-
-class StrangerTests(AlikeCase):
+class StrangerTests(WholeCase):
     """Containers that somebody else made of what ours shows."""
 
     def setUp(self) -> None:
@@ -56,8 +47,7 @@ class StrangerTests(AlikeCase):
 
     def told(self) -> list[str]:
         """The events of containers that are left alone."""
-        entries = self.cluster.store.list(KEYS.events).entries
-        return sorted(text for entry in entries if "left alone" in (text := Event.decode(entry.value).text))
+        return sorted(text for text in self.events if "left alone" in text)
 
     def test_copies(self) -> None:
         """Copies run on beside the one that the claim names, which is neither stopped nor restarted."""
@@ -205,7 +195,7 @@ class OneEngineTests(SynchronousTestCase):
         others.advance(70)
         self.cluster.advance(70)
         self.assertEqual(starts(self.agent), before)
-        told = [Event.decode(entry.value).text for entry in others.store.list(KEYS.events).entries]
+        told = [event.text for event in events_in(others.store)]
         self.assertIn("containers of a node a in another cluster are here: give each agent its own --node", told)
 
     def test_ephemeral_beside_another_cluster(self) -> None:
@@ -251,7 +241,7 @@ class OneEngineTests(SynchronousTestCase):
         self.assertEqual([c.running for c in self.engine.states], [True])
 
 
-class CloneTests(AlikeCase):
+class CloneTests(WholeCase):
     """A host that is cloned with all it has."""
 
     def clone(self, node: str, **changed: Any) -> MemoryAgent:
@@ -313,7 +303,7 @@ class CloneTests(AlikeCase):
         self.assertEqual(self.cluster.claims, {})
 
 
-class RenamedTests(AlikeCase):
+class RenamedTests(WholeCase):
     """An agent that goes on under another ``--node``, on the same Engine and in the same state directory."""
 
     def setUp(self) -> None:

@@ -12,6 +12,7 @@ from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.stored.run import RunRecord, RunState
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.keeping.preceding import owed
+from tests.build.stored import definition_in
 from tests.build.values import KEYS, WEB, definition, named
 from tests.build.whole import WholeCase
 
@@ -43,9 +44,7 @@ class BeforeTests(WholeCase):
 
     def wanted(self) -> Definition:
         """The definition that is stored now."""
-        entry = self.cluster.store.get(KEYS.service(WEB))
-        assert entry is not None
-        return Definition.parse(entry.value)
+        return definition_in(self.cluster.store)
 
     def end(self, status: int = 0, log: bytes = b"") -> None:
         for one in self.before():

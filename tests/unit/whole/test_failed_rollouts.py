@@ -11,11 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import Image
 from daprdockr.model.stored.entries import Commit, Condition, Delete, Listing, Operation, Prefixes, Put
-from daprdockr.model.stored.events import Event
-from daprdockr.model.stored.history import Revisions
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import STEADY
+from tests.build.stored import definition_in, events_in, revisions_in, rollout_in
 from tests.build.values import HTTP, KEYS, WEB, definition
 from tests.fakes.agents import STEP, MemoryAgent, MemoryCluster
 from tests.fakes.command_line import LentStore, Outcome, command_line
@@ -109,19 +108,15 @@ class FailedRolloutCase(SynchronousTestCase):
 
     @property
     def present(self) -> Definition:
-        entry = self.store.get(KEYS.service(WEB))
-        assert entry is not None
-        return Definition.parse(entry.value)
+        return definition_in(self.store)
 
     @property
     def record(self) -> RolloutRecord | None:
-        entry = self.store.get(KEYS.rollout(WEB))
-        return RolloutRecord.decode(entry.value) if entry is not None else None
+        return rollout_in(self.store)
 
     @property
     def authors(self) -> list[str]:
-        listing = self.store.list(KEYS.history(WEB))
-        return [one.record.by.split("@")[0] for one in Revisions.read(KEYS, WEB, listing.entries).revisions]
+        return [one.record.by.split("@")[0] for one in revisions_in(self.store).revisions]
 
     @property
     def slots(self) -> list[str]:
@@ -146,7 +141,7 @@ class FailedRolloutCase(SynchronousTestCase):
         assert record is not None
         self.assertEqual((record.state, record.before), (RolloutState.REVERTED, wanted(OLD).digest))
         self.assertIn(reason, record.reason)
-        events = [Event.decode(one.value) for one in self.store.list(KEYS.events).entries]
+        events = events_in(self.store)
         told = [one for one in events if one.subject == str(WEB) and "was reverted" in one.text]
         self.assertEqual([one.lines for one in told], [record.lines])
         return record
@@ -324,7 +319,7 @@ class RevertTests(FailedRolloutCase):
         assert record is not None
         self.assertEqual((record.state, self.present.container.image), (RolloutState.PAUSED, NEW))
         self.assertIn("grant readwrite on /daprdockr/services/ and /daprdockr/history/", record.reason)
-        events = [Event.decode(one.value).text for one in self.store.list(KEYS.events).entries]
+        events = [event.text for event in events_in(self.store)]
         self.assertEqual(len([text for text in events if "grant readwrite" in text]), 1)
         self.assertEqual(self.least_healthy, WANTED)
 
@@ -492,8 +487,7 @@ class AwayTests(FailedRolloutCase):
 class GoodTests(FailedRolloutCase):
     @property
     def good(self) -> list[bool]:
-        listing = self.store.list(KEYS.history(WEB))
-        return [one.record.good for one in Revisions.read(KEYS, WEB, listing.entries).revisions]
+        return [one.record.good for one in revisions_in(self.store).revisions]
 
     def test_marked(self) -> None:
         """A revision is marked as good when the service has been healthy with it as a whole, by one node, once."""

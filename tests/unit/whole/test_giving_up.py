@@ -12,10 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.entries import Delete
-from daprdockr.model.stored.events import Event
-from daprdockr.model.stored.mirrored_keys import SuccessorKey
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
+from tests.build.stored import events_in, successors_in
 from tests.build.values import KEYS, definition, named
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 
@@ -55,11 +54,10 @@ class GivingUpCase(SynchronousTestCase):
         return NodeRecord.decode(entry.value)
 
     def successions(self) -> int:
-        names = (KEYS.read(entry.key) for entry in self.cluster.store.list(KEYS.root).entries)
-        return sum(isinstance(name, SuccessorKey) for name in names)
+        return len(successors_in(self.cluster.store))
 
     def events(self) -> list[str]:
-        told = [Event.decode(entry.value) for entry in self.cluster.store.list(KEYS.events).entries]
+        told = events_in(self.cluster.store)
         return [f"{event.subject}: {event.text}" for event in told]
 
 

@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import ContainerState
 from daprdockr.model.stored.cordon import asking_to_drain
-from daprdockr.model.stored.events import Event
 from daprdockr.picture.instances import instance_table
+from tests.build.stored import events_in
 from tests.build.values import KEYS, WEB, definition, fixing, named
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 
@@ -36,7 +36,7 @@ class HostPortCase(SynchronousTestCase):
         return [one for one in agent.running if HOST in {port.host for port in one.ports}]
 
     def events(self) -> list[str]:
-        return [Event.decode(entry.value).text for entry in self.cluster.store.list(KEYS.events).entries]
+        return [event.text for event in events_in(self.cluster.store)]
 
 
 class PlacingTests(HostPortCase):

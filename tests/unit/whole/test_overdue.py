@@ -10,8 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.host.probe import Unmade
 from daprdockr.model.host import ContainerState
 from daprdockr.model.stored.claim import ClaimRecord
-from daprdockr.model.stored.events import Event
-from daprdockr.model.stored.mirrored_keys import SuccessorKey
+from tests.build.stored import events_in, successors_in
 from tests.build.values import API, KEYS, instance, named
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 
@@ -78,12 +77,11 @@ class OverdueCase(SynchronousTestCase):
 
     @property
     def successors(self) -> list[str]:
-        names = (KEYS.read(entry.key) for entry in self.cluster.store.list(KEYS.root).entries)
-        return [str(name.instance) for name in names if isinstance(name, SuccessorKey)]
+        return successors_in(self.cluster.store)
 
     @property
     def events(self) -> list[str]:
-        found = [Event.decode(entry.value) for entry in self.cluster.store.list(KEYS.events).entries]
+        found = events_in(self.cluster.store)
         return [f"{event.subject}: {event.text}" for event in found]
 
 

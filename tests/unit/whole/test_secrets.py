@@ -10,10 +10,11 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.stored.history import Revision, Revisions
+from daprdockr.model.stored.history import Revision
 from daprdockr.model.stored.rollout import RolloutState
 from daprdockr.sealing.boxes import PrivateKey
 from daprdockr.sealing.key_file import create_keys
+from tests.build.stored import revisions_in
 from tests.build.values import KEYS, WEB, definition, named
 from tests.build.whole import names
 from tests.fakes.agents import MemoryAgent, MemoryCluster
@@ -98,8 +99,7 @@ class SecretsTests(SynchronousTestCase):
 
     @property
     def history(self) -> Sequence[Revision]:
-        entries = self.cluster.store.list(KEYS.history(WEB)).entries
-        return Revisions.read(KEYS, WEB, entries).revisions
+        return revisions_in(self.cluster.store).revisions
 
     def end_all_of(self, value: bytes) -> None:
         """Have each container that got this value end by itself."""

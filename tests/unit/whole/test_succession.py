@@ -13,6 +13,7 @@ from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.entries import Commit, Condition, Delete, Operation, Put
 from daprdockr.model.stored.mirrored_keys import SuccessorKey
 from daprdockr.model.wanted.definition import Definition
+from tests.build.stored import successors_in
 from tests.build.values import HTTP, KEYS, WEB, definition, fixing, named
 from tests.fakes.agents import STEP, MemoryAgent, MemoryCluster
 from tests.fakes.engine import MemoryEngine
@@ -91,8 +92,7 @@ class HandOverCase(SynchronousTestCase):
 
     def successors(self) -> list[str]:
         """The instances that somebody prepares to take over."""
-        names = (KEYS.read(entry.key) for entry in self.cluster.store.list(KEYS.root).entries)
-        return [str(name.instance) for name in names if isinstance(name, SuccessorKey)]
+        return successors_in(self.cluster.store)
 
     def running(self, node: str) -> list[Any]:
         return [container.id for container in self.agents[node].running]

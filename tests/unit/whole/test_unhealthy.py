@@ -9,7 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.stored.claim import ClaimRecord, State
-from daprdockr.model.stored.events import Event
+from tests.build.stored import events_in
 from tests.build.values import KEYS, definition, instance
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 
@@ -44,7 +44,7 @@ class UnhealthyCase(SynchronousTestCase):
         return sum(now.get(one) != started for one, started in before.items())
 
     def events(self) -> list[tuple[str, tuple[str, ...]]]:
-        found = [Event.decode(entry.value) for entry in self.cluster.store.list(KEYS.events).entries]
+        found = events_in(self.cluster.store)
         return [(f"{event.subject}: {event.text}", tuple(event.lines)) for event in found]
 
 

@@ -12,7 +12,6 @@ from daprdockr.agent.statedir import PEER, StateDir
 from daprdockr.model.errors import NotFound
 from daprdockr.model.session import ImageAsked
 from daprdockr.model.stored.entries import Batch, Entry
-from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.peer.listener import PeerListener
 from daprdockr.planning.candidates import mark
@@ -22,6 +21,7 @@ from daprdockr.wiring.handing import images_here, offers, other_nodes, pushed
 from daprdockr.wiring.real import real
 from tests.build.images import IMAGE, NAME
 from tests.build.settings import settings
+from tests.build.stored import events_in
 from tests.fakes.agents import MemoryCluster
 from tests.fakes.run import LoopClock
 
@@ -85,7 +85,7 @@ class PeeringTests(SynchronousTestCase):
             base = cluster.add(name).parts.base
             pushed(base, "5f" * 32, NAME, f"anna@desk pushes it to {name}", "anna@desk")
         cluster.advance(1)
-        events = [Event.decode(entry.value) for entry in cluster.store.list(base.cluster.keys.events).entries]
+        events = events_in(cluster.store)
         self.assertEqual(
             [(e.node, e.by, e.subject, e.text) for e in events], [("a", "anna@desk", NAME, "anna@desk pushes it to a")]
         )

@@ -9,10 +9,10 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.membership.progress import Serving
-from daprdockr.model.stored.events import Event
 from daprdockr.wiring.reporting import serving
 from daprdockr.wiring.subscriptions import record_unusable
-from tests.build.values import HTTP, KEYS, named
+from tests.build.stored import events_in
+from tests.build.values import HTTP, named
 from tests.fakes.agents import MemoryCluster
 
 
@@ -70,7 +70,7 @@ class RefusalTests(SynchronousTestCase):
         cluster.stop(agents[0])
         cluster.succeed(agents[0])
         cluster.advance(2)
-        events = [Event.decode(entry.value) for entry in cluster.store.list(KEYS.events).entries]
+        events = events_in(cluster.store)
         refused = "host name example.com already belongs to first.myapp"
         self.assertEqual([e.text for e in events if e.subject == "second.myapp"], [refused] * 2)
 
@@ -86,7 +86,7 @@ class UnusableTests(SynchronousTestCase):
             for is_own in (False, True, True):
                 record_unusable(base, "certificate example.com", f"is of {is_own}", is_own)
         cluster.advance(1)
-        events = [Event.decode(entry.value) for entry in cluster.store.list(KEYS.events).entries]
+        events = events_in(cluster.store)
         self.assertEqual(
             sorted((e.node, e.text) for e in events if e.subject == "certificate example.com"),
             [("a", "is of False"), ("a", "is of True"), ("b", "is of True")],

@@ -7,11 +7,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.agent.reconcile.network import ContainerNetwork
-from daprdockr.model.stored.events import Event
 from daprdockr.picture.nodes import node_table
 from daprdockr.proxy.relay import LOOPBACK
 from daprdockr.wiring.carrying_out import network
-from tests.build.values import HTTP, KEYS, definition
+from tests.build.stored import events_in
+from tests.build.values import HTTP, definition
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 
 MOVED = (
@@ -114,7 +114,7 @@ class WhereaboutsTests(SynchronousTestCase):
         found = [agent.zone.lookup(labels) for labels in ((b"1", b"web", b"myapp"), (b"a", b"ns", b"dns"))]
         self.assertEqual([next(iter(sets.values())).data for sets in found if sets], [("127.0.0.9",)] * 2)
         self.assertEqual([u.address for route in agent.routing.routes for u in route.upstreams], ["127.0.0.9"])
-        events = [Event.decode(entry.value).text for entry in self.cluster.store.list(KEYS.events).entries]
+        events = [event.text for event in events_in(self.cluster.store)]
         self.assertIn(lines[0], events)
 
     def test_published(self) -> None:

@@ -8,9 +8,9 @@ from daprdockr.agent.mirror.ownerless import AGAIN, DELAY, EVENTS, Ownerless
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Batch, Deleted, Entry, Listing
-from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.slot import SlotRecord
+from tests.build.stored import events_in
 from tests.build.values import KEYS, WEB, definition, instance
 from tests.fakes.agents import MemoryCluster
 from tests.fakes.log_lines import LogLines
@@ -72,7 +72,7 @@ class AgentTests(SynchronousTestCase):
 
     @property
     def events(self) -> list[str]:
-        return [Event.decode(entry.value).text for entry in self.store.list(KEYS.events).entries]
+        return [event.text for event in events_in(self.store)]
 
     def test_copied_claims(self) -> None:
         """A copy of a former cluster keeps no instance from running, and no start waits for the nodes in it."""

@@ -15,6 +15,7 @@ from daprdockr.planning.outcome import Done, Retry
 from daprdockr.planning.rollout_steps import MarkGood, PinImage, StopRollout
 from tests.build.carry_out import FIRST, CarryOutCase
 from tests.build.situations import WEB_1, WEB_2
+from tests.build.stored import definition_in, revisions_in, rollout_in
 from tests.build.values import KEYS, WEB, definition
 
 DIGEST = "sha256:" + "a1" * 32
@@ -33,18 +34,15 @@ class RolloutStepsTests(CarryOutCase):
 
     @property
     def history(self) -> Revisions:
-        return Revisions.read(KEYS, WEB, self.store.list(KEYS.history(WEB)).entries)
+        return revisions_in(self.store)
 
     @property
     def stored(self) -> Definition:
-        entry = self.store.get(KEYS.service(WEB))
-        assert entry is not None
-        return Definition.parse(entry.value)
+        return definition_in(self.store)
 
     @property
     def record(self) -> RolloutRecord | None:
-        entry = self.store.get(KEYS.rollout(WEB))
-        return RolloutRecord.decode(entry.value) if entry is not None else None
+        return rollout_in(self.store)
 
     def test_revert(self) -> None:
         """The former definition, its revision and the record are written at once, and the mirror knows."""

@@ -15,6 +15,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.node import NodeRecord
+from tests.build.stored import events_in
 from tests.build.values import KEYS, definition
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 from tests.fakes.run import LoopClock, run_at_once
@@ -38,7 +39,7 @@ class DeparturesCase(SynchronousTestCase):
     @property
     def reported(self) -> list[str]:
         """The subject and the text of each event, in the order of their times."""
-        events = sorted(Event.decode(entry.value) for entry in self.store.list(KEYS.events).entries)
+        events = sorted(events_in(self.store))
         return [f"{event.subject} {event.text}" for event in events]
 
     def goes_on(self, seconds: float = REPORTED) -> list[str]:
@@ -65,7 +66,7 @@ class GoneTests(DeparturesCase):
         self.cluster.advance(TTL)
         ended = self.cluster.agents[0].docker.now
         self.cluster.advance(REPORTED)
-        (event,) = [Event.decode(entry.value) for entry in self.store.list(KEYS.events).entries]
+        (event,) = events_in(self.store)
         self.assertLess(abs(event.time - ended), TTL / 3)
 
     def test_again(self) -> None:
@@ -260,5 +261,5 @@ class LaterTests(SynchronousTestCase):
         course.startService()
         store.unavailable = False
         clock.advance(AGAIN)
-        events = [Event.decode(entry.value).text for entry in store.list(KEYS.events).entries]
+        events = [event.text for event in events_in(store)]
         self.assertEqual(events, [RESTARTED])

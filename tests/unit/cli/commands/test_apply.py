@@ -15,13 +15,13 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.files import FileRecord
-from daprdockr.model.stored.history import Revisions
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.stored.sealed import SecretRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.events import read_events
 from tests.build.jobs import job
+from tests.build.stored import revisions_in
 from tests.build.values import KEYS, definition, fixing, named
 from tests.fakes.command_line import EventfulStore, InterruptedStore, Outcome, command_line
 
@@ -100,7 +100,7 @@ class UsesTests(ApplyCase):
             given = named("web", image="web:2", **members)
             self.assertIn("1.web.myapp is replaced on n1", self.run_line("plan", given=[given]).stdout)
             self.assertIn("Image web:1 -> web:2", self.run_line("apply", given=[given]).stdout)
-            newest = Revisions.read(KEYS, given.name, self.store.list(KEYS.history(given.name)).entries).newest
+            newest = revisions_in(self.store, given.name).newest
             assert newest is not None
             self.assertEqual((self.stored("web"), newest.record.definition), (given, given))
             entry = self.store.get(KEYS.revision(given.name, newest.number))
@@ -388,8 +388,7 @@ class ApplyTests(ApplyCase):
             "2 applied, 0 as given already\n",
         )
         self.assertEqual((self.stored("web"), self.stored("db")), tuple(given))
-        place = KEYS.history(given[0].name)
-        history = Revisions.read(KEYS, given[0].name, self.store.list(place).entries)
+        history = revisions_in(self.store, given[0].name)
         self.assertTrue(history.newest and history.newest.record.by.startswith("apply by "))
         self.store.calls.clear()
         self.assertEqual(self.run_line("apply", given=given).stdout, "0 applied, 2 as given already\n")

@@ -13,11 +13,11 @@ from daprdockr.cli.commands import backup
 from daprdockr.cli.saved import VERSION
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.files import FileContent, FileRecord
-from daprdockr.model.stored.history import Revisions
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseMode, PauseRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.files import MOST_BYTES, stamp_of
+from tests.build.stored import revisions_in
 from tests.build.values import KEYS, WEB, definition, named
 from tests.fakes.command_line import InterruptedStore, LentStore, Outcome, command_line, second
 
@@ -104,7 +104,7 @@ class RestoreTests(BackupCase):
         self.assertEqual(self.values(), before)
         record = self.store.get(KEYS.file("x.conf"))
         self.assertEqual(FileRecord.decode(record.value).stamp if record else "", stamp_of(CONTENT))
-        history = Revisions.read(KEYS, WEB, self.store.list(KEYS.history(WEB)).entries)
+        history = revisions_in(self.store)
         self.assertTrue(history.newest and history.newest.record.by.startswith("restore by "))
         self.store.calls.clear()
         self.assertIn("6 as in the backup already", self.run_line("restore", given=saved).stdout)

@@ -13,6 +13,7 @@ from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.stored.sealed import SecretRecord
 from daprdockr.model.wanted.definition import Definition
 from tests.build.command_line import DOCUMENT, KEY, DefinitionCase
+from tests.build.stored import revisions_in
 from tests.build.values import KEYS, WEB, definition, instance
 from tests.fakes.command_line import Outcome, command_line
 
@@ -26,7 +27,7 @@ class HistoryCase(DefinitionCase):
         self.assertEqual(self.run_line(*SET, "-image", image, *more).status, 0)
 
     def history(self) -> Revisions:
-        return Revisions.read(KEYS, WEB, self.store.list(KEYS.history(WEB)).entries)
+        return revisions_in(self.store)
 
     def good(self, *numbers: int) -> None:
         """Mark revisions as an agent does."""

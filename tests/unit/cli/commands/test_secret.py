@@ -8,12 +8,12 @@ import os
 from pathlib import Path
 
 from daprdockr.cli.main import main
-from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.sealed import MAX_VALUE, PublicKey, SealedValue, SecretRecord, bound_to
 from daprdockr.sealing.boxes import PrivateKey
 from daprdockr.sealing.key_file import create_keys, read_keys
 from tests.build.command_line import DefinitionCase
+from tests.build.stored import events_in
 from tests.build.values import KEYS, named
 from tests.fakes.command_line import command_line
 
@@ -101,7 +101,7 @@ class KeyTests(SecretCase):
         self.assertEqual((done["Key"], done["Former"], self.present()), (former.id, key.public.id, former))
         done = self.run_line("secret", "key", str(self.file), "-yes")
         self.assertNotIn("set each secret", done.stdout)
-        events = [Event.decode(entry.value) for entry in self.store.list(KEYS.events).entries]
+        events = events_in(self.store)
         lost = sorted(event.text.partition(",")[0] for event in events if event.subject == "cluster key")
         self.assertEqual(lost, sorted(f"{one.id} was lost" for one in (former, key.public)))
 

@@ -14,6 +14,7 @@ from daprdockr.model.reading import LONGEST_AUTHOR, MAX_DOCUMENT
 from daprdockr.model.stored.entries import Absent, Delete, Entry, Put, Unchanged
 from daprdockr.model.stored.history import KEPT, RevisionRecord, Revisions
 from daprdockr.model.wanted.definition import Definition
+from tests.build.stored import revisions_in
 from tests.build.strategies import ANYTHING, DEFINITIONS, as_bytes, spoiled
 from tests.build.values import API, KEYS, WEB, definition
 from tests.fakes.store import MemoryStore
@@ -71,7 +72,7 @@ class HistoryTests(SynchronousTestCase):
         self.store = MemoryStore()
 
     def read(self) -> Revisions:
-        return Revisions.read(KEYS, WEB, self.store.list(KEYS.history(WEB)).entries)
+        return revisions_in(self.store)
 
     def put_in_force(self, wanted: Definition, *, good: bool = False) -> None:
         """Store a definition as a command does that knows no other way."""
