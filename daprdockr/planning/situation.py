@@ -13,6 +13,7 @@ from daprdockr.model.stored.revisioned import Claim, KnownRun, Service, Slot, St
 from daprdockr.model.wanted.health import Health
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
+from daprdockr.planning.diagnosis import UNKNOWN, Diagnosis
 from daprdockr.planning.lanes import Lane
 
 
@@ -125,20 +126,18 @@ class OnHost:
     """The resources that its containers run without here, as text ("": none)."""
     networks: Collection[str] = frozenset()
     """The names and ids of networks that were taken from a container, and are there again."""
-    verdicts: Mapping[str, bool] = field(factory=dict)
-    """The outcomes of health checks, by container id (True: healthy); none while not known yet."""
-    failed: Mapping[str, int] = field(factory=dict)
-    """By container id: how often in a row its health check failed."""
-    unreached: Mapping[str, str] = field(factory=dict)
-    """By container id: the reason of each that is unhealthy only because nginx, or the relay, cannot reach it."""
-    complaints: Mapping[str, str] = field(factory=dict)
-    """By container id: what its health check found when it became unhealthy, or while it starts slowly."""
+    health: Mapping[str, Diagnosis] = field(factory=dict)
+    """By container id, as far as anything is known of its health."""
     checks: Mapping[str, Health] = field(factory=dict)
     """By container id: the health check of the definition that it was made from."""
     renewed: Mapping[str, tuple[str, ...]] = field(factory=dict)
     """By container id: the stamps of the contents that were put into its files and signalled, as far as known."""
     stopping: Collection[str] = frozenset()
     """The ids of the containers that are being stopped, though they may still run."""
+
+    def diagnosis(self, container: str) -> Diagnosis:
+        """Return what is known of a container's health, by its id."""
+        return self.health.get(container, UNKNOWN)
 
     @property
     def tried(self) -> list[InstanceName]:

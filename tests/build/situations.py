@@ -16,6 +16,7 @@ from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
+from daprdockr.planning.diagnosis import Diagnosis
 from daprdockr.planning.lanes import Lane
 from daprdockr.planning.placing.placement import Ranking
 from daprdockr.planning.situation import Fronts, Here, KnownClaims, Moving, OnHost, Placing, Rollout, Situation, Wanted
@@ -100,12 +101,15 @@ def situation(
 def grouped(here: Here, name: ServiceName, **fields: Any) -> Situation:
     """
     A situation from what is known, each by its own word; ``claims`` are those of the owners, and of ``images`` and
-    ``pulls``, both by reference, what belongs to the definition counts.
+    ``pulls``, both by reference, what belongs to the definition counts. ``verdicts``, ``failed``, ``unreached`` and
+    ``complaints``, by container id, are what is known of the health of each.
     """
     service = fields.get("service")
     image = service.definition.container.image if service else ""
     fields["image"] = fields.pop("images", {}).get(image)
     fields["pull"] = fields.pop("pulls", {}).get(image, NONE)
+    fields |= {"health": _diagnoses(fields)} if fields.keys() & _OF_HEALTH.keys() else {}
+    fields = {word: value for word, value in fields.items() if word not in _OF_HEALTH}
     groups = {group: made(**ones) for group, (made, ones) in _by_group(fields).items()}
     return Situation(here, name, **groups)
 
@@ -129,6 +133,18 @@ _GROUPS: dict[str, Any] = {
     "rollout": Rollout,
 }
 _HOMES = {field.name: group for group, made in _GROUPS.items() for field in fields_of(made)}
+
+
+_OF_HEALTH = {"verdicts": "verdict", "failed": "failed", "unreached": "unreached", "complaints": "complaint"}
+"""Each part of the diagnoses of containers, by the word for what tests state of it by container id."""
+
+
+def _diagnoses(fields: Mapping[str, Any]) -> dict[str, Diagnosis]:
+    found: dict[str, dict[str, Any]] = {}
+    for word in fields.keys() & _OF_HEALTH.keys():
+        for container, value in fields[word].items():
+            found.setdefault(container, {})[_OF_HEALTH[word]] = value
+    return {container: Diagnosis(**known) for container, known in found.items()}
 
 
 def _by_group(fields: Mapping[str, Any]) -> dict[str, tuple[Any, dict[str, Any]]]:

@@ -33,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -42,6 +42,7 @@ from twisted.python.failure import Failure
 
 from daprdockr.agent.host.probe import Probe, Target, Unmade, Unreached
 from daprdockr.model.names import ServiceName, one_line
+from daprdockr.planning.diagnosis import UNKNOWN, Diagnosis
 
 FIRST_DELAY = 0.05
 """
@@ -70,6 +71,7 @@ class _Patient:
     delay: float = field(default=FIRST_DELAY, init=False)
     failures: int = field(default=0, init=False)
     doubted: bool = field(default=False, init=False)
+    known: Diagnosis = field(default=UNKNOWN, init=False)
     began: float = field(default=0.0, init=False)
     next_probe: IDelayedCall | None = field(default=None, init=False)
     probing: Deferred[None] | None = field(default=None, init=False)
@@ -98,13 +100,11 @@ class HealthChecks(Service):
         self._on_changes = on_changes
         self._patients: dict[str, _Patient] = {}
         self._by_service: dict[ServiceName, Mapping[str, Target]] = {}
-        self.verdicts: dict[str, bool] = {}
-        self.failed: dict[str, int] = {}
-        """By container id: how often in a row its own check failed, as far as that counts."""
-        self.unreached: dict[str, str] = {}
-        """By container id: the reason of each that is unhealthy only because nginx, or the relay, cannot reach it."""
-        self.complaints: dict[str, str] = {}
-        """By container id: what its own check found: Note [One complaint]."""
+
+    def of(self, container: str) -> Diagnosis:
+        """Return what is known of a container's health, by its id."""
+        patient = self._patients.get(container)
+        return UNKNOWN if patient is None else patient.known
 
     def follow(self, service: ServiceName, targets: Mapping[str, Target]) -> None:
         """Check these containers of a service, by id, from now on, and no others of it."""
@@ -131,10 +131,6 @@ class HealthChecks(Service):
 
     def _dismiss(self, container: str) -> None:
         patient = self._patients.pop(container)
-        self.verdicts.pop(container, None)
-        self.unreached.pop(container, None)
-        self.failed.pop(container, None)
-        self.complaints.pop(container, None)
         if patient.next_probe is not None and patient.next_probe.active():
             patient.next_probe.cancel()
         if patient.probing is not None:
@@ -159,28 +155,26 @@ class HealthChecks(Service):
     def _judge(self, reason: str | None, patient: _Patient) -> None:
         """See Note [Verdicts]."""
         patient.probing = None
-        container, check = patient.target.container, patient.target.check
-        if self._patients.get(container) is not patient:
+        check, before = patient.target.check, patient.known
+        if self._patients.get(patient.target.container) is not patient:
             return
-        before, failed = self.verdicts.get(container), self.failed.get(container, 0)
-        complaint = self.complaints.get(container)
         if reason is None:
-            self._succeeded(patient)
+            patient.failures, patient.proven, patient.doubted = 0, True, False
+            patient.known = Diagnosis(verdict=True)
         elif not self._is_result(reason, patient):
             patient.doubted = False
         elif patient.proven and not patient.failures and not patient.doubted:
             patient.doubted = True  # and the verdict stays until a second probe confirms it
         else:
             self._failed(reason, patient)
-        after = self.verdicts.get(container)
-        patient.delay = check.interval if after is not None else min(check.interval, patient.delay * 1.5)
+        after = patient.known
+        patient.delay = check.interval if after.verdict is not None else min(check.interval, patient.delay * 1.5)
         pause = min(CONFIRM_AFTER, check.interval) if patient.doubted else patient.delay * (0.9 + 0.2 * self._chance())
         self._probe_later(patient, pause)
-        if after != before:
-            self._log_verdict(patient, after, reason)
-        now_failed = self.failed.get(container, 0)
-        due = now_failed > failed and now_failed % check.retries == 0
-        if due or (after, self.complaints.get(container)) != (before, complaint):
+        if after.verdict != before.verdict:
+            self._log_verdict(patient, after.verdict, reason)
+        due = after.failed > before.failed and after.failed % check.retries == 0
+        if due or (after.verdict, after.complaint) != (before.verdict, before.complaint):
             self._on_changes(patient.service)
 
     def _is_result(self, reason: str, patient: _Patient) -> bool:
@@ -189,43 +183,34 @@ class HealthChecks(Service):
         overdue = self._reactor.seconds() - patient.began - check.timeout - _GIVE_UP
         return not isinstance(reason, Unmade) and (check.type == "exec" or overdue < _STOOD_STILL)
 
-    def _succeeded(self, patient: _Patient) -> None:
-        container = patient.target.container
-        patient.failures, patient.proven, patient.doubted = 0, True, False
-        self.verdicts[container] = True
-        self.unreached.pop(container, None)
-        self.failed.pop(container, None)
-        self.complaints.pop(container, None)
-
     def _failed(self, reason: str, patient: _Patient) -> None:
         """Count a failure, if it counts."""
-        container = patient.target.container
+        before = patient.known.verdict
         patient.doubted = False
-        self.unreached.pop(container, None)
-        if isinstance(reason, Unreached):
-            self.unreached[container] = reason
-        before = self.verdicts.get(container)
+        patient.known = evolve(patient.known, unreached=reason if isinstance(reason, Unreached) else "")
         self._count(reason, patient)
         if not isinstance(reason, Unreached):
             self._complain(reason, patient, before)
 
     def _complain(self, reason: str, patient: _Patient, before: bool | None) -> None:
         """See Note [One complaint]."""
-        container, waited = patient.target.container, self._reactor.seconds() - patient.since
-        now = self.verdicts.get(container)
-        is_new = container not in self.complaints and (now is False or waited >= _SLOW)
-        if is_new or now is not before:
-            self.complaints[container] = one_line(reason)
+        now, waited = patient.known, self._reactor.seconds() - patient.since
+        is_new = not now.complaint and (now.verdict is False or waited >= _SLOW)
+        if is_new or now.verdict is not before:
+            patient.known = evolve(now, complaint=one_line(reason))
 
     def _count(self, reason: str, patient: _Patient) -> None:
-        container, check = patient.target.container, patient.target.check
+        check, known = patient.target.check, patient.known
         early = self._reactor.seconds() < patient.since + check.start_period or patient.delay < check.interval
         if not patient.proven and early:
             return
         patient.failures += 1
-        self.failed[container] = 0 if isinstance(reason, Unreached) else self.failed.get(container, 0) + 1
-        if patient.proven or patient.failures >= check.retries:
-            self.verdicts[container] = False
+        is_bad = patient.proven or patient.failures >= check.retries
+        patient.known = evolve(
+            known,
+            failed=0 if isinstance(reason, Unreached) else known.failed + 1,
+            verdict=False if is_bad else known.verdict,
+        )
 
     def _log_verdict(self, patient: _Patient, verdict: bool | None, reason: str | None) -> None:
         self.log.info(

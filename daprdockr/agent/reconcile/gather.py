@@ -7,9 +7,8 @@ It reads, and changes nothing; its cost is that of the service, whatever else th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.health import HealthChecks
@@ -24,10 +23,9 @@ from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.planning.attempts import NONE
+from daprdockr.planning.diagnosis import UNKNOWN, Diagnosis
 from daprdockr.planning.placing.awaited import lacking
 from daprdockr.planning.situation import Here, KnownClaims, Moving, OnHost, Placing, Situation, Wanted
-
-T = TypeVar("T")
 
 
 def _is_well(claim: Claim) -> bool:
@@ -68,7 +66,6 @@ class GatherHost:
         copies = [one for ones in containers.values() for one in ones]
         ids, cut_off = {one.id for one in copies}, {one.cut_off for one in copies if one.cut_off}
         there = self.host.stock.inventory.networks if cut_off else ()
-        failed = self.health.failed if self.host.condition is None else {}  # else nothing could be started anew
         image, restart = (service.definition.image, service.definition.to_pull) if service is not None else ("", "")
         resolved = self.host.stock.resolved.get((image, restart))
         return OnHost(
@@ -81,23 +78,23 @@ class GatherHost:
             attempts=self.failures.of_copies(name),
             lacking=self.failures.lacking.get(name, ""),
             networks=cut_off.intersection(key for network in there for key in (network.name, network.id)),
-            verdicts=_known_of(ids, self.health.verdicts),
-            failed=_known_of(ids, failed),
-            unreached=_known_of(ids, self.health.unreached),
-            complaints=_known_of(ids, self.health.complaints),
+            health=self._health_of(ids),
             checks=self.checks.of(name),
             renewed={one.id: self.renewed[one.mark] for one in copies if one.mark in self.renewed},
             stopping=self._stopping(name, ids),
         )
 
+    def _health_of(self, copies: Iterable[str]) -> dict[str, Diagnosis]:
+        """Without an Engine no failure counts: nothing could be started anew."""
+        found = {one: self.health.of(one) for one in copies}
+        if self.host.condition is not None:
+            found = {one: evolve(known, failed=0) for one, known in found.items()}
+        return {one: known for one, known in found.items() if known != UNKNOWN}
+
     def _stopping(self, name: ServiceName, copies: Iterable[str]) -> frozenset[str]:
         """Return which of the containers of a service are being stopped, those of its runs too."""
         runs = (one.id for one in self.host.containers.runs_of(name))
         return frozenset((*copies, *runs)).intersection(self.host.containers.stopping_now)
-
-
-def _known_of(containers: Iterable[str], known: Mapping[str, T]) -> dict[str, T]:
-    return {one: known[one] for one in containers if one in known}
 
 
 @frozen

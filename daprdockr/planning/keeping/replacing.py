@@ -50,13 +50,14 @@ SELDOM = 300.0
 
 def is_due(situation: Situation, container: ContainerState, definition: Definition) -> bool:
     """Return whether the check of a container of the present definition failed so often that it is to be replaced."""
-    if container.definition != definition.digest or container.id in situation.host.unreached:
+    known = situation.host.diagnosis(container.id)
+    if container.definition != definition.digest or known.unreached:
         return False
     if container.status is Status.PAUSED or container.cut_off:
         return False
     if definition.check.type == "docker":
         return container.health == "unhealthy"
-    return situation.host.failed.get(container.id, 0) >= _needed(situation, container, definition)
+    return known.failed >= _needed(situation, container, definition)
 
 
 def _needed(situation: Situation, container: ContainerState, definition: Definition) -> int:

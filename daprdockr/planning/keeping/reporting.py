@@ -96,7 +96,7 @@ def _state_report(situation: Situation, instance: InstanceName, definition: Defi
         if _is_reported(situation, serving):
             return before
         reason = situation.attempts(instance, serving.definition).reason
-        if not reason and serving.id in situation.host.complaints:
+        if not reason and situation.host.diagnosis(serving.id).complaint:
             reason = why_unhealthy(situation, serving, definition)
         return evolve(before, state=State.STARTING, healthy=False, reason=reason)
     return ClaimRecord(
@@ -192,16 +192,15 @@ def _lacks(situation: Situation, serving: ContainerState, definition: Definition
 
 def verdict(situation: Situation, container: ContainerState, definition: Definition, now: float) -> bool | None:
     """Return whether a running container is healthy; None while that is not known yet."""
-    if _hindrance(container) or (
-        container.id in situation.host.unreached and not situation.host.verdicts.get(container.id, True)
-    ):
+    known = situation.host.diagnosis(container.id)
+    if _hindrance(container) or (known.unreached and known.verdict is False):
         return False
     check = _check_of(situation, container, definition).type
     if check == "docker":
         return {"": False, "healthy": True, "unhealthy": False}.get(container.health)
     if check == "none":
         return True if settled_at(situation, container) <= now else None
-    return situation.host.verdicts.get(container.id)
+    return known.verdict
 
 
 def _check_of(situation: Situation, container: ContainerState, definition: Definition) -> Health:
@@ -256,20 +255,19 @@ def _hindrance(container: ContainerState) -> str:
 def why_unhealthy(situation: Situation, container: ContainerState, definition: Definition) -> str:
     """Return why a running container is not healthy, as its check says it."""
     check = _check_of(situation, container, definition)
-    known = _hindrance(container) or situation.host.unreached.get(container.id, "")
-    if known:
-        return known
-    complaint = situation.host.complaints.get(container.id, "")
+    known = situation.host.diagnosis(container.id)
+    if hindrance := _hindrance(container) or known.unreached:
+        return hindrance
     match check.type:
         case "docker" if not container.health:
             return "the image has no HEALTHCHECK, but Health asks for it"
         case "docker":
             return _with(_OWN_CHECK, container.complaint)
         case "exec":
-            return _with(f"the command {' '.join(check.command)} fails", complaint)
+            return _with(f"the command {' '.join(check.command)} fails", known.complaint)
         case "tcp":
             return f"nothing answers on port {check.port}"
-    return _with(f"no success from {check.path} on port {check.port}", complaint)
+    return _with(f"no success from {check.path} on port {check.port}", known.complaint)
 
 
 def _with(reason: str, complaint: str) -> str:

@@ -47,7 +47,7 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "planning": (
         ("lanes",),
         ("claim_steps", "container_steps", "rollout_steps", "run_steps", "volume_steps"),
-        ("attempts", "candidates", "renewing", "steps"),
+        ("attempts", "candidates", "diagnosis", "renewing", "steps"),
         ("fitting", "outcome", "situation"),
         ("placing",),
         ("keeping",),

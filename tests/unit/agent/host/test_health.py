@@ -12,6 +12,7 @@ from daprdockr.agent.host.health import CONFIRM_AFTER, FIRST_DELAY, HealthChecks
 from daprdockr.agent.host.probe import Target, Unmade, Unreached
 from daprdockr.model.names import ServiceName
 from daprdockr.model.wanted.health import Health
+from daprdockr.planning.diagnosis import UNKNOWN, Diagnosis
 from tests.build.values import WEB
 from tests.fakes.run import LoopClock
 
@@ -80,8 +81,12 @@ class HealthCase(SynchronousTestCase):
         return [round(b - a, 3) for a, b in pairwise(self.doctor.times)]
 
     @property
+    def known(self) -> Diagnosis:
+        return self.checks.of("c1")
+
+    @property
     def verdict(self) -> bool | None:
-        return self.checks.verdicts.get("c1")
+        return self.known.verdict
 
 
 class VerdictTests(HealthCase):
@@ -108,50 +113,51 @@ class VerdictTests(HealthCase):
 
     def test_unreached(self) -> None:
         """That only nginx cannot reach a container is remembered for as long as that is the complaint."""
-        for reason, remembered in (("down", {}), (Unreached("no way"), {"c1": "no way"}), ("down", {})):
+        for reason, remembered in (("down", ""), (Unreached("no way"), "no way"), ("down", "")):
             self.look(reason)
-            self.assertEqual(self.checks.unreached, remembered)
+            self.assertEqual(self.known.unreached, remembered)
         self.look(Unreached("no way"))
         self.follow()
-        self.assertEqual(self.checks.unreached, {})
+        self.assertEqual(self.known.unreached, "")
 
     def test_one_complaint(self) -> None:
         """The finding by which the verdict became False stands until the next success, and nothing else is reported."""
         self.look()
         for reason in ("lost", "at 1", "at 2"):
             self.look(reason)
-        self.assertEqual((self.checks.complaints, self.told), ({"c1": "at 1"}, [WEB, WEB]))
+        self.assertEqual((self.known.complaint, self.told), ("at 1", [WEB, WEB]))
         for number in (3, 4):
             self.look(f"at {number}")
-        self.assertEqual((self.checks.complaints, self.told), ({"c1": "at 1"}, [WEB, WEB, WEB]))  # one is due
+        self.assertEqual((self.known.complaint, self.told), ("at 1", [WEB, WEB, WEB]))  # one is due
         self.look()
-        self.assertEqual(self.checks.complaints, {})
+        self.assertEqual(self.known.complaint, "")
 
     def test_slow(self) -> None:
         """One that is starting for seconds has a complaint, which is reported once, before any verdict."""
         for number in range(6):
             self.answer(f"at {number}")
             self.wait()
-        self.assertEqual((self.checks.complaints, self.told), ({}, []))
+        self.assertEqual((self.known.complaint, self.told), ("", []))
         while not self.told:
             self.answer(f"at {len(self.doctor.times)}")
             self.wait()
         self.assertGreaterEqual(self.clock.seconds(), 5)
         self.assertIsNone(self.verdict)
-        before = dict(self.checks.complaints)
+        before = self.known.complaint
+        self.assertTrue(before)
         self.answer("now")
-        self.assertEqual((self.checks.complaints, len(before), self.told), (before, 1, [WEB]))
+        self.assertEqual((self.known.complaint, self.told), (before, [WEB]))
         self.follow()
-        self.assertEqual(self.checks.complaints, {})
+        self.assertEqual(self.known.complaint, "")
 
     def test_confirmed(self) -> None:
         """The first failure of a healthy one is followed by another probe at once, and that one decides."""
         self.look()
         self.look("refused")
-        self.assertEqual((self.verdict, self.checks.failed), (True, {}))
+        self.assertEqual((self.verdict, self.known.failed), (True, 0))
         self.clock.advance(CONFIRM_AFTER)
         self.answer("refused")
-        self.assertEqual((self.verdict, self.told, self.checks.failed), (False, [WEB, WEB], {"c1": 1}))
+        self.assertEqual((self.verdict, self.told, self.known.failed), (False, [WEB, WEB], 1))
 
     def test_not_confirmed(self) -> None:
         """One lost packet costs nothing, however often that happens."""
@@ -160,7 +166,7 @@ class VerdictTests(HealthCase):
             self.look("no answer")
             self.clock.advance(CONFIRM_AFTER)
             self.answer()
-        self.assertEqual((self.verdict, self.told, self.checks.failed), (True, [WEB], {}))
+        self.assertEqual((self.verdict, self.told, self.known.failed), (True, [WEB], 0))
         self.assertEqual(self.pauses[-2:], [CHECK.interval, CONFIRM_AFTER])
 
     def test_within_two_intervals(self) -> None:
@@ -181,10 +187,10 @@ class VerdictTests(HealthCase):
         self.look("refused")
         for expected in (1, 2, 3, 4):
             self.look("refused")
-            self.assertEqual(self.checks.failed, {"c1": expected})
+            self.assertEqual(self.known.failed, expected)
         self.assertEqual(len(self.told), 1 + 1 + 1)
         self.look()
-        self.assertEqual((self.checks.failed, self.verdict), ({}, True))
+        self.assertEqual((self.known.failed, self.verdict), (0, True))
 
     def test_reported_before(self) -> None:
         """For a run that was reported as healthy a new agent needs two failures of its own, not more, and no ramp."""
@@ -194,7 +200,7 @@ class VerdictTests(HealthCase):
         self.assertIsNone(self.verdict)
         self.clock.advance(CONFIRM_AFTER)
         self.answer("refused")
-        self.assertEqual((self.verdict, self.checks.failed), (False, {"c1": 1}))
+        self.assertEqual((self.verdict, self.known.failed), (False, 1))
 
     def test_another_run(self) -> None:
         """A container that was started again begins anew, though it listens at the same place."""
@@ -207,7 +213,7 @@ class VerdictTests(HealthCase):
         self.look()
         for _ in range(9):
             self.look(Unmade("the Docker Engine is away"))
-        self.assertEqual((self.verdict, self.checks.failed), (True, {}))
+        self.assertEqual((self.verdict, self.known.failed), (True, 0))
 
     def test_stood_still(self) -> None:
         """When the agent was frozen, the timeouts that passed meanwhile are no failures."""
@@ -216,14 +222,14 @@ class VerdictTests(HealthCase):
             self.clock.advance(CHECK.interval)
             self.doctor.looks.clear()
             self.clock.advance(60)
-        self.assertEqual((self.verdict, self.checks.failed), (True, {}))
+        self.assertEqual((self.verdict, self.known.failed), (True, 0))
 
     def test_unreached_is_not_counted(self) -> None:
         """One that only nginx cannot reach is unhealthy, and never counted as one to be replaced."""
         self.look()
         for _ in range(9):
             self.look(Unreached("no way"))
-        self.assertEqual((self.verdict, self.checks.failed), (False, {"c1": 0}))
+        self.assertEqual((self.verdict, self.known.failed), (False, 0))
 
     def test_start_period(self) -> None:
         """The failures of a start period do not count; those after it do, and so do those after a success."""
@@ -231,11 +237,11 @@ class VerdictTests(HealthCase):
         self.doctor.looks.pop(0)
         while self.clock.seconds() < 60:
             self.answer("refused")
-            self.assertEqual((self.verdict, self.checks.failed), (None, {}))
+            self.assertEqual((self.verdict, self.known.failed), (None, 0))
             self.wait()
         for expected in (1, 2, 3):
             self.answer("refused")
-            self.assertEqual(self.checks.failed, {"c1": expected})
+            self.assertEqual(self.known.failed, expected)
             self.wait()
         self.assertFalse(self.verdict)
 
@@ -253,7 +259,7 @@ class VerdictTests(HealthCase):
         self.look()
         for reason in ("refused", "refused", None, "refused", "refused"):
             self.look(reason)
-        self.assertEqual((self.verdict, self.checks.failed), (False, {"c1": 1}))
+        self.assertEqual((self.verdict, self.known.failed), (False, 1))
 
     def test_well_again(self) -> None:
         """One success makes it well again."""
@@ -279,7 +285,7 @@ class VerdictTests(HealthCase):
             self.doctor.looks.clear()
             self.clock.advance(CHECK.timeout + 1)
         self.assertEqual((self.verdict, self.doctor.cancelled), (False, 3))
-        self.assertEqual(self.checks.complaints, {"c1": "there is no whole answer in time"})
+        self.assertEqual(self.known.complaint, "there is no whole answer in time")
 
     def test_never_well(self) -> None:
         """A container that never was healthy gets its verdict after as many checks at the full interval, not before."""
@@ -349,14 +355,14 @@ class FollowTests(HealthCase):
         self.follow(TARGET)
         self.answer()
         self.follow()
-        self.assertEqual((self.checks.verdicts, self.clock.getDelayedCalls()), ({}, []))
+        self.assertEqual((self.known, self.clock.getDelayedCalls()), (UNKNOWN, []))
 
     def test_dismissed_during_a_look(self) -> None:
         """A check that is in flight when its container is dismissed is given up, and changes nothing."""
         self.follow(TARGET)
         self.follow()
         self.assertEqual(self.doctor.cancelled, 1)
-        self.assertEqual((self.checks.verdicts, self.told, self.clock.getDelayedCalls()), ({}, [], []))
+        self.assertEqual((self.known, self.told, self.clock.getDelayedCalls()), (UNKNOWN, [], []))
 
     def test_other_place(self) -> None:
         """A container that listens elsewhere since its restart is checked there, without its old verdict."""

@@ -16,6 +16,7 @@ from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.planning.candidates import Candidate, mark
+from daprdockr.planning.diagnosis import Diagnosis
 from tests.build.situations import container, running_record
 from tests.build.values import API, KEYS, WEB, definition, instance, named
 from tests.fakes.agents import MemoryCluster
@@ -199,19 +200,19 @@ class ReadTests(GatherCase):
         self.agent.docker.crash(seen.host.containers[1][0].id)
         self.cluster.claim(instance(2), "b")
         self.cluster.advance(1)
-        self.agent.health.verdicts.clear()
+        self.agent.health.follow(WEB, {})
         self.assertNotEqual(self.situation(), before)
         self.assertEqual(seen, before)
 
     def test_nothing_of_others(self) -> None:
-        """Of verdicts, complaints, images and containers that are being stopped only those of the service are in it."""
+        """Of diagnoses, images and containers that are being stopped only those of the service are in it."""
         self.cluster.define(CHECKED)
         self.cluster.define(evolve(CHECKED, name=API))
         self.cluster.advance(1)
         self.agent.host.containers.stopping(self.situation(API).host.containers[1][0].id)
         (own,) = self.situation().host.containers[1]
         host = self.situation().host
-        self.assertEqual((host.verdicts, host.unreached, host.stopping), ({own.id: True}, {}, set()))
+        self.assertEqual((host.health, host.stopping), ({own.id: Diagnosis(verdict=True)}, set()))
         self.assertEqual(len(self.situation(API).host.stopping), 1)
 
     def test_networks(self) -> None:

@@ -1,0 +1,23 @@
+# -*- test-case-name: tests.unit.agent.host.test_health -*-
+"""The knowledge of a node about the health of one of its containers."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+
+@frozen
+class Diagnosis:
+    """By default that of a container of which nothing is known yet."""
+
+    verdict: bool | None = None
+    """The result of its health checks (True: healthy; None: not known yet)."""
+    failed: int = 0
+    """How often in a row its own check failed, as far as that counts."""
+    unreached: str = ""
+    """The reason why nginx, or the relay, cannot reach it, if it is unhealthy for that alone."""
+    complaint: str = ""
+    """The finding of its check when it became unhealthy, or while it starts slowly."""
+
+
+UNKNOWN = Diagnosis()
