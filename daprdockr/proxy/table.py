@@ -1,18 +1,18 @@
 """
-The state that a process was given through its door: the routes of nginx, its certificates, or the routes of the relay.
+The state that a process is given through its door: the routes of nginx, its certificates, or the routes of the relay.
 Sends the wanted state, knows which version is in force, and stores it for the next process.
 
-Knows nothing of the process, which it calls nginx, nor of what the state consists of, which it calls routes: its owner
-reports that the process was restarted. See Note [Versions] in ``message``.
+Knows neither which process that is, nor what the state consists of: its owner reports that the process was restarted.
+See Note [Versions] in ``message``.
 
 Note [Reached]
-    The routes of each moment come with the revision of the cluster that they show. Those of a revision are in force as
-    soon as nginx has acknowledged them or later ones; routes that did not change are in force for each revision that
-    leaves them unchanged. Nothing is in force while nginx may still have to be given something.
+    The state of each moment comes with the revision of the cluster that it shows. That of a revision is in force as
+    soon as the process has acknowledged it or a later one; a state that did not change is in force for each revision
+    that leaves it unchanged. Nothing is in force while the process may still have to be given something.
 
 Note [Routes of an earlier agent]
-    An agent that was killed may have given nginx routes that it had not stored yet. So a new agent that is not in touch
-    with etcd, and knows only what was stored, leaves an nginx that holds routes as it is until it is in touch.
+    An agent that was killed may have given the process routes that it had not stored yet. So a new agent that is not in
+    touch with etcd, and knows only what was stored, leaves a process that holds routes as it is until it is in touch.
 """
 
 from __future__ import annotations
@@ -36,11 +36,12 @@ T = TypeVar("T")
 
 RETRIES = Backoff(first=0.05, limit=1.0)
 """
-The delays between two attempts to send routes: nginx may be there in a moment, and requests fail until it has them.
+The delays between two attempts to send a state: the process may be there in a moment, and until it has the state
+requests fail.
 """
 
 KEPT_EACH = 1.0
-"""The shortest time between two writes of the routes to the disk, in seconds."""
+"""The shortest time between two writes of the state to the disk, in seconds."""
 
 
 class Door(Protocol):
@@ -75,8 +76,8 @@ class Messages(Generic[T]):
 class DoorTable(Generic[T]):
     """
     :param run: runs a blocking call in a thread, in which files are written.
-    :param unanswered: called when nginx, which has answered since it was started, does not take the routes.
-    :param is_sure: returns whether the routes come from etcd as it is: Note [Routes of an earlier agent].
+    :param unanswered: called when the process, which has answered since it was started, does not take a state.
+    :param is_sure: returns whether the state comes from etcd as it is: Note [Routes of an earlier agent].
     """
 
     log = Logger()
@@ -115,12 +116,12 @@ class DoorTable(Generic[T]):
 
     @property
     def reason(self) -> str:
-        """Why nginx does not have the wanted routes, or the disk not those of nginx; empty while nothing is wrong."""
+        """Why the process does not have the wanted state, or the disk not that of the process; "" while all is well."""
         return self._giving.reason or self._keeping.reason
 
     @property
     def changes(self) -> int:
-        """How often new routes came into force."""
+        """How often a new state came into force."""
         return self._giving.applied
 
     @property
@@ -129,17 +130,17 @@ class DoorTable(Generic[T]):
 
     @property
     def reached(self) -> int | None:
-        """The revision whose routes are in force; None: all that were ever wanted are. Note [Reached]."""
+        """The revision whose state is in force; None: the last one that was wanted is. Note [Reached]."""
         settled = self._held is not None and not self._put_off and self._giving.settled
         return None if settled else self._reached
 
     def want(self, state: T, revision: int = 0) -> None:
-        """Serve these routes, which show this revision of the cluster, and no others; the last call wins."""
+        """Have this state served, which shows this revision of the cluster, and no other; the last call wins."""
         self._asked = revision
         self._giving.want(state)
 
     def confirm(self) -> None:
-        """Send the routes that were put off, if they are sure now."""
+        """Send the state that was put off, if it is sure now."""
         if self._put_off and self._is_sure():
             self._put_off = False
             self._giving.again()
@@ -154,15 +155,15 @@ class DoorTable(Generic[T]):
 
     def begin_again(self) -> None:
         """
-        Send everything again, because nginx was restarted and may hold anything. An answer that is under way is that of
-        the former one.
+        Send everything again, because the process was restarted and may hold anything. An answer that is under way is
+        that of the former one.
         """
         self._held, self._reached, self._answers = None, 0, False
         self._restarts += 1
         self._giving.again()
 
     async def _give(self, wanted: T) -> None:
-        """:raises ProxyError: nginx does not answer, or does not take them."""
+        """:raises ProxyError: the process does not answer, or does not take it."""
         self._sure = self._sure or self._is_sure()
         asked, restarts = self._asked, self._restarts
         try:
@@ -185,7 +186,7 @@ class DoorTable(Generic[T]):
         self.log.debug("version {version} of the {what} is in force", version=self.version, what=self._messages.what)
 
     async def _changed(self, held: T, wanted: T) -> bool:
-        """Send the difference; return whether nginx took it, which it does not when it holds another version."""
+        """Send the difference; return whether it was taken, which it is not by a process that holds another version."""
         asked = self.version + 1
         self._held = None  # until it has answered
         if await self._socket.send(self._messages.difference(held, wanted, asked)):
@@ -195,14 +196,14 @@ class DoorTable(Generic[T]):
         return False
 
     async def _replaced(self, wanted: T) -> None:
-        """Send the whole state. :raises ProxyError: nginx took over another message meanwhile, such as a late one."""
+        """Send the whole state. :raises ProxyError: another message was taken over meanwhile, such as a late one."""
         asked = self.version + 1
         if not await self._socket.send(self._messages.whole(wanted, asked)):
             raise ProxyError(f"version {asked} of the {self._messages.what} came from elsewhere before it was sent")
         self.version = asked
 
     async def _keep(self, held: T) -> None:
-        """:raises DiskError: the routes could not be written."""
+        """:raises DiskError: the state could not be written."""
         try:
             await self._run(lambda: self._files.keep_state(self._messages.whole(held, 0)))
         except OSError as error:
