@@ -1,12 +1,12 @@
 """
-The serving nginx: started or adopted, given configuration and routes, polled until they are in force.
+The serving nginx: started or adopted, and given its configuration, which is polled for until it is in force.
 
-``daprdockr.process`` keeps it running, and the ``Applier`` decides when to retry.
+``daprdockr.process`` keeps it running, the ``Applier`` decides when to retry, and routes go through ``nginx_door``.
 
 Note [Serving the last known routes]
     nginx starts with the last good configuration and yesterday's routes before the agent knows anything, and an adopted
-    one keeps what it has: old routes are better than none. Only ``publish`` changes them, and the agent calls it once
-    it is in touch.
+    one keeps what it has: old routes are better than none. Only ``NginxDoor.publish`` changes them, and the agent calls
+    it once it is in touch.
 
 Note [An nginx that was restarted]
     It has the routes that were written to the disk last, which may be older than those it was given. So the end of the
@@ -15,7 +15,7 @@ Note [An nginx that was restarted]
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from daprdockr.model.errors import DiskError, ProxyError
+from daprdockr.model.errors import DiskError
 from daprdockr.model.trouble import Trouble, line
 from daprdockr.model.troubles.http import NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
 from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
@@ -37,14 +37,12 @@ from daprdockr.proxy.configuration import NginxSettings
 from daprdockr.proxy.door import DoorSocket
 from daprdockr.proxy.files import ProxyFiles
 from daprdockr.proxy.message import difference, whole
+from daprdockr.proxy.nginx_door import NginxDoor
 from daprdockr.proxy.program import NginxProgram, arguments
-from daprdockr.proxy.published import PublishedRoutes
-from daprdockr.proxy.routes import Route, check_endpoint
 from daprdockr.proxy.table import DoorTable, Messages
 from daprdockr.proxy.taking_up import TakingUp
 from daprdockr.proxy.tls_files import TlsFiles
 from daprdockr.runtime.pool import Run
-from daprdockr.runtime.signal import Signal
 
 
 @frozen
@@ -66,7 +64,7 @@ class ProxyStatus:
 
 class Nginx(Service):
     """
-    nginx as a service of the agent.
+    nginx as a service of the agent. ``door`` is the way of routes and certificates into it.
 
     :param run: runs a blocking call in a thread: rendering and syncing files take too long for the reactor.
     :param leave_running: whether nginx goes on serving when this service stops.
@@ -99,23 +97,28 @@ class Nginx(Service):
         self._configuring: Applier[NginxSettings] = Applier(
             apply=self._apply, clock=reactor, what="the configuration of nginx"
         )
-        self._routes = DoorTable(
-            socket=self._socket,
-            files=self._files,
-            messages=Messages(whole, difference, "HTTP routes"),
-            reactor=reactor,
-            run=run,
-            unanswered=self._not_answered,
-            is_sure=is_sure,
-        )
-        self._published = PublishedRoutes(self._routes.want)
         self._tls = TlsFiles(Path(settings.tls), settings.default_pair) if settings.default_pair else None
-        self._certificates = self._certificate_table(self._tls) if self._tls else None
+        self.door = self._door(is_sure)
         self._beginning = Beginning(program=program, files=self._files, tls=self._tls, reactor=reactor, run=run)
         self._process: SupervisedProcess | None = None
         self._begun: Deferred[None] | None = None
         self._generation = ""
         self._found: NginxUnusable | NginxDown | None = None
+
+    def _door(self, is_sure: Callable[[], bool]) -> NginxDoor:
+        routes = DoorTable(
+            socket=self._socket,
+            files=self._files,
+            messages=Messages(whole, difference, "HTTP routes"),
+            reactor=self._reactor,
+            run=self._run,
+            unanswered=self._not_answered,
+            is_sure=is_sure,
+        )
+        certified = None if self._tls is None else self._certificate_table(self._tls)
+        return NginxDoor(
+            socket=self._socket, routes=routes, certificates=certified, is_there=lambda: self.pid is not None
+        )
 
     def _certificate_table(self, files: TlsFiles) -> DoorTable[CertificateState]:
         """Return the table of certificates: sure at once, as what this node has of them is all that it serves."""
@@ -130,10 +133,6 @@ class Nginx(Service):
         )
 
     @property
-    def _tables(self) -> tuple[DoorTable[Any], ...]:
-        return (self._routes,) if self._certificates is None else (self._routes, self._certificates)
-
-    @property
     def pid(self) -> int | None:
         """The pid of nginx's master; None while there is none."""
         return None if self._process is None else self._process.pid
@@ -141,8 +140,7 @@ class Nginx(Service):
     @property
     def condition(self) -> Trouble | None:
         """Why HTTP is not served, or not the latest routes."""
-        reasons = (self._configuring.reason, *(table.reason for table in self._tables))
-        if reason := next(filter(None, reasons), ""):
+        if reason := self._configuring.reason or self.door.reason:
             return RoutesNotServed(reason)
         return None if self.pid is not None else self._found or self._beginning.trouble or NginxNotStarted()
 
@@ -152,75 +150,14 @@ class Nginx(Service):
             running=self.pid is not None,
             condition=self.condition,
             generation=self._generation,
-            changes=self._routes.changes,
-            failures=self._configuring.failed + self._routes.failures,
+            changes=self.door.changes,
+            failures=self._configuring.failed + self.door.failures,
         )
-
-    def publish(self, routes: Iterable[Route], revision: int = 0) -> None:
-        """
-        Serve these routes, which show this revision of the cluster, and no others; the last call wins.
-
-        :raises BadInput: as ``door_state``.
-        """
-        self._published.publish(routes, revision)
-
-    def answer_challenges(self, thumbprint: str) -> None:
-        """
-        Answer the challenges of ACME servers for the account with this thumbprint; "" for none. Before the first
-        ``publish`` nothing is changed.
-        """
-        self._published.answer_challenges(thumbprint)
-
-    def certify(self, state: CertificateState) -> None:
-        """Show these certificates and no others; the last call wins. A no-op without TLS listeners."""
-        if self._certificates is not None:
-            self._certificates.want(state)
 
     @property
     def tls(self) -> TlsFiles | None:
         """The files of the TLS listeners; None without any."""
         return self._tls
-
-    @property
-    def certified(self) -> int:
-        """How often new certificates came into force."""
-        return 0 if self._certificates is None else self._certificates.changes
-
-    @property
-    def in_force(self) -> Signal[[]]:
-        """Sent when ``reached`` may have changed."""
-        return self._routes.in_force
-
-    @property
-    def reached(self) -> int | None:
-        """
-        The revision of the cluster whose routes are in force; None if none is missing: an nginx that does not run
-        leads nobody anywhere. Note [Reached] in ``table``.
-        """
-        return None if self.pid is None else self._routes.reached
-
-    async def busy(self) -> frozenset[str]:
-        """
-        Return the endpoints, as address and port, that no route leads to any more and that still work on requests.
-        """
-        try:
-            found = frozenset[str]() if self.pid is None else await self._socket.busy()
-        except ProxyError:
-            return frozenset()
-        return found.difference(check_endpoint(one.address, one.port) for route in self.led for one in route.upstreams)
-
-    @property
-    def led(self) -> tuple[Route, ...]:
-        """The routes that were published last."""
-        return self._published.all
-
-    async def counts(self) -> dict[str, int]:
-        """Return what nginx counted since it started, by name; nothing while it does not answer."""
-        return {} if self.pid is None else await self._socket.counts()
-
-    def confirm(self) -> None:
-        """Send routes that were not sure, if they are now: Note [Routes of an earlier agent] in ``table``."""
-        self._routes.confirm()
 
     def startService(self) -> None:
         super().startService()
@@ -230,8 +167,7 @@ class Nginx(Service):
         """Leave nginx serving, or end it: the Deferred fires when everything that was to end is gone."""
         super().stopService()
         self._configuring.stop()
-        for table in self._tables:
-            table.stop()
+        self.door.stop()
         if self._begun is not None:
             self._begun.cancel()
         return Deferred.fromCoroutine(self._end())
@@ -251,7 +187,7 @@ class Nginx(Service):
         self._process = self._supervised()
         if startable:
             self._process.startService()
-            await self._beginning.store_first_routes(self._published.first, self._published.stored)
+            await self._beginning.store_first_routes(self.door.published.first, self.door.published.stored)
         self._configuring.want(self._settings)
         self._configuring.start()
 
@@ -286,8 +222,7 @@ class Nginx(Service):
 
     def _exited(self, reason: str) -> None:
         self._found = NginxDown(reason)
-        for table in self._tables:
-            table.begin_again()  # Note [An nginx that was restarted]
+        self.door.begin_again()  # Note [An nginx that was restarted]
 
     async def _apply(self, settings: NginxSettings) -> None:
         """:raises DiskError: a file could not be written. :raises ProxyError: as ``TakingUp.serve``."""
@@ -297,8 +232,7 @@ class Nginx(Service):
         except OSError as error:
             raise DiskError(str(unwritable(self._files, error))) from None
         finally:
-            for table in self._tables:
-                table.start()  # not earlier: an nginx that starts does not answer yet, which is no fault
+            self.door.start()  # not earlier: an nginx that starts does not answer yet, which is no fault
         self.log.info("nginx serves on {listeners}", listeners=", ".join(one.text for one in settings.listeners))
 
     def _not_answered(self) -> None:

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.proxy.test_nginx -*-
+# -*- test-case-name: tests.unit.proxy.test_nginx_door -*-
 """
 The routes that nginx is to serve, as they were published last, and the ACME account whose challenges it answers.
 
@@ -32,7 +32,7 @@ class PublishedRoutes:
         self.first: Deferred[None] = Deferred()
 
     def publish(self, routes: Iterable[Route], revision: int) -> None:
-        """See ``Nginx.publish``."""
+        """See ``NginxDoor.publish``."""
         published = tuple(routes)
         self._state = changed_state(self._state, self.all, published)
         self.all, self._revision = published, revision
@@ -41,7 +41,7 @@ class PublishedRoutes:
             self.first.callback(None)
 
     def answer_challenges(self, thumbprint: str) -> None:
-        """See ``Nginx.answer_challenges``."""
+        """See ``NginxDoor.answer_challenges``."""
         if thumbprint != self._thumbprint:
             self._thumbprint = thumbprint
             if self._revision is not None:

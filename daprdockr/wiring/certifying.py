@@ -62,7 +62,7 @@ def certifying(base: Foundation, around: Surroundings, nginx: Nginx) -> Certifyi
         given=lambda: GivenPairs() if given is None else given.value,
         unknown=files.default if files is not None and settings.https_unknown == "default" else None,
         ticket=_tickets(base, around),
-        serve=nginx.certify,
+        serve=nginx.door.certify,
         clock=outside.clocks.wall,
     )
 

@@ -46,7 +46,7 @@ _UNUSABLE = (CertificateVerdict.MISSING, CertificateVerdict.USELESS)
 async def measured(parts: Parts) -> list[Sample]:
     """Return all values as they are now; nginx is asked for its own, and left out if it does not answer."""
     base, nginx = parts.base, parts.outward.nginx
-    counts = {} if nginx is None else await nginx.counts()
+    counts = {} if nginx is None else await nginx.door.counts()
     found = [*_agent(parts), *_pools(base.outside.pools.all), *_steps(parts.acting.steps)]
     found += _own_instances(base.cluster, base.settings.node)
     found += _shared(parts)
@@ -196,8 +196,8 @@ def _dns(dns: DnsServer) -> Iterator[Sample]:
 
 def _http(nginx: Nginx, counts: dict[str, int]) -> Iterator[Sample]:
     status = nginx.status
-    yield Sample(metric.ROUTES, len(nginx.led))
-    yield Sample(metric.ROUTE_ENDPOINTS, sum(len(route.upstreams) for route in nginx.led))
+    yield Sample(metric.ROUTES, len(nginx.door.led))
+    yield Sample(metric.ROUTE_ENDPOINTS, sum(len(route.upstreams) for route in nginx.door.led))
     yield Sample(metric.ROUTE_CHANGES, status.changes)
     yield Sample(metric.ROUTE_FAILURES, status.failures)
     for name, of_requests in _OF_REQUESTS.items():

@@ -129,11 +129,11 @@ def serving(published: Sequence[Published], outward: Edges) -> Serving:
     nginx, relay = outward.nginx, outward.relay
 
     def reached() -> int:
-        in_force = (relay.reached, None if nginx is None else nginx.reached)
+        in_force = (relay.reached, None if nginx is None else nginx.door.reached)
         found = [one.revision for one in published]
         return min([*found, *(revision for revision in in_force if revision is not None)])
 
-    return Serving(reached, _nothing if nginx is None else nginx.busy)
+    return Serving(reached, _nothing if nginx is None else nginx.door.busy)
 
 
 async def _nothing() -> frozenset[str]:

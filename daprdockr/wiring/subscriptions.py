@@ -104,7 +104,7 @@ def _subscribe_edges(base: Foundation, outward: Edges, reports: Reporting) -> No
     outward.relay.in_force.subscribe(reports.progress.check)
     base.signals.cluster_changed.subscribe(lambda changes: outward.relay.confirm())
     if nginx is not None:
-        reports.publish.routings.subscribe(lambda routing: nginx.publish(routing.routes, reports.publish.revision))
-        base.signals.cluster_changed.subscribe(lambda changes: nginx.confirm())
-        base.signals.cluster_changed.subscribe(lambda changes: nginx.answer_challenges(base.cluster.thumbprint))
-        nginx.in_force.subscribe(reports.progress.check)
+        reports.publish.routings.subscribe(lambda routing: nginx.door.publish(routing.routes, reports.publish.revision))
+        base.signals.cluster_changed.subscribe(lambda changes: nginx.door.confirm())
+        base.signals.cluster_changed.subscribe(lambda changes: nginx.door.answer_challenges(base.cluster.thumbprint))
+        nginx.door.in_force.subscribe(reports.progress.check)

@@ -68,20 +68,20 @@ class HoldingTests(NginxTestCase):
         await self.published(nginx, self.holding(self.upstream()))
         answers = await asked
         self.assertEqual([(one.code, one.seen["body"]) for one in answers], [(200, 0), (200, 5000), (200, 1)])
-        self.assertEqual(await nginx.counts(), {"held": 3, "retried": 0, "unserved": 0, "paused": 0})
+        self.assertEqual(await nginx.door.counts(), {"held": 3, "retried": 0, "unserved": 0, "paused": 0})
 
     async def test_not_for_ever(self) -> None:
         """When the time is over the request gets 503, and when to come back."""
         nginx = await self.started(self.holding(seconds=0.2))
         answer = await self.get(NAME)
         self.assertEqual((answer.code, answer.headers["retry-after"]), (503, "1"))
-        self.assertEqual(await nginx.counts(), {"held": 1, "retried": 0, "unserved": 1, "paused": 0})
+        self.assertEqual(await nginx.door.counts(), {"held": 1, "retried": 0, "unserved": 1, "paused": 0})
 
     async def test_no_wait(self) -> None:
         """Without a time to wait it gets 503 at once, and does not count as one that waited."""
         nginx = await self.started(self.holding(seconds=0.0))
         self.assertEqual((await self.get(NAME)).code, 503)
-        self.assertEqual(await nginx.counts(), {"held": 0, "retried": 0, "unserved": 1, "paused": 0})
+        self.assertEqual(await nginx.door.counts(), {"held": 0, "retried": 0, "unserved": 1, "paused": 0})
 
     async def test_instance_away(self) -> None:
         """Requests to the only instance, which takes no connections, are answered by the one in its place."""
@@ -92,7 +92,7 @@ class HoldingTests(NginxTestCase):
         self.assertFalse(asked.called)
         await self.published(nginx, self.holding(self.upstream(2)))
         self.assertEqual([(one.code, one.seen["name"]) for one in await asked], [(200, "2.web.shop")] * 2)
-        self.assertEqual(await nginx.counts(), {"held": 2, "retried": 2, "unserved": 0, "paused": 0})
+        self.assertEqual(await nginx.door.counts(), {"held": 2, "retried": 2, "unserved": 0, "paused": 0})
 
     async def test_instances_away(self) -> None:
         """A POST that two instances took no connection for was received by none, and goes to one that comes."""

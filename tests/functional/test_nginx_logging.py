@@ -19,7 +19,7 @@ NAME = "web.example.com"
 
 
 async def holds(nginx: Nginx, requests: int) -> bool:
-    return (await nginx.counts()).get("held", 0) == requests
+    return (await nginx.door.counts()).get("held", 0) == requests
 
 
 class LoggingTests(NginxTestCase):

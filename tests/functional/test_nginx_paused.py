@@ -66,7 +66,7 @@ class PausedTests(NginxTestCase):
         answer = await self.get(NAME)
         self.assertEqual((answer.code, answer.headers["retry-after"]), (503, "1"))
         self.assertEqual(answer.text, "this service is paused\n")
-        self.assertEqual(await nginx.counts(), {"held": 1, "retried": 0, "unserved": 0, "paused": 1})
+        self.assertEqual(await nginx.door.counts(), {"held": 1, "retried": 0, "unserved": 0, "paused": 1})
 
     async def test_maintenance(self) -> None:
         """Each request is answered at once with the page, whatever it contains, and no browser guesses its type."""
@@ -86,7 +86,7 @@ class PausedTests(NginxTestCase):
         self.assertEqual((await self.get(OTHER)).code, 200)
         await self.published(nginx, *self.routes(None))
         self.assertEqual((await self.get(NAME)).code, 200)
-        self.assertEqual(await nginx.counts(), {"held": 0, "retried": 0, "unserved": 0, "paused": 6})
+        self.assertEqual(await nginx.door.counts(), {"held": 0, "retried": 0, "unserved": 0, "paused": 6})
 
     async def test_no_page(self) -> None:
         """Without a page the usual ones say what is the matter, to browsers as well."""

@@ -254,7 +254,7 @@ class FailingTests(NginxTestCase):
 
         nginx = self.nginx(port=port)
         nginx.startService()
-        nginx.publish([route("web.example.com", place)])
+        nginx.door.publish([route("web.example.com", place)])
         await until(lambda: nginx.status.failures)
         self.assertIn(f"bind() to 127.0.0.1:{port} failed (98: Address already in use)", nginx.status.reason)
         self.assertEqual((self.directory / "nginx.conf").read_text(), installed)
@@ -269,7 +269,7 @@ class FailingTests(NginxTestCase):
         self.addCleanup(taken.close)
         nginx = self.nginx()
         nginx.startService()
-        nginx.publish([route("web.example.com", self.upstream())])
+        nginx.door.publish([route("web.example.com", self.upstream())])
         await until(lambda: nginx.status.failures)
         self.assertIn("Address already in use", nginx.status.reason)
         taken.close()
@@ -279,7 +279,7 @@ class FailingTests(NginxTestCase):
         """When somebody removes the socket, nginx is started anew and the next attempt succeeds."""
         nginx = await self.started(route("old.example.com", self.upstream()))
         (self.directory / "generation.sock").unlink()
-        nginx.publish([route("new.example.com", self.upstream())])
+        nginx.door.publish([route("new.example.com", self.upstream())])
         await until(lambda: self.serves("new.example.com"))
         await until(lambda: nginx.status.changes == 2)
 

@@ -40,7 +40,7 @@ class DeathTests(NginxTestCase):
         killed = nginx.pid
         assert killed is not None
         os.kill(killed, signal.SIGKILL)
-        nginx.publish([route("other.example.com", self.upstream())])
+        nginx.door.publish([route("other.example.com", self.upstream())])
         await until(lambda: nginx.pid not in (None, killed))
         await until(lambda: self.serves("other.example.com"))
         self.assertFalse(await self.serves("web.example.com"))
@@ -176,7 +176,7 @@ class ProgramTests(NginxTestCase):
         """Without nginx the agent says which package to install, and stops without delay."""
         nginx = self.nginx(path="no-such-nginx")
         nginx.startService()
-        nginx.publish([])
+        nginx.door.publish([])
         await until(lambda: "no-such-nginx" in nginx.status.reason)
         self.assertEqual(
             nginx.status.reason,
@@ -218,7 +218,7 @@ class StoppedEarlyTests(NginxTestCase):
         """A stop right after the start leaves nothing behind."""
         nginx: Nginx = self.nginx()
         nginx.startService()
-        nginx.publish([route("web.example.com", self.upstream())])
+        nginx.door.publish([route("web.example.com", self.upstream())])
         await nginx.stopService()
         self.assertIsNone(nginx.pid)
 
@@ -240,7 +240,7 @@ class StoppedEarlyTests(NginxTestCase):
         program.chmod(0o755)
         nginx = self.nginx(path=str(program))
         nginx.startService()
-        nginx.publish([route("web.example.com", self.upstream())])
+        nginx.door.publish([route("web.example.com", self.upstream())])
         await until(pid.exists)
         await nginx.stopService()
         with self.assertRaises(ProcessLookupError):

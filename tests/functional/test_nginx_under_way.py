@@ -64,7 +64,7 @@ class Redirecting(Resource):
 
 
 class UnderWayTests(NginxTestCase):
-    """``Nginx.busy``, by the counts of all workers."""
+    """``NginxDoor.busy``, by the counts of all workers."""
 
     async def test_fewest(self) -> None:
         """A request goes to the instance that has the fewest, wherever that stands among however many."""
@@ -99,9 +99,9 @@ class UnderWayTests(NginxTestCase):
         nginx = await self.started(route("web.example.com", place))
         answers = [self.get_later("web.example.com") for _ in range(3)]
         await until(lambda: len(slow.requests) == 3)
-        self.assertEqual(await nginx.busy(), set())
+        self.assertEqual(await nginx.door.busy(), set())
         await self.published(nginx, route("web.example.com", quick))
-        self.assertEqual((await nginx.busy(), nginx.reached), ({endpoint}, None))
+        self.assertEqual((await nginx.door.busy(), nginx.door.reached), ({endpoint}, None))
         slow.answer()
         self.assertEqual([answer.code for answer in await gatherResults(answers)], [200] * 3)
         await until(lambda: self.is_quiet(nginx))
@@ -144,7 +144,7 @@ class UnderWayTests(NginxTestCase):
         self.assertEqual([one.late for one in leaving], [0] * 30)
 
     async def is_quiet(self, nginx: Any) -> bool:
-        return not await nginx.busy()
+        return not await nginx.door.busy()
 
     def get_later(self, host: str) -> Deferred[Any]:
         return Deferred.fromCoroutine(self.get(host))

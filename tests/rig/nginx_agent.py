@@ -33,7 +33,9 @@ async def main(reactor: Any, directory: str, port: str, host_name: str, upstream
         run=deferToThread,
     )
     nginx.startService()
-    nginx.publish([Route(host_name, service, (Upstream(InstanceName(service, 1), "127.0.0.1", int(upstream_port)),))])
+    nginx.door.publish(
+        [Route(host_name, service, (Upstream(InstanceName(service, 1), "127.0.0.1", int(upstream_port)),))]
+    )
     while not nginx.status.changes:
         await deferLater(reactor, 0.02)
     print("ready", nginx.pid, flush=True)

@@ -152,14 +152,14 @@ class NginxTestCase(TestCase):
     async def published(self, nginx: Nginx, *routes: Route) -> None:
         """Publish and wait until they are served."""
         before = nginx.status.changes
-        nginx.publish(routes)
+        nginx.door.publish(routes)
         await until(lambda: nginx.status.changes > before)
 
     async def until_held(self, nginx: Nginx, requests: int) -> None:
         """Wait until so many requests wait in nginx, however long they take to get there."""
 
         async def are_held() -> bool:
-            return (await nginx.counts())["held"] == requests
+            return (await nginx.door.counts())["held"] == requests
 
         await until(are_held)
 

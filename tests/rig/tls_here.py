@@ -58,9 +58,9 @@ class TlsTestCase(NginxTestCase):
         return nginx
 
     async def certified(self, nginx: Nginx, state: CertificateState) -> None:
-        before = nginx.certified
-        nginx.certify(state)
-        await until(lambda: nginx.certified > before)
+        before = nginx.door.certified
+        nginx.door.certify(state)
+        await until(lambda: nginx.door.certified > before)
 
     async def shown(self, name: str | None, port: int = 0) -> bytes | None:
         """The certificate that a handshake for this name gets; None: it fails."""

@@ -38,7 +38,7 @@ MOST_FILES = 35
 LOOP = {"planning", "agent/reconcile"}
 """The rooms that a definition comes back to: each step is planned after the one before it."""
 LOOP_BEGINS = 6
-IN_NGINX = ("proxy/nginx", "proxy/table", "proxy/applier", "proxy/message")
+IN_NGINX = ("proxy/nginx_door", "proxy/table", "proxy/applier", "proxy/message")
 ELSEWHERE = ("etcd/", "engine/", "dns/server", "dns/authority", *IN_NGINX)
 """The modules that an agent in memory replaces by fakes, or does without."""
 SOCKETS = ("dns/listening/listen", "dns/listening/batched", "dns/listening/mmsg", "dns/forwarding/exchange")

@@ -149,7 +149,7 @@ class NginxTests(SynchronousTestCase):
     def started(self, *host_names: str, **changes: Any) -> Nginx:
         nginx = self.nginx(**changes)
         nginx.startService()
-        nginx.publish([route(name) for name in host_names])
+        nginx.door.publish([route(name) for name in host_names])
         self.pass_time(1)
         return nginx
 
@@ -197,14 +197,14 @@ class NginxTests(SynchronousTestCase):
         nginx = self.nginx()
         nginx.startService()
         self.assertEqual(nginx.condition, NginxNotStarted())
-        nginx.publish([route("a.com")])
+        nginx.door.publish([route("a.com")])
         self.pass_time(1)
         self.assertIsNone(nginx.condition)
         self.master.end(status=1)
         self.assertEqual(nginx.condition, NginxDown("exit status 1"))
         self.pass_time(3)
         self.reactor.serving = ""
-        nginx.publish([route("b.com")])
+        nginx.door.publish([route("b.com")])
         self.pass_time(1)
         self.assertEqual(nginx.condition, RoutesNotServed("nginx did not take the routes: no answer"))
 
@@ -224,7 +224,7 @@ class NginxTests(SynchronousTestCase):
         self.pass_time(1)
         self.assertEqual((nginx.pid, self.reactor.held), (self.master.pid, None))
         self.assertEqual((nginx.status.reason, nginx.status.changes), ("", 0))
-        nginx.publish([route("a.com")])
+        nginx.door.publish([route("a.com")])
         self.pass_time(0.1)
         self.assertEqual((nginx.status.running, nginx.status.reason, nginx.status.changes), (True, "", 1))
         self.assertEqual((nginx.status.generation, self.reactor.held), (self.reactor.serving, {"a.com"}))
@@ -261,13 +261,13 @@ class NginxTests(SynchronousTestCase):
     def test_without_routes(self) -> None:
         """An nginx without stored routes takes up another configuration when there are routes that it can read then."""
         nginx = self.succeeding()
-        nginx.publish([route("b.com")])
+        nginx.door.publish([route("b.com")])
         kept = json.loads((self.directory / "routes.json").read_text())
         self.assertEqual((list(kept["hosts"]), kept["version"]), (["b.com"], 0))
         self.pass_time(1)
         self.assertIn("127.0.0.1:81", self.installed())
         self.assertEqual((nginx.status.reason, self.reactor.held), ("", {"b.com"}))
-        nginx.publish([route("c.com")])
+        nginx.door.publish([route("c.com")])
         self.pass_time(1)
         self.assertEqual(self.reactor.held, {"c.com"})
 
@@ -285,7 +285,7 @@ class NginxTests(SynchronousTestCase):
                 return fail(OSError(errno.ENOSPC, "No space left on device"))
             return execute(call, *arguments)
 
-        self.succeeding(run=run).publish([route("b.com")])
+        self.succeeding(run=run).door.publish([route("b.com")])
         self.pass_time(1)
         self.assertIn("127.0.0.1:81", self.installed())
 
@@ -293,7 +293,7 @@ class NginxTests(SynchronousTestCase):
         """New routes are given to the nginx that runs: no test, no signal, no other file; and kept for the next one."""
         nginx = self.started("a.com")
         before = self.installed()
-        nginx.publish([route("b.com")])
+        nginx.door.publish([route("b.com")])
         self.pass_time(2)
         self.assertEqual((nginx.status.changes, self.reactor.tests, len(self.reactor.processes)), (2, 1, 1))
         self.assertEqual((self.reactor.held, self.master.signals, self.installed()), ({"b.com"}, [], before))
@@ -348,7 +348,7 @@ class NginxTests(SynchronousTestCase):
         """An nginx that runs without its socket, which somebody removed, is started anew to get it back."""
         nginx = self.started("a.com")
         self.reactor.serving = ""
-        nginx.publish([route("b.com")])
+        nginx.door.publish([route("b.com")])
         self.pass_time(1)
         self.assertEqual(self.master.signals[0], signal.SIGTERM)
         self.master.end()
@@ -373,7 +373,7 @@ class NginxTests(SynchronousTestCase):
         self.master.end(status=1)
         self.assertEqual(nginx.status.reason, "nginx does not run: exit status 1")
         self.reactor.serving, self.reactor.held, self.reactor.version = "", None, 0
-        nginx.publish([route("a.com"), route("b.com")])
+        nginx.door.publish([route("a.com"), route("b.com")])
         self.pass_time(5)
         self.assertEqual((len(self.reactor.living), nginx.status.reason), (1, ""))
         self.assertEqual(self.reactor.held, {"a.com", "b.com"})
@@ -398,7 +398,7 @@ class NginxTests(SynchronousTestCase):
         """A program that is not there is looked for again, rarely; once it is there its nginx serves."""
         nginx = self.nginx(path=str(self.directory / "nginx-program"))
         nginx.startService()
-        nginx.publish([route("a.com")])
+        nginx.door.publish([route("a.com")])
         self.assertIn("install the Debian package nginx", nginx.status.reason)
         (self.directory / "nginx-program").touch(mode=0o755)
         self.reactor.advance(ABSENT_RETRY - 1)
@@ -428,7 +428,7 @@ class NginxTests(SynchronousTestCase):
         """A stop in the middle of a publication ends it."""
         nginx = self.started("a.com")
         self.reactor.quick = False
-        nginx.publish([route("b.com")])
+        nginx.door.publish([route("b.com")])
         self.pass_time(0.5)
         nginx.stopService()
         self.assertEqual(self.reactor.getDelayedCalls(), [])

@@ -246,10 +246,11 @@ class MeasuredTests(MeasuredCase):
 
 
 class Front:
-    """In the place of nginx: what it leads where, and what it counted."""
+    """In the place of nginx and its door: what it leads where, and what it counted."""
 
     def __init__(self, counts: dict[str, int]) -> None:
         upstream = cast(Any, object())
+        self.door = self
         self.led = (SimpleNamespace(upstreams=(upstream, upstream)), SimpleNamespace(upstreams=(upstream,)))
         self.status = ProxyStatus(True, None, "", changes=7, failures=2)
         self._counts = counts

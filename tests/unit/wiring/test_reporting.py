@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 from attrs import define, evolve
@@ -18,7 +19,7 @@ from tests.fakes.agents import MemoryCluster
 
 @define
 class Front:
-    """In the place of nginx or the relay: what it says of itself."""
+    """In the place of the door of nginx, or of the relay: what it says of itself."""
 
     reached: int | None = None
 
@@ -36,7 +37,9 @@ class ServingTests(SynchronousTestCase):
 
     def served(self, nginx: Front | None, relay: Front) -> Serving:
         told = self.agent.parts.reports
-        outward = evolve(self.agent.parts.outward, nginx=cast(Any, nginx), relay=cast(Any, relay))
+        outward = evolve(
+            self.agent.parts.outward, nginx=cast(Any, nginx and SimpleNamespace(door=nginx)), relay=cast(Any, relay)
+        )
         return serving((told.publish, told.publish_ports, told.publish_challenges), outward)
 
     def test_names_alone(self) -> None:
