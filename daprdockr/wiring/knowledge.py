@@ -12,7 +12,7 @@ from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.mirror.own_claims import OwnClaims
 from daprdockr.agent.mirror.ownerless import Ownerless
 from daprdockr.agent.mirror.views import Views
-from daprdockr.agent.reporting.lost_nodes import LostNodes
+from daprdockr.agent.reporting.gone_nodes import GoneNodes
 from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
 from daprdockr.wiring.foundation import Foundation
@@ -29,7 +29,7 @@ class Knowledge:
     marking: Marking
     ownerless: Ownerless
     outage: Outage
-    lost_nodes: LostNodes
+    gone_nodes: GoneNodes
 
 
 def knowledge(base: Foundation) -> Knowledge:
@@ -39,9 +39,9 @@ def knowledge(base: Foundation) -> Knowledge:
     contested = Contested(node=node, cluster=cluster)
     outage = Outage(seconds)
     mirror = _mirror(base, Views((own_claims, mass_expiry, contested), base.signals.cluster_changed), outage)
-    lost_nodes = LostNodes(cluster, base.outside.clocks.wall)
+    gone_nodes = GoneNodes(cluster, base.outside.clocks.wall)
     loops = _marking(base, mirror), _ownerless(base, mirror)
-    return Knowledge(own_claims, mass_expiry, contested, mirror, *loops, outage, lost_nodes)
+    return Knowledge(own_claims, mass_expiry, contested, mirror, *loops, outage, gone_nodes)
 
 
 def _mirror(base: Foundation, views: Views, outage: Outage) -> Mirror:

@@ -71,7 +71,7 @@ class Paging:
             troubles=lines(self.parts.judged),
             overview=overview(cluster, doubted=doubted, stopped=stopped_rollouts(cluster), etcd=known_room(found)),
             nodes=node_table(cluster, doubted=doubted).rows,
-            gone=tuple(Gone(*one) for one in found.known.lost_nodes),
+            gone=tuple(Gone(*one) for one in found.known.gone_nodes),
             instances=instance_table(cluster, None).rows,
             certificates=certificate_table(cluster, now, self.recent.renewals).rows,
             happened=self.recent.happened,

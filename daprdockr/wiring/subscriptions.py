@@ -31,7 +31,7 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
     signals.cluster_changed.subscribe(acting.reconcile.on_changes)
     signals.cluster_changed.subscribe(acting.stopped.on_changes)
     signals.cluster_changed.subscribe(known.ownerless.on_changes)
-    signals.cluster_changed.subscribe(known.lost_nodes.on_changes)
+    signals.cluster_changed.subscribe(known.gone_nodes.on_changes)
     signals.cluster_changed.subscribe(reports.departures.on_changes)
     signals.cluster_changed.subscribe(reports.health_events.on_changes)
     signals.cluster_changed.subscribe(lambda changes: reports.own_course.look() if changes.nodes else None)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.reporting.lost_nodes import KEPT, MOST, LostNodes
+from daprdockr.agent.reporting.gone_nodes import KEPT, MOST, GoneNodes
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from tests.build.history import entry, listing
@@ -15,22 +15,22 @@ from tests.build.page import nodes
 from tests.build.values import KEYS
 
 
-class LostNodesTests(SynchronousTestCase):
+class GoneNodesTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.cluster, self.revision = Clock(), Cluster(KEYS), 100
-        self.lost = LostNodes(self.cluster, self.clock.seconds)
+        self.gone = GoneNodes(self.cluster, self.clock.seconds)
 
     def there(self, *names: str, cordoned: Iterable[str] = ()) -> list[tuple[str, float]]:
         """These nodes hold a lease now, and these are cordoned; return those that are remembered."""
         self.revision += 1
         cordons = [entry(KEYS.cordon(name), 5, b"{}") for name in cordoned]
         self.cluster.replace(listing(self.revision, *nodes(names), *cordons))
-        self.lost.on_changes(Changes(nodes=True))
-        return [(name, at) for name, at, _ in self.lost]
+        self.gone.on_changes(Changes(nodes=True))
+        return [(name, at) for name, at, _ in self.gone]
 
     @property
     def meant(self) -> list[bool]:
-        return [is_meant for _, _, is_meant in self.lost]
+        return [is_meant for _, _, is_meant in self.gone]
 
     def test_gone(self) -> None:
         """A node that goes is there with the time, and no more when it is back."""
@@ -65,8 +65,8 @@ class LostNodesTests(SynchronousTestCase):
         """Changes of services say nothing about nodes."""
         self.there("a")
         self.cluster.replace(listing(200))
-        self.lost.on_changes(Changes())
-        self.assertEqual(list(self.lost), [])
+        self.gone.on_changes(Changes())
+        self.assertEqual(list(self.gone), [])
 
     def test_bounded(self) -> None:
         """A node that does not come back is forgotten after a day, and of very many the earliest."""
@@ -77,4 +77,4 @@ class LostNodesTests(SynchronousTestCase):
         self.clock.advance(1)
         self.assertEqual([name for name, _ in self.there()], many)
         self.clock.advance(KEPT + 1)
-        self.assertEqual(list(self.lost), [])
+        self.assertEqual(list(self.gone), [])

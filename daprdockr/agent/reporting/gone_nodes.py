@@ -1,6 +1,9 @@
 """
-The nodes that this agent saw go: in etcd nothing is left of a node whose lease has ended. ``leave`` removes the cordon
-of a node too, so that one was cordoned is remembered here.
+The nodes that this agent saw go, for the status page: in etcd nothing is left of a node whose lease has ended.
+``leave`` removes the cordon of a node too, so that one was cordoned is remembered here.
+
+A node is gone here for as long as there is none of its name. Events count leases: for ``departures`` a node is gone,
+too, that is back under another lease, and only an agent that was there all along reports that.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ KEPT = 86_400.0
 MOST = 50
 
 
-class LostNodes:
+class GoneNodes:
     """:param wall_clock: seconds since the epoch, for people to read."""
 
     def __init__(self, cluster: ClusterView, wall_clock: Callable[[], float]) -> None:
