@@ -280,8 +280,8 @@ def _without_own_moves(
     Return the loads as if nothing of this node were on its way. Otherwise a useful move would become useless as soon as
     another node prepares for it, and be cancelled, and be useful again.
     """
-    moves: Counter[str] = Counter()
+    coming: Counter[str] = Counter()
     for name, held in successors.items():
         own = claims.get(name, {})
-        moves.update(s.node for number, s in held.items() if number in own and own[number].node == node)
-    return tuple(evolve(c, load=c.load - moves[c.name]) if c.name in moves else c for c in candidates)
+        coming.update(s.node for number, s in held.items() if number in own and own[number].node == node)
+    return tuple(evolve(c, load=c.load - coming[c.name]) if c.name in coming else c for c in candidates)
