@@ -122,7 +122,7 @@ class Leaving:
         store.put(request.keys.cordon(node), asking_to_drain())
         draining = Draining(request, store, self.changes.clock, self.changes.pause, self.console)
         draining.cluster = snapshot(request, store)
-        draining.announce()
+        draining.print_leavers()
         draining.finish()
         self._until(lambda: self.containers() == [], f"containers still run on {node}: wait, and run the same again")
 

@@ -42,7 +42,7 @@ def drain(request: Request, store: Store, console: Console) -> None:
     announce(request, store, "a drain was asked for", node)
     draining = Draining(request, store, time.monotonic, time.sleep, console)
     draining.cluster = snapshot(request, store)
-    draining.announce()
+    draining.print_leavers()
     if request.wait:
         draining.finish()
 
@@ -70,7 +70,7 @@ class Draining(ClusterWait):
     _left: set[InstanceName] = field(factory=set)
     """Those that are still to leave, as reported last."""
 
-    def announce(self) -> None:
+    def print_leavers(self) -> None:
         """Print what leaves, and what stays and why."""
         node = self.request.node
         found = leave_or_stay(self.cluster, node)
