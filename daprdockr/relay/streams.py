@@ -9,7 +9,7 @@ Note [A client waits]
 Note [Both directions end by themselves]
     The end of what one side sends is passed on as such, and the other direction goes on. A reset is passed on as a
     reset. There is no limit on idle time: databases and message queues keep connections for days. A peer that vanished
-    is found within two minutes: by keepalive probes, or see Note [Sent, and never acknowledged].
+    is found within two minutes: by keepalive probes, or see Note [Sent, and never acknowledged] in ``relay.vanished``.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Side(asyncio.BufferedProtocol):
         return self.transport is not None and not self.transport.is_closing()
 
     def overdue(self, now: float) -> float:
-        """See Note [Sent, and never acknowledged]."""
+        """See Note [Sent, and never acknowledged] in ``relay.vanished``."""
         return 0.0 if self.transport is None else self._overdue.seconds(self.transport.get_extra_info("socket"), now)
 
     def get_buffer(self, sizehint: int) -> memoryview:
