@@ -7,7 +7,6 @@ import errno
 from collections.abc import Sequence
 
 from daprdockr.model.errors import DaprdockrError, NotFound
-from daprdockr.model.names import InstanceName
 
 _SHOWN = 3
 
@@ -37,8 +36,8 @@ def status_of(error: Exception) -> int:
     return TIMED_OUT if isinstance(error, TimedOut) else FAILED
 
 
-def not_done(timeout: float, lacking: Sequence[tuple[InstanceName, str]]) -> str:
-    """Return the states of instances at the timeout, no more of them than fit a line."""
+def not_done(timeout: float, lacking: Sequence[tuple[object, str]]) -> str:
+    """Return the states of instances, or of what else is named, at the timeout, no more of them than fit a line."""
     shown = [f"{instance} is {lack}" for instance, lack in lacking[:_SHOWN]]
     more = [f"and {len(lacking) - _SHOWN} more"] if len(lacking) > _SHOWN else []
     return f"not done after {timeout:g} s: {', '.join(shown + more)}"

@@ -85,13 +85,21 @@ class DrainTests(ClusterTestCase):
         self.cluster.until_settled(TIED, 1)
         self.cluster.until_settled(SINGLE, 1)
         stay = self.cluster.running()
-        told = self.drain(2)
-        self.assertIn("host2 is cordoned: 4 instances leave it, 2 stay", told)
-        self.assertIn("1.tied.myapp stays: it keeps data in data:/data", told)
-        self.assertIn("1.single.myapp stays: no other node meets its constraints", told)
+        drain = ("drain", "host2", "-wait", "-timeout", "30")
+        done = self.cluster.try_command(*drain)
+        self.assertIn("host2 is cordoned: 4 instances leave it, 2 stay", done.stdout)
+        self.assertIn("1.tied.myapp stays: it keeps data in data:/data", done.stdout)
+        self.assertIn("1.single.myapp stays: no other node meets its constraints", done.stdout)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("not done after 30 s: 1.single.myapp is on host2 (no other node meets", done.stderr)
         self.until_settled()
         for instance in (f"1.{TIED}", f"1.{SINGLE}"):
             self.assertEqual(self.cluster.running()[instance], stay[instance])
+        self.cluster.command("scale", f"{SINGLE}=0")
+        self.cluster.until_settled(SINGLE, 0)
+        done = self.cluster.try_command(*drain)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("host2 still has 1 instance, which stops if it does: 1.tied.myapp (it keeps", done.stderr)
 
     def test_owner_dies_meanwhile(self) -> None:
         """The agent of the node that is drained dies in the middle: when it is back the drain goes on to its end."""

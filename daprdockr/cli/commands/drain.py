@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from attrs import define, field
 
@@ -20,19 +21,29 @@ from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.cordon import asking_to_drain
+from daprdockr.model.stored.run import UNDER_WAY
+from daprdockr.picture.extent import number_of_instances
 from daprdockr.planning.candidates import candidates
-from daprdockr.planning.placing.leaving import why_not
+from daprdockr.planning.placing.leaving import keeps_data, why_not
 from daprdockr.planning.placing.moves import before_move, moves
+
+_MOST_NAMED = 3
+_UNREADABLE = "its definition is not usable: daprdockrcmd status says why"
 
 
 class CalledOff(DaprdockrError):
     """Somebody withdrew the drain before it ended."""
 
 
+class NotEmpty(DaprdockrError):
+    """Instances stay on the node because their data is there."""
+
+
 def drain(request: Request, store: Store, console: Console) -> None:
     """
     :raises NotFound: no such node.
     :raises TimedOut, CalledOff: the end of the drain was awaited, and did not come.
+    :raises NotEmpty: it came, and there are still instances, with their data.
     """
     node = request.node
     known = snapshot(request, store).nodes
@@ -52,9 +63,14 @@ def leave_or_stay(cluster: ClusterView, node: str) -> dict[InstanceName, str]:
     fit = candidates(cluster)
     under_way = moves(cluster.services, {name: cluster.successors(name) for name in cluster.moving})
     found = {}
-    for name in sorted(cluster.services.keys() & set(cluster.claimed_services)):
-        definition, claims = cluster.services[name].definition, cluster.claims(name)
-        own = sorted(n for n, c in claims.items() if c.node == node and n <= definition.instances)
+    for name in sorted(filter(cluster.is_declared, cluster.claimed_services)):
+        claims = cluster.claims(name)
+        own = sorted(number for number, claim in claims.items() if claim.node == node)
+        if name not in cluster.services:
+            found.update({InstanceName(name, number): _UNREADABLE for number in own})
+            continue
+        definition = cluster.services[name].definition
+        own = [number for number in own if number <= definition.instances]
         mine = [move for move in under_way if move.instance.service == name and move.instance.number in own]
         there = before_move(fit, mine, under_way)
         reason = why_not(definition, Counter(claim.node for claim in claims.values()), node, there)
@@ -62,57 +78,97 @@ def leave_or_stay(cluster: ClusterView, node: str) -> dict[InstanceName, str]:
     return found
 
 
+def _runs_on(cluster: ClusterView, node: str) -> list[str]:
+    """Return the runs of jobs that go on on a node."""
+    runs = [(name, run) for name in sorted(cluster.with_runs) for run in cluster.runs(name).values()]
+    return [f"run {r.number} of {name}" for name, r in runs if r.record.state in UNDER_WAY and r.record.node == node]
+
+
 @define(eq=False)
 class Draining(ClusterWait):
-    """The progress of the drain of one node."""
+    """
+    The progress of the drain of one node.
+
+    It waits for all but instances that have their data on the node, also where no other node takes one now: one may be
+    ready again in a moment, and the person who waits is about to stop this host.
+    """
 
     console: Console
-    _left: set[InstanceName] = field(factory=set)
-    """Those that are still to leave, as reported last."""
+    _found: Mapping[InstanceName, str] = field(factory=dict)
+    """The instances that are there, each with the reason why it cannot leave, or "", as reported last."""
 
     def print_leavers(self) -> None:
         """Print what leaves, and what stays and why."""
         node = self.request.node
-        found = leave_or_stay(self.cluster, node)
-        self._left = {instance for instance, reason in found.items() if not reason}
-        stay = [(instance, reason) for instance, reason in found.items() if reason]
+        self._found = leave_or_stay(self.cluster, node)
+        leave = [instance for instance, reason in self._found.items() if not reason]
+        stay = [(instance, reason) for instance, reason in self._found.items() if reason]
         if self.request.json:
-            leaving = [str(instance) for instance in sorted(self._left)]
             staying = [{"Instance": str(instance), "Reason": reason} for instance, reason in stay]
-            self.console.print_json({"Node": node, "Leaving": leaving, "Staying": staying})
+            self.console.print_json({"Node": node, "Leaving": list(map(str, leave)), "Staying": staying})
             return
-        leave = "1 instance leaves" if len(self._left) == 1 else f"{len(self._left)} instances leave"
-        stays = "stays" if len(stay) == 1 else "stay"
-        self.console.say(f"{node} is cordoned: {leave} it, {len(stay)} {stays}")
+        leaves, stays = ("leaves" if len(leave) == 1 else "leave"), ("stays" if len(stay) == 1 else "stay")
+        self.console.say(f"{node} is cordoned: {number_of_instances(len(leave))} {leaves} it, {len(stay)} {stays}")
         for instance, reason in stay:
             self.console.say(f"{instance} stays: {reason}")
 
     def finish(self) -> None:
-        """Print what left until nothing is there that can leave."""
+        """
+        Print what left until nothing is there that might leave, and no run of a job.
+
+        :raises NotEmpty: something is left.
+        """
+        node = self.request.node
         if not self.until(self._has_ended):
-            raise TimedOut(not_done(self.request.timeout, [(i, self._whereabouts(i)) for i in sorted(self._left)]))
+            left = [(str(instance), self._whereabouts(instance)) for instance in self._awaited(self._found)]
+            left += [(run, f"under way on {node}") for run in _runs_on(self.cluster, node)]
+            raise TimedOut(not_done(self.request.timeout, left))
+        if self._found:
+            raise NotEmpty(self._left_behind())
+
+    def _left_behind(self) -> str:
+        """Return what stops with the host, to the person who is about to stop it."""
+        named = [f"{instance} ({reason})" for instance, reason in self._found.items()]
+        more = [f"{len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
+        number = number_of_instances(len(named))
+        which = "which stops" if len(named) == 1 else "which stop"
+        return f"{self.request.node} still has {number}, {which} if it does: {', '.join(named[:_MOST_NAMED] + more)}"
 
     def _has_ended(self) -> bool:
-        if self.request.node not in self.cluster.draining:
-            raise CalledOff(f"{self.request.node} is not drained any more: somebody took it back")
-        found = leave_or_stay(self.cluster, self.request.node)
-        left = {instance for instance, reason in found.items() if not reason}
-        gone, self._left = self._left - left, left
-        for instance in sorted(gone):
-            if not self.request.json:
-                self.console.say(f"{instance} {self._outcome(instance, found)}, {len(left)} to go")
-        return not left
+        node = self.request.node
+        if node not in self.cluster.draining:
+            raise CalledOff(f"{node} is not drained any more: somebody took it back")
+        before, self._found = self._found, leave_or_stay(self.cluster, node)
+        left = self._awaited(self._found)
+        if not self.request.json:
+            for instance in self._awaited(before):
+                if news := self._news(instance, before[instance]):
+                    self.console.say(f"{instance} {news}, {len(left)} to go")
+        return not left and not _runs_on(self.cluster, node)
 
-    def _outcome(self, instance: InstanceName, found: dict[InstanceName, str]) -> str:
-        if instance in found:
-            return f"stays: {found[instance]}"
+    def _awaited(self, found: Iterable[InstanceName]) -> list[InstanceName]:
+        """Return those that their data does not tie to the node."""
+        services = self.cluster.services
+        return [i for i in found if i.service not in services or not keeps_data(services[i.service].definition)]
+
+    def _news(self, instance: InstanceName, before: str) -> str:
+        """
+        Return what became of an instance; "" if nothing did.
+
+        :param before: why it could not leave.
+        """
+        if instance in self._found:
+            reason = self._found[instance]
+            return f"stays: {reason}" if reason and reason != before else ""
         claim = self.cluster.claims(instance.service).get(instance.number)
         return f"runs on {claim.node}" if claim else "is gone"
 
     def _whereabouts(self, instance: InstanceName) -> str:
         successor = self.cluster.successors(instance.service).get(instance.number)
-        node = self.request.node
-        return f"on {node}, {successor.node} prepares to take it over" if successor else f"on {node}"
+        node, reason = self.request.node, self._found[instance]
+        if successor:
+            return f"on {node}, {successor.node} prepares to take it over"
+        return f"on {node} ({reason})" if reason else f"on {node}"
 
 
 COMMAND = Command(

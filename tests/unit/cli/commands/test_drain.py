@@ -5,6 +5,8 @@ from __future__ import annotations
 from attrs import evolve
 
 from daprdockr.model.stored.entries import Delete
+from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.run import RunRecord, RunState
 from daprdockr.picture.nodes import node_table
 from tests.build.command_line import WELL, DrainCase
 from tests.build.values import API, KEYS, instance, named
@@ -75,34 +77,100 @@ class DrainTests(DrainCase):
 class WaitTests(DrainCase):
     """A drain whose end is waited for."""
 
-    def test_nothing_to_wait_for(self) -> None:
-        """When only what cannot leave is there it ends at once."""
+    def test_data_stays(self) -> None:
+        """When only what has its data there is left it ends at once, with exit status 1: the host is not empty."""
         self.define(named("db", Container={"Volumes": ["data:/data"]}))
+        done = self.run_line("drain n1 -wait")
+        self.assertEqual(done.status, 1)
+        self.assertEqual(
+            done.stderr,
+            "daprdockrcmd: n1 still has 1 instance, which stops if it does: 1.db.myapp (it keeps data in data:/data)\n",
+        )
+        self.define(*(named(name, Container={"Volumes": ["data:/data"]}) for name in ("e", "f", "g")))
+        self.assertIn("still has 4 instances, which stop if it does", self.run_line("drain n1 -wait").stderr)
+
+    def test_empty(self) -> None:
+        """A node that has nothing is drained at once."""
         self.assertEqual(self.run_line("drain n1 -wait -timeout 0").status, 0)
 
+    def test_nobody_is_ready_for_a_moment(self) -> None:
+        """An instance that no other node takes now is waited for: one that is not ready may be in a moment."""
+        self.define(named("web"))
+        self.store.put(KEYS.node("n2"), NodeRecord(ready=False).encode(), self.store.lease)
+
+        def turn() -> None:
+            self.store.put(KEYS.node("n2"), NodeRecord().encode(), self.store.lease)
+            self.claim(instance(1), "n2")
+
+        self.store.coming = [turn]
+        done = self.run_line("drain n1 -wait -timeout 5")
+        self.assertEqual(
+            (done.status, done.stdout.splitlines()),
+            (
+                0,
+                [
+                    "n1 is cordoned: 0 instances leave it, 1 stays",
+                    "1.web.myapp stays: no other node takes instances now",
+                    "1.web.myapp runs on n2, 0 to go",
+                ],
+            ),
+        )
+
+    def test_nobody_ever_takes_it(self) -> None:
+        """At the timeout it says of each that is left why it is: with exit status 4 nobody takes the host for empty."""
+        self.define(named("web", Placement={"Constraints": ["disk == ssd"]}))
+        done = self.run_line("drain n1 -wait -timeout 0")
+        self.assertEqual((done.status, "is on n1 (no other node meets its constraints)" in done.stderr), (4, True))
+
+    def test_unreadable(self) -> None:
+        """An instance whose definition cannot be read is there too."""
+        self.define(named("web"))
+        self.store.put(KEYS.service(instance(1).service), b"{")
+        done = self.run_line("drain n1 -wait -timeout 0")
+        self.assertEqual((done.status, "1.web.myapp is on n1 (its definition is not usable" in done.stderr), (4, True))
+
+    def test_runs_of_jobs(self) -> None:
+        """A run of a job that the node has begun is waited for."""
+        run = RunRecord(RunState.RUNNING, node="n1")
+        self.store.put(KEYS.run(API, 7), run.encode())
+        self.store.put(KEYS.run(API, 6), evolve(run, node="n2").encode())
+        self.store.put(KEYS.run(API, 5), evolve(run, state=RunState.DONE).encode())
+        done = self.run_line("drain n1 -wait -timeout 0")
+        self.assertEqual(done.stderr, "daprdockrcmd: not done after 0 s: run 7 of api.myapp is under way on n1\n")
+        self.store.coming = [lambda: self.store.put(KEYS.run(API, 7), evolve(run, state=RunState.DONE).encode())]
+        self.assertEqual(self.run_line("drain n1 -wait").status, 0)
+
     def test_progress(self) -> None:
-        """It prints for each instance where it runs now, and ends with the last one."""
+        """It prints for each instance where it runs now, and ends with the last one that its data does not tie."""
         self.define(named("web", 2), named("db", Container={"Volumes": ["data:/data"]}))
         self.store.coming = [self.moves(instance(1), instance(2))]
         done = self.run_line("drain n1 -wait")
         self.assertEqual(
             (done.status, done.stdout.splitlines()[2:]),
-            (0, ["1.web.myapp runs on n2, 1 to go", "2.web.myapp runs on n2, 0 to go"]),
+            (1, ["1.web.myapp runs on n2, 1 to go", "2.web.myapp runs on n2, 0 to go"]),
         )
 
     def test_gone_and_stuck(self) -> None:
-        """An instance that is not wanted any more is gone; one that nobody can take any more stays."""
+        """An instance that is not wanted any more is gone; one that nobody can take for a while is waited for."""
         self.define(named("web"), named("api"))
 
         def turn() -> None:
             self.store.commit([], [Delete(KEYS.claim(instance(1, API)))])
             self.store.put(KEYS.cordon("n2"), b"")
+            self.claim(instance(1), "n2")
 
         self.store.coming = [turn]
-        done = self.run_line("drain n1 -wait")
+        done = self.run_line("drain n1 -wait -timeout 5")
         self.assertEqual(
             (done.status, done.stdout.splitlines()[1:]),
-            (0, ["1.api.myapp is gone, 1 to go", "1.web.myapp stays: no other node takes instances now, 0 to go"]),
+            (
+                0,
+                [
+                    "1.api.myapp is gone, 1 to go",
+                    "1.web.myapp stays: no other node takes instances now, 1 to go",
+                    "1.web.myapp runs on n2, 0 to go",
+                ],
+            ),
         )
 
     def test_json_is_one_document(self) -> None:
