@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 
 from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.entries import Delete
 from tests.build.command_line import DefinitionCase
-from tests.build.values import KEYS, named
+from tests.build.values import API, KEYS, named
+from tests.fakes.command_line import second
+from tests.fakes.store import MemoryStore
 
 LINE = "daprdockrcmd: late.myapp: port 5432/tcp belongs to db.myapp: choose another port\n"
 LATE = named("late", Tcp=[{"Port": 5432, "ContainerPort": 1}])
@@ -47,9 +50,11 @@ class StoringTests(DefinitionCase):
         self.check("rollback", "late.myapp")
 
     def test_failed(self) -> None:
-        """The line is said too of one that was stored before another service failed."""
+        """The line is said too of one that was stored before another service failed, which somebody deleted."""
         self.given_both()
-        done = self.run_line("scale", "late.myapp=3", "absent.myapp=1")
+        self.store.put(KEYS.service(API), named("api").encode())
+        self.store.before = second(lambda: MemoryStore.commit(self.store, [], [Delete(KEYS.service(API))]))
+        done = self.run_line("scale", "late.myapp=3", "api.myapp=2")
         self.assertEqual((done.status, done.stderr.splitlines(True)[0]), (3, LINE))
 
     def test_restore(self) -> None:

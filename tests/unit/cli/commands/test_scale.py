@@ -26,11 +26,12 @@ class ScaleTests(DefinitionCase):
         self.assertEqual(json.loads(done.stdout), [{"Service": "web.myapp", "Instances": 7, "Before": 2}])
 
     def test_one_absent(self) -> None:
-        """One that does not exist keeps no other back, and the exit status is 3."""
+        """Nothing is changed where one of them does not exist, whichever it is, and the exit status is 3."""
         self.given()
-        done = self.run_line("scale", "api.myapp=1", "web.myapp=3")
-        self.assertEqual((done.status, done.stdout), (3, "web.myapp: 3 instances, 2 before\n"))
+        done = self.run_line("scale", "web.myapp=3", "api.myapp=1")
+        self.assertEqual((done.status, done.stdout), (3, ""))
         self.assertEqual(done.stderr, "daprdockrcmd: api.myapp does not exist: daprdockrcmd status lists all\n")
+        self.assertEqual(self.stored(), DOCUMENT)
 
     def test_one_broken(self) -> None:
         """Of different failures each has its line, and the one that a person has to mend gives the exit status."""
