@@ -37,8 +37,8 @@ def instance_table(cluster: ClusterView, only: ServiceName | None) -> Table:
 
 def unmet(cluster: ClusterView, service: ServiceName) -> list[tuple[InstanceName, str]]:
     """
-    Return the wanted instances that do not run healthy and as defined, or lack the signal for a changed content, each
-    with its present state.
+    Return the wanted instances that do not run healthy and as defined, lack the signal for a changed content, or were
+    found healthy by a former check, each with its present state.
     """
     wanted = cluster.services[service]
     claims = cluster.claims(service)
@@ -95,7 +95,10 @@ def _lack(wanted: Service, claim: Claim | None, waiting: str, away: Collection[i
         return f"{claim.record.state.value} on {claim.node}{reason}"
     if is_current(wanted, claim):
         signalled = not awaits_signal(wanted.definition, claim.record.delivered)
-        return "" if signalled else f"without the signal for a changed content on {claim.node}"
+        if not signalled:
+            return f"without the signal for a changed content on {claim.node}"
+        judged = claim.record.judged in (None, wanted.definition.check.digest)
+        return "" if judged else f"not judged by the changed health check yet on {claim.node}"
     return f"of an older definition on {claim.node}{reason or _stopped_first(wanted, away)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim, Service, Slot
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.health import Health
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.diagnosis import Diagnosis
@@ -37,7 +39,9 @@ WEB_1, WEB_2 = definition("web:1"), definition("web:2")
 def container(
     name: str = "c1", number: int = 1, of: Definition = WEB_1, status: Status = Status.RUNNING, **fields: Any
 ) -> ContainerState:
-    given: dict[str, Any] = {"cluster": CLUSTER, "revision": FENCE, "started": 10.0, "stop_timeout": 3, **fields}
+    label = json.dumps(of.check.write())
+    given: dict[str, Any] = {"cluster": CLUSTER, "revision": FENCE, "started": 10.0, "stop_timeout": 3, "check": label}
+    given |= fields
     return ContainerState(name, f"{number}.web.myapp-{of.digest}", instance(number), of.digest, status, **given)
 
 
@@ -50,6 +54,7 @@ def running_record(of: ContainerState, **fields: Any) -> ClaimRecord:
         "container": of.id,
         "definition": of.definition,
         "started": of.started,
+        "judged": Health.read(json.loads(of.check), "Health").digest,
     }
     return ClaimRecord(node="a", addresses=ADDRESSES, **{**given, **fields})
 

@@ -214,6 +214,7 @@ CLAIM_RECORDS = st.builds(
     reason=TEXTS,
     routed=st.builds(RoutedPorts, http=_ROUTED, tcp=_ROUTED, tcp_of=_ROUTED),
     delivered=st.none() | st.text("0123456789abcdef", max_size=12),
+    judged=st.none() | st.text("0123456789abcdef", max_size=12),
 )
 
 

@@ -30,7 +30,7 @@ Note [One complaint]
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from attrs import define, evolve, field
@@ -42,6 +42,7 @@ from twisted.python.failure import Failure
 
 from daprdockr.agent.host.probe import Probe, Target, Unmade, Unreached
 from daprdockr.model.names import ServiceName, one_line
+from daprdockr.model.wanted.health import Health
 from daprdockr.planning.diagnosis import UNKNOWN, Diagnosis
 
 FIRST_DELAY = 0.05
@@ -123,6 +124,10 @@ class HealthChecks(Service):
             self._by_service[service] = dict(targets)
         else:
             self._by_service.pop(service, None)
+
+    def judging(self, containers: Iterable[str]) -> dict[str, Health]:
+        """Return the check that each container is under, by id: the verdict on it, if there is one, is from that."""
+        return {one: self._patients[one].target.check for one in containers if one in self._patients}
 
     def stopService(self) -> None:
         super().stopService()

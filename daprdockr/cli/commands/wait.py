@@ -145,10 +145,11 @@ COMMAND = Command(
     flags=("timeout", "o"),
     word="[SERVICE]",
     reference=(
-        "wait until all wanted instances run, are healthy, match the definition, and got the signal for changed"
-        " contents with ``OnChange: HUP``, and all others have stopped; exit status 1, with the reason and the last"
-        " lines of the instance, if a rollout was reverted or stands still. It does not wait for the runs of a job, and"
-        " says so. In JSON one object at the end, with the services, and the instances that lack something. On stderr"
+        "wait until all wanted instances run, are healthy by the present check, match the definition, and got the"
+        " signal for changed contents with ``OnChange: HUP``, and all others have stopped; exit status 1, with the"
+        " reason and the last lines of the instance, if a rollout was reverted or stands still. It does not wait for"
+        " the runs of a job, and says so. In JSON one object at the end, with the services, and the instances that lack"
+        " something. On stderr"
         " it names the ports and host names that an older service has",
     ),
 )

@@ -33,7 +33,8 @@ class ClaimRecord:
     is unhealthy. ``overdue`` says that it has not come up in time, or cannot without its Engine, and that others need
     not wait for it. ``routed`` are the container ports to which routes lead, by the definition of the container.
     ``delivered`` is the digest of the contents of which the container got the signal ("": not known yet); None: it asks
-    for no signal, or an older agent says nothing of that.
+    for no signal, or an older agent says nothing of that. ``judged`` is the digest of the health check that found what
+    ``healthy`` says; None: none has yet, or an older agent says nothing of that.
     """
 
     node: str
@@ -50,6 +51,7 @@ class ClaimRecord:
     overdue: bool = False
     routed: RoutedPorts = field(factory=RoutedPorts)
     delivered: str | None = None
+    judged: str | None = None
 
     @property
     def fails(self) -> bool:
@@ -101,4 +103,5 @@ _MEMBERS: Members = {
     "Overdue": ("overdue", reading.boolean),
     "Routed": ("routed", RoutedPorts.read),
     "Delivered": ("delivered", reading.text),
+    "Judged": ("judged", reading.text),
 }

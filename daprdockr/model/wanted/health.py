@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from functools import cached_property
 from typing import Any
 
 from attrs import frozen
@@ -48,6 +51,16 @@ class Health:
         if given["type"] == "exec" and not given.get("command"):
             raise BadInput(f'{path}.Cmd is missing: type exec runs a command, such as ["pg_isready"]')
         return cls(**given)
+
+    @cached_property
+    def digest(self) -> str:
+        """
+        12 hex digits, alike for equal checks, whether a number is written as 5 or as 5.0. They are made from what
+        differs from the defaults, so that a newer agent computes the same for an old check.
+        """
+        given = {key: float(item) if isinstance(item, int) else item for key, item in self.write().items()}
+        text = json.dumps(given, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def write(self) -> dict[str, Any]:
         written = {"Type": self.type, **changed_members(self, Health(), _MEMBERS)}

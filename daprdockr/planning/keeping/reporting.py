@@ -72,7 +72,8 @@ def report_without_engine(situation: Situation, claim: Claim, definition: Defini
         return kept
     state, overdue = _state_of(passed), before.overdue and not passed
     reason = _reason(situation, reported, definition, passed)
-    return evolve(kept, state=state, healthy=passed, reason=reason, due=kept.due and not passed, overdue=overdue)
+    judged, due = _judged(situation, reported, definition), kept.due and not passed
+    return evolve(kept, state=state, healthy=passed, reason=reason, due=due, overdue=overdue, judged=judged)
 
 
 def _due(situation: Situation, instance: InstanceName, record: ClaimRecord, definition: Definition) -> bool:
@@ -111,6 +112,7 @@ def _state_report(situation: Situation, instance: InstanceName, definition: Defi
         reason=_reason(situation, serving, definition, passed),
         routed=_routed(situation, serving, definition),
         delivered=_delivered(situation, serving, definition),
+        judged=_judged(situation, serving, definition),
     )
 
 
@@ -140,6 +142,12 @@ def _delivered(situation: Situation, serving: ContainerState, definition: Defini
         return delivery_digest(stamps)
     before = _before(situation, serving.instance)
     return before.delivered or "" if before.container == serving.id else ""
+
+
+def _judged(situation: Situation, serving: ContainerState, definition: Definition) -> str:
+    """Return the digest of the check that the verdict is from: a changed one has not found anything at first."""
+    check = _check_of(situation, serving, definition)
+    return check.digest if check.type in ("none", "docker") else situation.host.judging.get(serving.id, check).digest
 
 
 def _routed(situation: Situation, serving: ContainerState, definition: Definition) -> RoutedPorts:

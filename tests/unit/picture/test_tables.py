@@ -82,6 +82,18 @@ class InstanceTests(SynchronousTestCase):
             )
             self.assertEqual([lack for _, lack in found], said)
 
+    def test_not_judged(self) -> None:
+        """An instance that a former check found healthy is not as wanted, and says so; an older agent does not know."""
+        web = definition(Health={"Type": "tcp", "Port": "81"})
+        running = evolve(RUNNING, definition=web.digest)
+        for judged, said in (
+            (definition().check.digest, ["not judged by the changed health check yet on n1"]),
+            (web.check.digest, []),
+            (None, []),
+        ):
+            found = unmet(cluster(defined(web, 5), claimed(instance(1), evolve(running, judged=judged), 6)), web.name)
+            self.assertEqual([lack for _, lack in found], said)
+
     def test_surplus(self) -> None:
         """A claim of a service that is not defined has a row, which says that nothing leads to it any more."""
         (row,) = instance_table(cluster(claimed(instance(1), RUNNING, 6)), None).rows

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.picture.instances import unmet
 from tests.build.values import HTTP, WEB, definition
 from tests.fakes.agents import MemoryCluster
 
@@ -49,6 +50,20 @@ class ChangedInPlaceTests(SynchronousTestCase):
             self.cluster.define(self.wanted(**members))
             self.cluster.advance(8)
             self.assertTrue(self.runs <= self.containers(), members)
+
+    def test_another_check(self) -> None:
+        """No instance counts as wanted from the moment at which the check changes until the changed one succeeds."""
+        self.cluster.define(self.wanted(Health={"Type": "http", "Path": "/x"}))
+        for agent in self.cluster.agents:
+            agent.unhealthy = {one.id: "404" for one in agent.running}
+        for _ in range(30):
+            self.cluster.advance(0.1)
+            self.assertEqual(len(unmet(self.cluster.agents[0].cluster, WEB)), 3)
+        for agent in self.cluster.agents:
+            agent.unhealthy = {}
+        self.cluster.advance(10)
+        self.assertEqual(unmet(self.cluster.agents[0].cluster, WEB), [])
+        self.assertEqual(self.containers(), self.runs)
 
     def test_forbidden(self) -> None:
         """A constraint that forbids a node moves its instance, which serves until then, and no other."""

@@ -37,7 +37,7 @@ class ClaimRecordTests(SynchronousTestCase):
         record = ClaimRecord.decode(as_bytes(CLAIM))
         self.assertEqual(record.ports, (Port(80, "tcp", 20000),))
         self.assertEqual(json.loads(record.encode()), CLAIM)
-        signalled = CLAIM | {"Delivered": "9f86d081884c"}
+        signalled = CLAIM | {"Delivered": "9f86d081884c", "Judged": "44136fa355b3"}
         self.assertEqual(json.loads(ClaimRecord.decode(as_bytes(signalled)).encode()), signalled)
 
     @given(CLAIM_RECORDS)

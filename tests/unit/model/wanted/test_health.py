@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
@@ -48,6 +49,12 @@ class HealthTests(SynchronousTestCase):
         for members in bad:
             error = self.assertRaises(BadInput, Health.read, {"Type": "http", **members}, "Health")
             self.assertTrue(str(error).startswith("Health."), str(error))
+
+    def test_digest(self) -> None:
+        """Equal checks have the same digest, also where a number is written otherwise, and others another one."""
+        one, other = (Health.read({"Type": "tcp", "Port": 1, "Interval": seconds}, "Health") for seconds in (7, 7.0))
+        self.assertEqual(one.digest, other.digest)
+        self.assertNotEqual(one.digest, evolve(one, interval=8).digest)
 
     def test_reads_what_it_writes(self) -> None:
         """Every type of check reads back from its JSON form."""

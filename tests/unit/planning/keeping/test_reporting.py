@@ -44,6 +44,27 @@ def told(seen: Situation, by: Definition = WEB_1, now: float = NOW) -> ClaimReco
     return report(seen, FIRST, by, now)
 
 
+class JudgedTests(SynchronousTestCase):
+    """The check by which an instance was found healthy."""
+
+    def test_changed(self) -> None:
+        """As long as the verdict is from the former check, the record says so; the Engine may be away or not."""
+        former = definition(Health={"Type": "tcp", "Port": 8081}).check
+        for judging, found in (({RUNNING.id: former}, former), ({RUNNING.id: CHECKED.check}, CHECKED.check)):
+            own = claim(running_record(RUNNING))
+            seen = situation(CHECKED, (own,), (RUNNING,), verdicts={RUNNING.id: True}, judging=judging)
+            for record in (told(seen, CHECKED), report_without_engine(seen, own, CHECKED, NOW)):
+                self.assertEqual((record.healthy, record.judged), (True, found.digest))
+
+    def test_at_once(self) -> None:
+        """Where there is no check, or it is the image's own, nothing is to be awaited."""
+        for kind in ("none", "docker"):
+            wanted = definition(Health={"Type": kind})
+            running = container(of=wanted, health="healthy")
+            seen = situation(wanted, (claim(running_record(running)),), (running,), judging={"c1": CHECKED.check})
+            self.assertEqual(told(seen, wanted).judged, wanted.check.digest)
+
+
 class WithoutEngineTests(SynchronousTestCase):
     """See Note [Reported without the Engine]."""
 
