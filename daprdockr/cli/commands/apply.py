@@ -37,6 +37,7 @@ def apply(request: Request, store: Store, console: Console) -> None:
     :raises BadInput: a definition cannot be used, so nothing is stored; all that cannot are reported.
     :raises NotAsPlanned: something was changed since the plan.
     :raises TimedOut, RolloutStopped: a service that others, or the request, wait for did not become healthy.
+    :raises Superseded: somebody stored another definition of it meanwhile.
     """
     intents, cluster = intended(request, store, console)
     if request.expected and request.expected != check_revision(intents):

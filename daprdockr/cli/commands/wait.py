@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from attrs import define
+from attrs import define, evolve
 
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
@@ -13,12 +13,17 @@ from daprdockr.cli.follow import ClusterWait
 from daprdockr.cli.outcome import TimedOut, not_done
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import RolloutStopped, check_all_are_usable, check_exists, check_rollouts
+from daprdockr.model.errors import DaprdockrError
 from daprdockr.model.known.owners import in_short, taken
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.instances import stopping, unmet
+
+
+class Superseded(DaprdockrError):
+    """Somebody stored another definition than the one that is awaited."""
 
 
 def wait(request: Request, store: Store, console: Console) -> None:
@@ -108,6 +113,7 @@ class Waiting(ClusterWait):
         services, lacking = self.services, self.unmet
         stopped = self.rollouts.stopped(self.cluster)
         check_rollouts({name: stopped[name] for name in services if self._counts(name, stopped)}, self.say)
+        self._check_given()
         if self.request.service is not None and lacking:
             self._report(self.request.service)
         return not lacking
@@ -118,6 +124,21 @@ class Waiting(ClusterWait):
             return False
         is_back = self.given is not None and self.cluster.services[service].definition.stated == self.given.stated
         return not (is_back and stopped[service].state is RolloutState.REVERTED)
+
+    def _check_given(self) -> None:
+        """
+        Check that what is in force is what the file says, but for the number of instances and a restart.
+
+        :raises Superseded: it is not, so that it says nothing of the file that all is well.
+        """
+        if self.given is None:
+            return
+        name, stored = self.given.name, self.cluster.services[self.given.name].definition
+        one, other = (evolve(each.stated, instances=0, restarted="") for each in (self.given, stored))
+        if one != other:
+            raise Superseded(
+                f"{name} was changed by somebody meanwhile, and is not as in the files: daprdockrcmd history {name}"
+            )
 
     def _progress(self, service: ServiceName) -> str:
         wanted, lacking = self.wanted(service), unmet(self.cluster, service)

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
-from daprdockr.model.stored.entries import Delete
+from daprdockr.model.stored.entries import Delete, Put
 from daprdockr.model.stored.files import FileRecord
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
@@ -485,6 +485,19 @@ class ApplyTests(ApplyCase):
         self.assertIn("db.myapp: the rollout was reverted", done.stderr)
         self.assertIn("not applied: web.myapp", done.stderr)
 
+    def test_two_at_once(self) -> None:
+        """If somebody stores another definition meanwhile, that one being healthy is no success; a scaled one is."""
+        for other, status in ((named("db", image="db:2"), 1), (named("db", 2), 0)):
+
+            def meanwhile(stored: Definition = other) -> None:
+                self.define(stored)
+                for number in range(1, stored.instances + 1):
+                    self.claim(stored, number)
+
+            self.store.coming = [meanwhile]
+            done = self.run_line("apply", "-wait", "-timeout", "5", given=[named("db")], status=status)
+            self.assertEqual("db.myapp was changed by somebody meanwhile" in done.stderr, bool(status))
+
     def test_stands_still(self) -> None:
         """A rollout to what the files say that waits for a person is no such one: the command fails."""
         db = named("db")
@@ -496,9 +509,9 @@ class ApplyTests(ApplyCase):
 
     def revert(self, good: Definition, bad: Definition) -> None:
         """Store and run what was there before the bad definition, as an agent does."""
-        self.define(good)
         record = RolloutRecord(RolloutState.REVERTED, good.digest, bad.digest)
-        self.store.put(KEYS.rollout(good.name), record.encode())
+        back = Put(KEYS.service(good.name), good.encode())
+        self.store.commit([], [back, Put(KEYS.rollout(good.name), record.encode())])
         self.claim(good, 1)
 
     def test_again(self) -> None:
