@@ -9,11 +9,12 @@ a while once it has answered, are tolerated until the timeout.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from attrs import define, field
 
+from daprdockr.cli.outcome import TimedOut, not_done
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import snapshot_with_rollouts
 from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
@@ -31,6 +32,7 @@ class ClusterWait:
     :ivar clock: monotonic seconds.
     :ivar pause: blocks for so many seconds.
     :ivar deadline: when to give up, by this clock (None: after the request's timeout).
+    :ivar away: whether etcd was away last, so that ``cluster`` may be out of date.
     :ivar cluster: the cluster as it is now.
     :ivar rollouts: the rollouts that did not end well.
     """
@@ -40,6 +42,7 @@ class ClusterWait:
     clock: Callable[[], float]
     pause: Callable[[float], None]
     deadline: float | None = field(default=None, kw_only=True)
+    away: bool = field(init=False, default=False)
     cluster: Cluster = field(init=False)
     rollouts: Rollouts = field(init=False)
 
@@ -50,7 +53,8 @@ class ClusterWait:
         while not done():
             try:
                 self._follow(deadline, done)
-            except (EtcdUnavailable, EtcdHistoryLost):
+            except (EtcdUnavailable, EtcdHistoryLost) as error:
+                self.away = isinstance(error, EtcdUnavailable)
                 self.pause(PAUSE)
             if done():
                 return True
@@ -58,7 +62,13 @@ class ClusterWait:
                 return False
             with suppress(EtcdUnavailable, EtcdHistoryLost):
                 self.cluster, self.rollouts = snapshot_with_rollouts(self.request, self.store)
+                self.away = False
         return True
+
+    def timed_out(self, lacking: Sequence[tuple[object, str]]) -> TimedOut:
+        """Return the error about what is not as required yet."""
+        old = "; etcd does not answer, so this may be out of date" if self.away else ""
+        return TimedOut(f"{not_done(self.request.timeout, lacking)}{old}")
 
     def _follow(self, deadline: float, done: Callable[[], bool]) -> None:
         """Apply changes until ``done`` holds or the time is over."""

@@ -13,7 +13,6 @@ from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.follow import ClusterWait
-from daprdockr.cli.outcome import TimedOut, not_done
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import snapshot
 from daprdockr.model.errors import DaprdockrError
@@ -122,7 +121,7 @@ class Draining(ClusterWait):
         if not self.until(self._has_ended):
             left = [(str(instance), self._whereabouts(instance)) for instance in self._awaited(self._found)]
             left += [(run, f"under way on {node}") for run in _runs_on(self.cluster, node)]
-            raise TimedOut(not_done(self.request.timeout, left))
+            raise self.timed_out(left)
         if self._found:
             raise NotEmpty(self._left_behind())
 

@@ -10,7 +10,7 @@ from attrs import define, evolve
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.follow import ClusterWait
-from daprdockr.cli.outcome import TimedOut, not_done
+from daprdockr.cli.outcome import TimedOut
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import RolloutStopped, check_all_are_usable, check_exists, check_rollouts
 from daprdockr.model.errors import DaprdockrError
@@ -107,7 +107,7 @@ class Waiting(ClusterWait):
 
     def finish(self) -> None:
         if not self.until(self._has_ended):
-            raise TimedOut(not_done(self.request.timeout, self.unmet))
+            raise self.timed_out(self.unmet)
 
     def _has_ended(self) -> bool:
         services, lacking = self.services, self.unmet

@@ -123,10 +123,11 @@ class WaitTests(SynchronousTestCase):
         self.assertEqual((self.store.calls.count("list"), self.now), (2, 0.2))
 
     def test_etcd_is_away_meanwhile(self) -> None:
-        """Once etcd has answered, its absence is borne until the time is over."""
+        """Once etcd has answered, its absence is borne until the time is over, and said then."""
         self.store.coming = [lambda: setattr(self.store, "unavailable", True)]
         error = self.assertRaises(TimedOut, self.wait, timeout=1)
         self.assertIn("2.web.myapp is waiting", str(error))
+        self.assertIn("; etcd does not answer, so this may be out of date", str(error))
         self.assertGreaterEqual(self.now, 1)
 
     def test_etcd_comes_back(self) -> None:
