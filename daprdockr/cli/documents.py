@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from itertools import islice
@@ -89,6 +90,8 @@ def _checked(value: object) -> Definition:
 def _values(name: str, stdin: BinaryIO, compose: ComposeReader | None) -> Iterator[tuple[str, object]]:
     """Yield what stands for a definition each, with its place."""
     for place, data in _texts(name, stdin):
+        if not data.strip():  # the program that wrote it has failed, and -prune would delete what was in it
+            raise BadInput(f"{one_line(place)} is empty: write a definition, or a comment where there is to be none")
         try:
             values: Sequence[object] = [one for document in _documents(place, data) for one in _each(document)]
             is_other = any(is_compose(one) for one in values)
@@ -113,15 +116,16 @@ def _each(document: object) -> list[object]:
 
 def _documents(place: str, data: bytes) -> list[object]:
     """Return the documents of one text. :raises BadInput: it is neither JSON nor YAML."""
-    if place.endswith(".json"):
+    data, suffix = data.removeprefix(BOM_UTF8), Path(place).suffix.lower()
+    if suffix == ".json":
         return [parse_json(data, MAX_TEXT)]
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode()
     except UnicodeDecodeError as error:
         raise BadInput(f"not YAML: byte {error.start} is not UTF-8") from None
     if _JSON.match(text) and not _DIVIDED.search(text):
-        with suppress(BadInput) if place.endswith(_YAML) else nullcontext():  # a mapping of YAML may have braces too
-            return [parse_json(data.removeprefix(b"\xef\xbb\xbf"), MAX_TEXT)]
+        with suppress(BadInput) if suffix in _YAML else nullcontext():  # a mapping of YAML may have braces too
+            return [parse_json(data, MAX_TEXT)]
     from daprdockr.cli.yaml_documents import read_yaml  # JSON needs none of it
 
     # Once more through JSON: what cannot be written as JSON must not get further than here.
@@ -145,7 +149,7 @@ def _files(path: Path) -> list[Path]:
     try:
         if not path.is_dir():
             return [path]
-        found = sorted(one for one in path.iterdir() if one.suffix in SUFFIXES and not one.name.startswith("."))
+        found = sorted(one for one in path.iterdir() if one.suffix.lower() in SUFFIXES and not one.name.startswith("."))
     except (OSError, ValueError) as error:
         raise _unreadable(str(path), error) from None
     if len(found) > MOST_FILES:

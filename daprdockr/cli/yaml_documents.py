@@ -59,7 +59,8 @@ def read_by(text: str, reader: Callable[[Any, int], YamlValues]) -> list[object]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-        raise BadInput(f"not YAML: {one_line(getattr(error, 'problem', None) or str(error))}{where}") from None
+        tab = ": indent with spaces, not with a tab" if mark is not None and text[mark.index :][:1] == "\t" else ""
+        raise BadInput(f"not YAML: {one_line(getattr(error, 'problem', None) or str(error))}{where}{tab}") from None
     except RecursionError:
         raise BadInput("not usable: the YAML is nested too deep") from None
 

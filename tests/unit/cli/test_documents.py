@@ -71,10 +71,22 @@ class JsonTests(FilesCase):
         """Files of a directory come by name; others, hidden ones and directories below it are left out."""
         self.file("b.json", WEB)
         self.file("a.json", DB)
+        self.file("C.JSON", {**WEB, "Name": "c"})
         self.file("c.txt", "no definition")
         self.file(".d.json", "no definition")
         (self.directory / "e").mkdir()
-        self.assertEqual(self.names(str(self.directory)), ["db.myapp", "web.myapp"])
+        self.assertEqual(self.names(str(self.directory)), ["c.myapp", "db.myapp", "web.myapp"])
+
+    def test_blank(self) -> None:
+        """A file that is blank among others is refused: what wrote it has failed, and -prune would delete its part."""
+        one, blank = self.file("a.json", WEB), self.file("b.yaml", "\n")
+        self.assertEqual(self.wrong(one, blank).partition(": ")[0], f"{blank} is empty")
+        self.assertIn("stdin is empty", self.wrong(one, "-"))
+
+    def test_mark(self) -> None:
+        """A mark that editors of Windows begin a text with is no part of it; names may end in upper case."""
+        for name in ("a.json", "b.JSON"):
+            self.assertEqual(self.names(self.file(name, b"\xef\xbb\xbf" + json.dumps(WEB).encode())), ["web.myapp"])
 
     def test_places(self) -> None:
         """An error has its place; one bad definition keeps none of the others from being checked."""
@@ -97,6 +109,7 @@ class JsonTests(FilesCase):
             (str(self.directory / "none.json"), "cannot be read: No such file"),
             (str(empty), "there is no definition in"),
             ("\0", "cannot be read"),
+            (self.file("blank.yaml", " \n"), "blank.yaml is empty: write a definition, or a comment where"),
             (self.file("large.json", b" " * (MAX_TEXT + 1)), "bytes: divide it"),
             (self.file("bad.json", b"{"), "bad.json: not JSON"),
         ):
@@ -165,6 +178,7 @@ class YamlTests(FilesCase):
         for text, part in (
             ("a: b: c", "mapping values are not allowed"),
             ("a: [1", "not YAML: "),
+            ("a:\n  \u00e9: 1\nb:\n\tc: 1", "at line 4, column 1: indent with spaces, not with a tab"),
             ("a: 1\na: 2", "key 'a' is given twice (line 2, column 1)"),
             ("a: !!python/object/apply:os.system [ls]", "means nothing in a definition"),
             ("a: !own 3", "the tag '!own' means nothing"),
