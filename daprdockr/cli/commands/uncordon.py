@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from daprdockr.cli.absent import no_such_node
 from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
-from daprdockr.model.errors import NotFound
+from daprdockr.cli.snapshot import snapshot
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Delete
 
 
 def uncordon(request: Request, store: Store, console: Console) -> None:
-    """:raises NotFound: the node is not cordoned."""
-    key = request.keys.cordon(request.node)
+    """
+    Uncordon a node; one that is not cordoned is as it is wanted, so that a script may say this once more.
+
+    :raises NotFound: no such node, nor a cordon of one that is away.
+    """
+    key, node, how = request.keys.cordon(request.node), request.node, "again"
     if store.get(key) is None:
-        raise NotFound(f"node {request.node} is not cordoned: daprdockrcmd nodes says which are")
-    store.commit([], [Delete(key)])
-    announce(request, store, "takes instances again", request.node)
-    if request.json:
-        console.print_json({"Node": request.node, "Cordoned": False})
+        known = snapshot(request, store).nodes
+        if node not in known:
+            raise no_such_node(node, known)
+        how = "already"
     else:
-        console.say(f"{request.node} takes instances again")
+        store.commit([], [Delete(key)])
+        announce(request, store, "takes instances again", node)
+    if request.json:
+        console.print_json({"Node": node, "Cordoned": False})
+    else:
+        console.say(f"{node} takes instances {how}")
 
 
 COMMAND = Command(

@@ -26,6 +26,13 @@ class UncordonTests(DrainCase):
         self.assertEqual(self.run_line("uncordon n9").status, 0)
 
     def test_not_cordoned(self) -> None:
-        """A node that is not cordoned is answered with exit status 3."""
-        done = self.run_line("uncordon n1")
-        self.assertEqual((done.status, "node n1 is not cordoned" in done.stderr), (3, True))
+        """A node that is not cordoned is as it is wanted, and nothing is announced: a script may be run again."""
+        before = self.store.revision
+        self.assertEqual(self.run_line("uncordon n1"), Outcome(0, "n1 takes instances already\n", ""))
+        self.assertEqual(self.run_line("uncordon n1 -o json").json, {"Node": "n1", "Cordoned": False})
+        self.assertEqual(self.store.revision, before)
+
+    def test_absent(self) -> None:
+        """A node that does not exist, and has no cordon either, is answered with exit status 3."""
+        done = self.run_line("uncordon n9")
+        self.assertEqual((done.status, "node n9 does not exist" in done.stderr), (3, True))
