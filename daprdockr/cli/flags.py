@@ -113,9 +113,8 @@ OF_COMMANDS = (
         "wait",
         "",
         "go on until instances are where, and as, they are wanted",
-        "let ``drain`` print its progress, and end when the node has no instance and no run of a job any more, also if"
-        " no other node takes one now; if none are left but instances that keep data there, with exit status 1; let"
-        " ``apply`` end when all services in the files are healthy, and fail if a rollout does not end well",
+        "let ``drain`` print its progress, and end when nothing is left that might leave; let ``apply`` end when all"
+        " services in the files are healthy, and fail if a rollout does not end well, or somebody changes one meanwhile",
     ),
     Flag(
         "follow",

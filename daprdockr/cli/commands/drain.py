@@ -180,6 +180,8 @@ COMMAND = Command(
     reference=(
         "give the node no more instances, and move those it has to others: each is started there before it is"
         " stopped here, one instance of each service at a time. One with ``OnPartition: stop`` is stopped first, while"
-        " those of its service on other nodes are healthy. Prints which cannot leave, and why",
+        " those of its service on other nodes are healthy. Prints which cannot leave, and why. With ``-wait`` it ends"
+        " with 0 when the node has no instance and no run of a job any more, and with 1 when only instances that keep"
+        " data there are left; others are waited for, also if no other node takes them now",
     ),
 )
