@@ -139,10 +139,14 @@ class Nginx(Service):
 
     @property
     def condition(self) -> Trouble | None:
-        """Why HTTP is not served, or not the latest routes."""
-        if reason := self._configuring.reason or self.door.reason:
+        """
+        Why HTTP is not served, or not the latest routes. That an nginx which does not run takes none says nothing.
+        """
+        if reason := self._configuring.reason:
             return RoutesNotServed(reason)
-        return None if self.pid is not None else self._found or self._beginning.trouble or NginxNotStarted()
+        if self.pid is None:
+            return self._found or self._beginning.trouble or NginxNotStarted()
+        return RoutesNotServed(self.door.reason) if self.door.reason else None
 
     @property
     def status(self) -> ProxyStatus:

@@ -208,6 +208,20 @@ class NginxTests(SynchronousTestCase):
         self.pass_time(1)
         self.assertEqual(nginx.condition, RoutesNotServed("nginx did not take the routes: no answer"))
 
+    def test_condition_without_a_program(self) -> None:
+        """As long as nginx cannot be started again, that is the condition, not that it takes no routes."""
+        program = self.directory / "nginx-program"
+        program.touch(mode=0o755)
+        nginx = self.nginx(path=str(program))
+        nginx.startService()
+        nginx.publish([route("a.com")])
+        self.pass_time(1)
+        program.unlink()
+        self.reactor.serving = ""
+        self.master.end(status=1)
+        self.pass_time(5)
+        self.assertIn(f"program {program} is not installed", nginx.status.reason)
+
     def test_condition_before_the_start(self) -> None:
         """A program that is not there, and a disk that takes no files, are different conditions."""
         absent = self.nginx(path=str(self.directory / "nginx-program"))
