@@ -100,6 +100,10 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "have the program answer {path} with 200 to 399, or correct Health.Path; what it wants besides goes into"
             " Health.Host and Health.Headers",
         ),
+        (
+            "^it is paused$",
+            "let it go on with docker unpause on that node, where docker ps -f status=paused names its container",
+        ),
         ("no HEALTHCHECK", "give the image a HEALTHCHECK, or choose another Health.Type"),
     )
 )

@@ -256,6 +256,13 @@ class TroubleTests(WhyCase):
         self.assertEqual(shown.splitlines()[0], "1.web.myapp is well on n1")
         self.assertNotIn("What you can do", shown)
 
+    def test_paused_container(self) -> None:
+        """Of a container that somebody paused nothing is said about its program, which nobody can judge."""
+        self.claim(self.define(named("web")), state=State.UNHEALTHY, healthy=False, reason="it is paused")
+        shown = self.text("web.myapp")
+        self.assertIn("docker unpause on that node", shown)
+        self.assertNotIn("StartPeriod", shown)
+
     def test_no_listener(self) -> None:
         """Where nobody answers the port is named, and the usual mistake: also while the instance is still starting."""
         wanted = self.define(named("web"))
