@@ -40,7 +40,7 @@ class DnsServer(MultiService):
         allow: Sequence[Network],
         servers: NameServers,
         host_addresses: Callable[[], frozenset[str]],
-        taken: set[Endpoint] | None = None,
+        taken: dict[Endpoint, str] | None = None,
     ) -> None:
         """
         :param taken: see ``DnsListeners``.
@@ -59,7 +59,7 @@ class DnsServer(MultiService):
             allow=allow,
             rotation=lambda: chance.getrandbits(32),
         )
-        known = set[Endpoint]() if taken is None else taken
+        known = dict[Endpoint, str]() if taken is None else taken
         self._listeners = DnsListeners(reactor, listen, self._authority, host_addresses, listen_datagrams, known)
         self._listeners.setServiceParent(self)
 

@@ -6,6 +6,7 @@ A part has a ``condition``, which is one of these, or None while nothing is wron
 
 from __future__ import annotations
 
+from daprdockr.model.troubles.dns import DnsNotServed
 from daprdockr.model.troubles.etcd import EtcdDoubted, EtcdLost, EtcdNotReached, WritesRefused
 from daprdockr.model.troubles.host import (
     EngineHangs,
@@ -42,6 +43,7 @@ Trouble = (
     | RoutesNotServed
     | RelayDown
     | PortsNotServed
+    | DnsNotServed
 )
 
 

@@ -19,6 +19,7 @@ from daprdockr.agent.reporting.conditions import HasCondition
 from daprdockr.agent.reporting.trouble_events import TroubleEvents
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
+from daprdockr.dns.listening.unserved import DnsAddresses
 from daprdockr.runtime.profile import Profile
 from daprdockr.runtime.settling import Settling
 from daprdockr.wiring.answering import ReadSocket
@@ -93,6 +94,8 @@ def _judged(base: Foundation, outward: Edges, found: Found) -> Iterable[HasCondi
     if outward.nginx is not None:
         yield outward.nginx
     yield outward.relay
+    if outward.dns is not None:
+        yield DnsAddresses(base.dns_taken, lambda: found.around.whereabouts.value.addresses)
 
 
 def _profile(settings: Settings) -> Profile | None:

@@ -59,7 +59,7 @@ class Signals:
 class Foundation:
     """
     ``docker`` is the connection to the Engine under the names that this node had. ``dns_taken`` is where another
-    program has the port of our DNS, as DNS found it last.
+    program has the port of our DNS, as DNS found it last, with the reason.
     """
 
     settings: Settings
@@ -70,7 +70,7 @@ class Foundation:
     own_containers: OwnContainers
     journal: Journal
     signals: Signals = field(factory=Signals)
-    dns_taken: set[Endpoint] = field(factory=set, eq=False)
+    dns_taken: dict[Endpoint, str] = field(factory=dict, eq=False)
 
 
 def foundation(settings: Settings, state: StateDir, outside: Outside) -> Foundation:

@@ -28,7 +28,14 @@ from daprdockr.runtime.periodic import Periodic
 POLL = 1.0
 LASTS = 5.0
 
-_REPORTED = {Component.ADDRESSES, Component.ENGINE, Component.GUARD, Component.HTTP, Component.PORTS}
+_REPORTED = {
+    Component.ADDRESSES,
+    Component.DNS,
+    Component.ENGINE,
+    Component.GUARD,
+    Component.HTTP,
+    Component.PORTS,
+}
 _NEVER = EngineNotReached, NginxNotStarted, PortsNotServed
 """Those of each start, and those that have events of their own."""
 

@@ -8,8 +8,9 @@ Note [No wildcard socket]
 
 Note [An address that is taken]
     Under a wildcard another resolver (systemd-resolved, dnsmasq) may hold port 53 of some address. That address is left
-    to it, with one warning, and tried again at each poll, in case it becomes free. An address that was named explicitly
-    is a promise, so failing to bind it is an error at the start.
+    to it, with one warning, and tried again at each poll, in case it becomes free. If this node publishes it,
+    containers and other hosts ask there, and get other answers: ``unserved`` makes a trouble of that. An address that
+    was named explicitly is a promise, so failing to bind it is an error at the start.
 """
 
 from __future__ import annotations
@@ -69,10 +70,10 @@ class DnsListeners(Service):
         authority: Answering,
         host_addresses: Callable[[], frozenset[str]],
         listen_datagrams: Callable[[Any, int, Datagrams, str], Any],
-        taken: set[Endpoint],
+        taken: dict[Endpoint, str],
     ) -> None:
         """
-        :param taken: is kept up to date: the endpoints of a wildcard that another program has.
+        :param taken: is kept up to date: the endpoints of a wildcard that another program has, each with the reason.
         :param host_addresses: returns all addresses of the host now; may raise OSError, then nothing changes.
         :param listen_datagrams: see ``batched``.
         """
@@ -144,7 +145,8 @@ class DnsListeners(Service):
             return
         self._unread.found("")
         wanted = {Endpoint(a, w.port) for w in self._wildcards for a in addresses if w.ipv6 or ":" not in a}
-        self._taken &= wanted
+        for endpoint in self._taken.keys() - wanted:
+            del self._taken[endpoint]
         for gone in set(self._open) - wanted - set(self._fixed):
             self.log.info("address {endpoint} is gone, no longer listening there", endpoint=str(gone))
             self._close(gone)
@@ -157,11 +159,10 @@ class DnsListeners(Service):
             self._open[endpoint] = self._listen(endpoint)
         except CannotListenError as error:
             if endpoint not in self._taken:
-                self._taken.add(endpoint)
-                reason = str(error.socketError)
+                self._taken[endpoint] = reason = getattr(error.socketError, "strerror", "") or str(error.socketError)
                 self.log.warn("not listening at {endpoint}: {reason}", endpoint=str(endpoint), reason=reason)
         else:
-            self._taken.discard(endpoint)
+            self._taken.pop(endpoint, None)
             self.log.info("listening at {endpoint}", endpoint=str(endpoint))
 
     def _listen(self, endpoint: Endpoint) -> _Sockets:

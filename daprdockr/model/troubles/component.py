@@ -19,6 +19,7 @@ class Component(Enum):
     THREADS = "threads"
     HTTP = "http"
     PORTS = "ports"
+    DNS = "dns"
 
 
 @frozen

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.trouble import Trouble, line
 from daprdockr.model.troubles.component import Component
+from daprdockr.model.troubles.dns import DnsNotServed
 from daprdockr.model.troubles.etcd import EtcdDoubted, EtcdLost, EtcdNotReached, WritesRefused
 from daprdockr.model.troubles.host import (
     EngineHangs,
@@ -51,6 +52,10 @@ LINES: dict[Trouble, str] = {
     RoutesNotServed("nginx refused the configuration: no"): "nginx refused the configuration: no",
     RelayDown("exit status 1"): "the relay of TCP and UDP routes does not run: exit status 1",
     PortsNotServed("the relay did not take the routes: no answer"): "the relay did not take the routes: no answer",
+    DnsNotServed(("192.0.2.2:53", "[fd00::2]:53"), "Address already in use"): (
+        "DNS is not served at 192.0.2.2:53, [fd00::2]:53 (Address already in use): end what listens there (ss -lntup"
+        " says what), or name other addresses with --dns"
+    ),
 }
 
 

@@ -12,6 +12,7 @@ from daprdockr.agent.host.host import Host
 from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.reconcile import Reconcile
+from daprdockr.agent.reporting.conditions import conditions
 from daprdockr.agent.statedir import StateDir
 from daprdockr.dns.answering.name_servers import NameServers
 from daprdockr.dns.endpoint import Endpoint
@@ -19,6 +20,7 @@ from daprdockr.dns.server import DnsServer
 from daprdockr.dns.zone.challenge_zone import ChallengeZone
 from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.errors import EtcdUnavailable
+from daprdockr.model.troubles.dns import DnsNotServed
 from daprdockr.proxy.routing import Routing
 from daprdockr.runtime.followed import Followed
 from daprdockr.runtime.settling import Settling
@@ -151,7 +153,7 @@ class PartsTests(SynchronousTestCase):
         resolv_conf = Path(self.mktemp())
         resolv_conf.write_text("nameserver 127.0.0.1\n")
         parts, dns, followed = self.follow(resolv_conf, "0.0.0.0")
-        parts.base.dns_taken.add(Endpoint("127.0.0.1"))
+        parts.base.dns_taken[Endpoint("127.0.0.1")] = "Address already in use"
         for _ in range(2):
             self.successResultOf(followed.poll())
             self.assertEqual((dns.servers, followed.trouble), (NameServers((Endpoint("127.0.0.1"),)), ""))
@@ -160,6 +162,15 @@ class PartsTests(SynchronousTestCase):
         self.assertEqual(dns.servers, NameServers(()))
         self.successResultOf(followed.poll())
         self.assertIn("no server but this agent", followed.trouble)
+
+    def test_address_without_dns(self) -> None:
+        """Another program at port 53 of this node's address is a trouble of the agent; elsewhere it is none."""
+        parts = self.make(dns=(("0.0.0.0", 53),), host=("192.0.2.2",))
+        parts.base.dns_taken[Endpoint("127.0.0.53")] = "Address already in use"
+        before = conditions(parts.judged)
+        parts.base.dns_taken[Endpoint("192.0.2.2")] = "Address already in use"
+        found = DnsNotServed(("192.0.2.2:53",), "Address already in use")
+        self.assertEqual(conditions(parts.judged), [*before, found])
 
     def test_no_upstream_yet(self) -> None:
         """A resolv.conf that names nobody is one line, which says what to do; so is one that is emptied later."""

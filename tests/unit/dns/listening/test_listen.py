@@ -78,7 +78,7 @@ class ListenerTests(SynchronousTestCase):
         self.sockets = Sockets()
         self.addresses: frozenset[str] | OSError = frozenset({"127.0.0.1", "192.0.2.2", "::1", "fd00::2"})
         self.authority = Authority(self.sockets, forwarder=None, allow=(), rotation=lambda: 0)
-        self.taken: set[Endpoint] = set()
+        self.taken: dict[Endpoint, str] = {}
         self.seen = EventLoggingObserver()
         globalLogPublisher.addObserver(self.seen)
         self.addCleanup(globalLogPublisher.removeObserver, self.seen)
@@ -149,11 +149,11 @@ class ListenerTests(SynchronousTestCase):
         warnings = [line for line in self.lines() if line.startswith("not listening at 192.0.2.2:53")]
         self.assertEqual(1, len(warnings))
         self.assertIn("Address already in use", warnings[0])
-        self.assertEqual({Endpoint("192.0.2.2")}, self.taken)
+        self.assertEqual({Endpoint("192.0.2.2"): "Address already in use"}, self.taken)
         self.sockets.taken.clear()
         self.sockets.advance(POLL_SECONDS)
         self.assertEqual(both("127.0.0.1", "192.0.2.2"), sorted(self.sockets.open))
-        self.assertEqual(set(), self.taken)
+        self.assertEqual({}, self.taken)
 
     def test_taken_again(self) -> None:
         """An address that went and comes back taken is warned of again."""
