@@ -14,6 +14,7 @@ from daprdockr.model.troubles.host import (
     EngineNotReached,
     GuardDown,
     OrdersUnwritten,
+    StateUnwritten,
     ThreadsBusy,
 )
 from daprdockr.model.troubles.http import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
@@ -35,6 +36,7 @@ Trouble = (
     | EngineHangs
     | GuardDown
     | OrdersUnwritten
+    | StateUnwritten
     | ThreadsBusy
     | NginxNotStarted
     | NginxUnusable

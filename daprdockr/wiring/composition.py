@@ -90,6 +90,7 @@ def _services(
 def _judged(base: Foundation, outward: Edges, found: Found) -> Iterable[HasCondition]:
     known, local, member, pools = found.known, found.local, found.member, base.outside.pools
     yield from (known.mirror, member.heartbeat, local.host, local.guarded, member.write_check, known.contested)
+    yield known.mirror.snapshots
     yield from (pools.engine.work, pools.engine.stops, pools.engine.pulls, pools.engine.checks, pools.etcd.calls)
     if outward.nginx is not None:
         yield outward.nginx

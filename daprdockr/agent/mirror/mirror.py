@@ -78,7 +78,7 @@ class Mirror(Service):
         self._on_changes = on_changes
         self._logged = False
         self._frozen_for = LoggedOnce(lambda reason: self.log.warn("out of touch with etcd: {reason}", reason=reason))
-        self._snapshots = Snapshots(reactor=reactor, run=etcd.run, cluster=cluster, state=state)
+        self.snapshots = Snapshots(reactor=reactor, run=etcd.run, cluster=cluster, state=state)
         self._belief = Belief(
             reactor=reactor,
             believer=self,
@@ -106,35 +106,35 @@ class Mirror(Service):
             self._on_changes(self.cluster.replace(listing))
             self._take_identity()
             self.cluster.history.unbroken = False
-            self._snapshots.loaded()
+            self.snapshots.loaded()
             self.log.info("began with the state known at revision {revision}", revision=listing.revision)
         self._belief.load()
 
     def startService(self) -> None:
         super().startService()
-        self._snapshots.start()
+        self.snapshots.start()
         self._load()
         self._follower.start()
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
         self._intake.close()
-        self._snapshots.stop()
+        self.snapshots.stop()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
         await self._etcd.run(self._follower.stop)
-        await self._snapshots.finish()
+        await self.snapshots.finish()
 
     # Called by ``Witnesses``.
 
     def withhold(self) -> None:
         """Do not store the knowledge of this agent for now."""
-        self._snapshots.withhold()
+        self.snapshots.withhold()
 
     def release(self) -> None:
         """Store it from now on."""
-        self._snapshots.release()
+        self.snapshots.release()
 
     def begin_doubt(self, reason: str) -> None:
         """Believe etcd no more, for a reason that its lists do not show."""
@@ -181,7 +181,7 @@ class Mirror(Service):
     def take_anew(self, listing: Listing) -> Deferred[None]:
         """:returns: a Deferred that fires when the list is in the state directory."""
         self._taken(self.cluster.begin_anew(listing))
-        return self._snapshots.write()
+        return self.snapshots.write()
 
     def take_changes(self, batch: Batch) -> None:
         self._taken(self.cluster.apply(batch))
@@ -245,4 +245,4 @@ class Mirror(Service):
     def _publish(self, changes: Changes) -> None:
         if changes != Changes():
             self._on_changes(changes)
-        self._snapshots.note_changes()
+        self.snapshots.note_changes()

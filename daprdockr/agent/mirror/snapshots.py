@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.stored.entries import Listing
+from daprdockr.model.troubles.host import StateUnwritten
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.timer import Timer
@@ -52,6 +53,12 @@ class Snapshots:
         self._failing_for = LoggedOnce(
             lambda reason: self.log.warn("the last known state is not kept, the agent goes on: {reason}", reason=reason)
         )
+
+    @property
+    def condition(self) -> StateUnwritten | None:
+        """Why the last write failed; None if it did not."""
+        reason = self._failing_for.trouble
+        return StateUnwritten(reason) if reason else None
 
     def start(self) -> None:
         self._running = True
@@ -98,8 +105,8 @@ class Snapshots:
 
     def _failed(self, failure: Failure) -> None:
         """Log each reason once; the next attempt comes when a disk that was full may have room."""
-        if failure.check(OSError):
-            self._failing_for.found(failure.getErrorMessage())
+        if isinstance(failure.value, OSError):
+            self._failing_for.found(failure.value.strerror or str(failure.value))
         else:
             self.log.failure("the last known state was not kept", failure)
             self._failing_for.found("")

@@ -30,6 +30,7 @@ LASTS = 5.0
 
 _REPORTED = {
     Component.ADDRESSES,
+    Component.DISK,
     Component.DNS,
     Component.ENGINE,
     Component.GUARD,

@@ -20,6 +20,7 @@ class Component(Enum):
     HTTP = "http"
     PORTS = "ports"
     DNS = "dns"
+    DISK = "disk"
 
 
 @frozen

@@ -58,6 +58,17 @@ class OrdersUnwritten:
 
 
 @frozen
+class StateUnwritten:
+    """The disk of the state directory takes no writes, so that the next agent would begin with what is there."""
+
+    component: ClassVar[Component] = Component.DISK
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the last known state cannot be kept in --state-dir: {self.reason}"
+
+
+@frozen
 class ThreadsBusy:
     """All threads of a pool are busy, and calls wait: ``waiting`` of them, the oldest for ``seconds``."""
 

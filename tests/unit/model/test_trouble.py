@@ -18,6 +18,7 @@ from daprdockr.model.troubles.host import (
     EngineNotReached,
     GuardDown,
     OrdersUnwritten,
+    StateUnwritten,
     ThreadsBusy,
 )
 from daprdockr.model.troubles.http import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
@@ -44,6 +45,7 @@ LINES: dict[Trouble, str] = {
     EngineHangs("the Engine hangs"): "the Engine hangs",
     GuardDown(): "the guard of containers with OnPartition stop does not run: see guard/output.log in --state-dir",
     OrdersUnwritten("no space"): "the orders of the guard cannot be written: no space",
+    StateUnwritten("no space"): "the last known state cannot be kept in --state-dir: no space",
     ThreadsBusy("docker", 8, 3, 3.4): "all 8 docker threads are busy: 3 calls wait, the oldest for 3 s",
     NginxNotStarted(): "nginx was not started yet",
     NginxUnusable("nginx is not there"): "nginx is not there",

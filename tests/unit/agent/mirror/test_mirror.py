@@ -7,6 +7,7 @@ from twisted.logger import capturedLogs
 from daprdockr.agent.mirror.snapshots import KEEP_DELAY, KEEP_RETRY, LAST_WRITE
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.stored.entries import Batch, Deleted, Listing
+from daprdockr.model.troubles.host import StateUnwritten
 from tests.build.history import claimed, defined
 from tests.build.mirror_case import AWAY, MirrorCase
 from tests.build.situations import starting_record
@@ -174,15 +175,17 @@ class DiskTests(MirrorCase):
         self.assertEqual((self.kept()[0], run.names), (15, []))
 
     def test_write_fails(self) -> None:
-        """A write that fails is logged once, and tried again until it succeeds."""
+        """A write that fails is logged once, a trouble meanwhile, and tried again until it succeeds."""
         self.mirror.startService()
         (self.state.path / "cluster.json").mkdir()
         with capturedLogs() as logged:
             self.listed(5, defined(WEB, 3))
             self.clock.pump([KEEP_DELAY, KEEP_RETRY, KEEP_RETRY])
         self.assertEqual([event["log_level"].name for event in logged].count("warn"), 1)
+        self.assertEqual(self.mirror.snapshots.condition, StateUnwritten("Is a directory"))
         (self.state.path / "cluster.json").rmdir()
         self.clock.advance(KEEP_RETRY)
+        self.assertIsNone(self.mirror.snapshots.condition)
         self.assertEqual(self.kept()[0], 5)
 
     def test_write_fails_at_the_stop(self) -> None:
