@@ -30,7 +30,7 @@ from daprdockr.model.errors import EtcdError
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Batch, Listing
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.troubles.host import ThreadsBusy
+from daprdockr.model.troubles.host import ThreadsBusy, ThreadsRefused
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.workers import Workers
 from daprdockr.wiring.outside import EnginePools, EtcdPools, Pools
@@ -149,7 +149,7 @@ class Lent(Workers):
         return self._lender.of(owner)
 
     @property
-    def condition(self) -> ThreadsBusy | None:
+    def condition(self) -> ThreadsBusy | ThreadsRefused | None:
         return self._lender.condition
 
     def startService(self) -> None:

@@ -16,6 +16,7 @@ from daprdockr.model.troubles.host import (
     OrdersUnwritten,
     StateUnwritten,
     ThreadsBusy,
+    ThreadsRefused,
 )
 from daprdockr.model.troubles.http import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
 from daprdockr.model.troubles.membership import AddressContested, BeatFailed, LeaseUnproven, NameHeld, NoBeatYet
@@ -38,6 +39,7 @@ Trouble = (
     | OrdersUnwritten
     | StateUnwritten
     | ThreadsBusy
+    | ThreadsRefused
     | NginxNotStarted
     | NginxUnusable
     | NginxDown

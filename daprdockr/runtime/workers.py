@@ -11,6 +11,10 @@ Note [Fair shares]
     Calls that belong to an owner (a service, a registry) wait in a queue of its own, and no owner has more than
     ``share`` threads at once. The queues take turns. So a service whose commands hang delays only itself, as long as a
     pool has threads for several such owners, which cost nothing until they are needed.
+
+Note [No thread left]
+    Where the kernel starts no thread, as at the limit of tasks of the agent's unit, a call waits, as if all threads
+    were busy: for one that becomes free, or for the next attempt. No caller could do better than to try again.
 """
 
 from __future__ import annotations
@@ -31,14 +35,19 @@ from twisted.python.threadpool import ThreadPool
 
 from daprdockr.model.errors import DaprdockrError
 from daprdockr.model.trouble import line
-from daprdockr.model.troubles.host import ThreadsBusy
+from daprdockr.model.troubles.host import ThreadsBusy, ThreadsRefused
 from daprdockr.runtime.durations import Durations
+from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
 
 T = TypeVar("T")
 
 LONG_WAIT = 3.0
 """Seconds that a call may wait for a thread, in a pool that has none left, before the wait is reported."""
+
+
+RETRY = 1.0
+"""Seconds until a thread that the kernel did not start is tried again."""
 
 
 class Stopped(DaprdockrError):
@@ -80,6 +89,12 @@ class Workers(Service):
         self.durations = Durations()
         self.failed = 0
         self._has_settled = False
+        self._retry: Any = None
+        self._refused = LoggedOnce(
+            lambda reason: self.log.warn(
+                "calls of the {name} threads wait for one: {reason}", name=self.name, reason=reason
+            )
+        )
 
     @property
     def in_flight(self) -> int:
@@ -104,10 +119,12 @@ class Workers(Service):
         return line(self.condition)
 
     @property
-    def condition(self) -> ThreadsBusy | None:
+    def condition(self) -> ThreadsBusy | ThreadsRefused | None:
         """The condition that calls wait although no owner has too many; None if nothing is wrong."""
         waiting = [call for queue in self._queues.values() for call in queue]
         longest = self._reactor.seconds() - min((call.since for call in waiting), default=self._reactor.seconds())
+        if longest >= LONG_WAIT and self._refused.trouble:
+            return ThreadsRefused(str(self.name), len(waiting), longest)
         if self._in_flight.total() < self.size or longest < LONG_WAIT:
             return None
         return ThreadsBusy(str(self.name), self.size, len(waiting), longest)
@@ -119,6 +136,8 @@ class Workers(Service):
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
         queues, self._queues = self._queues, {}
         for call in [call for queue in queues.values() for call in queue]:
             if not call.done.called:  # the end of one may have its caller cancel another
@@ -155,26 +174,29 @@ class Workers(Service):
             if not free:
                 return
             for owner in ready[:free]:
+                made = self._made(self._queues[owner][0].make)
+                if made is None:
+                    return
                 queue = self._queues.pop(owner)
                 call = queue.popleft()
                 if queue:
                     self._queues[owner] = queue  # behind all others
                 self._in_flight[owner] += 1
-                self._made(call.make).addBoth(self._landed, call, self._reactor.seconds())
+                made.addBoth(self._landed, call, self._reactor.seconds())
 
-    def _made(self, make: Callable[[], Any]) -> Deferred[Any]:
-        """
-        Make a call in a thread. Where the kernel gives none it fails, but not before the next turn: an exception here
-        would count a thread as busy that does not exist, and keep the outcome of another call from its caller.
-        """
+    def _made(self, make: Callable[[], Any]) -> Deferred[Any] | None:
+        """Make a call in a thread; None: there is none, and another attempt follows. See Note [No thread left]."""
         try:
-            return deferToThreadPool(self._reactor, self._pool, make)
+            made = deferToThreadPool(self._reactor, self._pool, make)
         except RuntimeError as error:
             # The pool would wait at its end for the one that it could not start.
             self._pool.threads[:] = [thread for thread in self._pool.threads if thread.ident is not None]
-            made: Deferred[Any] = Deferred()
-            self._reactor.callLater(0, made.errback, error)
-            return made
+            self._refused.found(str(error))
+            if self._retry is None or not self._retry.active():
+                self._retry = self._reactor.callLater(RETRY, self._begin)
+            return None
+        self._refused.found("")
+        return made
 
     def _landed(self, result: Any, call: _Call, begun: float) -> None:
         self.durations.add(self._reactor.seconds() - begun)

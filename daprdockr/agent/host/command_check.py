@@ -51,10 +51,7 @@ class CommandCheck:
                     self._engine.ask_containerd()  # and if that is silent too, it is not this container
                 return None
 
-        try:
-            done = await self._pool.of(target.service)(execute)
-        except RuntimeError as error:  # the kernel has no thread left for it
-            return Unmade(str(error))
+        done = await self._pool.of(target.service)(execute)
         self._note_wait(target, begun - asked)
         if done is None:
             is_stuck = self._stuck.did_not_begin(target.container, begun, self._reactor.seconds())

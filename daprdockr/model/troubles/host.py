@@ -69,6 +69,22 @@ class StateUnwritten:
 
 
 @frozen
+class ThreadsRefused:
+    """The kernel starts no thread for a pool, and calls wait: ``waiting`` of them, the oldest for ``seconds``."""
+
+    component: ClassVar[Component] = Component.THREADS
+    pool: str
+    waiting: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"no thread can be started, and {self.waiting} {self.pool} calls wait, the oldest for {self.seconds:.0f} s:"
+            " raise TasksMax of the agent's unit, or end other processes"
+        )
+
+
+@frozen
 class ThreadsBusy:
     """All threads of a pool are busy, and calls wait: ``waiting`` of them, the oldest for ``seconds``."""
 

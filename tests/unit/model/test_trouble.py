@@ -20,6 +20,7 @@ from daprdockr.model.troubles.host import (
     OrdersUnwritten,
     StateUnwritten,
     ThreadsBusy,
+    ThreadsRefused,
 )
 from daprdockr.model.troubles.http import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
 from daprdockr.model.troubles.membership import AddressContested, BeatFailed, LeaseUnproven, NameHeld, NoBeatYet
@@ -47,6 +48,10 @@ LINES: dict[Trouble, str] = {
     OrdersUnwritten("no space"): "the orders of the guard cannot be written: no space",
     StateUnwritten("no space"): "the last known state cannot be kept in --state-dir: no space",
     ThreadsBusy("docker", 8, 3, 3.4): "all 8 docker threads are busy: 3 calls wait, the oldest for 3 s",
+    ThreadsRefused("docker", 3, 3.4): (
+        "no thread can be started, and 3 docker calls wait, the oldest for 3 s: raise TasksMax of the agent's unit, or"
+        " end other processes"
+    ),
     NginxNotStarted(): "nginx was not started yet",
     NginxUnusable("nginx is not there"): "nginx is not there",
     NginxDown("exit status 1"): "nginx does not run: exit status 1",

@@ -10,11 +10,12 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, gatherResults
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.threadable import isInIOThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from daprdockr.runtime.settling import Settling
-from daprdockr.runtime.workers import LONG_WAIT, Stopped, Workers
+from daprdockr.runtime.workers import LONG_WAIT, RETRY, Stopped, Workers
 from tests.fakes.log_lines import LogLines
 from tests.fakes.run import LoopClock
 from tests.unit.house.sources import CHECKOUT
@@ -90,18 +91,44 @@ class WorkersTests(TestCase):
             await self.start()(divmod, 1, 0)
 
     async def test_no_thread_left(self) -> None:
-        """A call for which the kernel gives no thread fails; it holds none, and delays no other one."""
+        """A call for which the kernel starts no thread waits for one, and holds none meanwhile."""
         workers = self.start(2)
         first = workers(self.release.wait)
         self.addCleanup(threading.stack_size, threading.stack_size(MORE_THAN_THERE_IS))
-        refused = [workers(divmod, 7, 2) for _ in range(3)]
-        for call in refused:
-            with self.assertRaisesRegex(RuntimeError, "can't start new thread"):
-                await call
+        waiting = [workers(divmod, 7, 2) for _ in range(3)]
+        self.assertEqual((workers.in_flight, workers.waiting), (1, 3))
         threading.stack_size(0)
-        self.assertEqual((workers.in_flight, await workers(divmod, 7, 2)), (1, (3, 1)))
+        self.assertEqual([await call for call in waiting], 3 * [(3, 1)])
+        self.assertEqual((workers.in_flight, workers.waiting), (1, 0))
         self.release.set()
         self.assertTrue(await first)
+
+    async def test_thread_that_is_there(self) -> None:
+        """A call for which the kernel starts no thread is made in one that becomes free."""
+        workers = self.start(2)
+        first = workers(self.release.wait)
+        self.addCleanup(threading.stack_size, threading.stack_size(MORE_THAN_THERE_IS))
+        second = workers(divmod, 7, 2)
+        self.release.set()
+        self.assertEqual((await first, await second), (True, (3, 1)))
+
+    def test_no_thread_left_and_stopped(self) -> None:
+        """While there is none the trouble says what to do, in the log once; a stop ends the attempts."""
+        clock = LoopClock()
+        workers = Workers(name="test", size=1, reactor=clock, grace=0)
+        workers.startService()
+        self.addCleanup(threading.stack_size, threading.stack_size(MORE_THAN_THERE_IS))
+        with capturedLogs() as logged:
+            refused = workers(int)
+            for _ in range(3):
+                clock.advance(RETRY)
+        self.assertIn("no thread can be started, and 1 test calls wait, the oldest for 3 s: raise", workers.trouble)
+        self.assertEqual(
+            list(map(formatEvent, logged)), ["calls of the test threads wait for one: can't start new thread"]
+        )
+        workers.stopService()
+        self.failureResultOf(refused, Stopped)
+        self.assertEqual(clock.getDelayedCalls(), [])
 
     async def test_size(self) -> None:
         """As many calls as there are threads run side by side, and no more."""

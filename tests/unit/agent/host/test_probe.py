@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectBindError, ConnectionRefusedError
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
@@ -260,11 +260,6 @@ class ExecTests(ContainerCase):
         self.assertIsInstance(await self.run_command("good"), Unmade)
 
 
-def no_thread(*given: Any) -> Deferred[Any]:
-    """A ``Run`` for which the kernel has no thread left."""
-    return fail(RuntimeError("can't start new thread"))
-
-
 class FullReactor:
     """A reactor of a process that may open no more files."""
 
@@ -295,11 +290,6 @@ class FullHostTests(ContainerCase):
         routed = Target(self.container, Health("none"), routes=((LOOPBACK, 1),))
         for target in (Target(self.container, TCP, LOOPBACK, 1), routed):
             self.assertIsInstance(await probe(target), Unmade)
-
-    async def test_no_thread(self) -> None:
-        """So is a command for which there is no thread."""
-        probe = RealProbe(reactor=self.reactor, pool=OnePool(no_thread), engine=self.engine)
-        self.assertIsInstance(await probe(Target(self.container, GOOD)), Unmade)
 
 
 class RouteTests(ContainerCase):
