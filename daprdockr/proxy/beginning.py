@@ -52,14 +52,15 @@ class Beginning:
         self.trouble: NginxUnusable | FilesUnwritable | None = None
         """Why nginx cannot start; the last reason remains when it can."""
 
-    async def usable(self, settings: NginxSettings) -> NginxSettings:
-        """Return the settings for the program here, retrying until it is installed."""
+    async def usable(self, settings: NginxSettings, meanwhile: Callable[[], None]) -> NginxSettings:
+        """Return the settings for the program here, retrying until it is installed; until then call ``meanwhile``."""
         while True:
             try:
                 version, modules = await self._program.version(), await self._program.modules()
                 return evolve(settings, version=version, modules=modules)
             except ProxyError as error:
                 self._report(NginxUnusable(str(error)))
+            meanwhile()
             await deferLater(self._reactor, ABSENT_RETRY)
 
     async def prepared(self) -> bool:

@@ -186,7 +186,7 @@ class Nginx(Service):
 
     async def _begin(self) -> None:
         """See Note [Serving the last known routes]."""
-        self._settings = await self._beginning.usable(self._settings)
+        self._settings = await self._beginning.usable(self._settings, meanwhile=self._lead_former)
         startable = await self._beginning.prepared()
         self._process = self._supervised()
         if startable:
@@ -194,6 +194,15 @@ class Nginx(Service):
             await self._beginning.store_first_routes(self.door.published.first, self.door.published.stored)
         self._configuring.want(self._settings)
         self._configuring.start()
+
+    def _lead_former(self) -> None:
+        """
+        Give routes to an nginx that an earlier agent left: it serves on, also while its program cannot be started, as
+        in the midst of an upgrade of packages.
+        """
+        if self._files.socket.exists():
+            for table in self._tables:
+                table.start()
 
     def _begin_failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):

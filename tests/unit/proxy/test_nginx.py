@@ -421,6 +421,20 @@ class NginxTests(SynchronousTestCase):
         self.pass_time(1)
         self.assertEqual((nginx.status.running, nginx.status.reason), (True, ""))
 
+    def test_former_without_a_program(self) -> None:
+        """An nginx that an earlier agent left is given routes also while there is no program to start."""
+        program = self.directory / "nginx-program"
+        program.touch(mode=0o755)
+        self.started("a.com", path=str(program)).stopService()
+        program.unlink()
+        (self.directory / "generation.sock").touch()
+        nginx = self.nginx(path=str(program))
+        nginx.startService()
+        nginx.publish([route("b.com")])
+        self.pass_time(1)
+        self.assertEqual((self.reactor.held, len(self.reactor.living)), ({"b.com"}, 1))
+        self.assertIn("install the Debian package nginx", nginx.status.reason)
+
     def test_stop_and_leave(self) -> None:
         """A stop leaves nginx alone by default, and no call behind in the reactor."""
         nginx = self.started("a.com")
