@@ -42,6 +42,7 @@ LUA_PACKAGES = "libnginx-mod-http-lua and lua-cjson (Debian, Ubuntu), or use Ope
 _MODULES_PATH = re.compile(r"--modules-path=(\S+)")
 _LUA_BUILT_IN = re.compile(r"--add-module=\S*(?:ngx_lua|lua-nginx-module)")
 _VERSION = re.compile(r"nginx version: [^/\s]+/(\d+)\.(\d+)\.(\d+)", re.ASCII)
+_GIVES_UP = "still could not bind()"
 # Behind ``nginx:``, or day and time: a line about a request has the text of a client further on.
 _REASON = re.compile(r"^\S+(?: \S+)? \[emerg\] (?:\d+#\d+: )?(.+)", re.ASCII | re.MULTILINE)
 
@@ -158,10 +159,16 @@ def arguments(directory: Path, configuration: Path, version: tuple[int, int, int
 
 def reason_in(output: str) -> str:
     """Return why nginx gave up, from its output: its first emergency, without time and pid; empty if there is none."""
-    found = _REASON.search(output)
-    return one_line(found.group(1), MAX_OUTPUT) if found else ""
+    found = _REASON.findall(output)
+    telling = [reason for reason in found if reason != _GIVES_UP] or found
+    return one_line(telling[0], MAX_OUTPUT) if telling else ""
 
 
 def gave_up(output: str) -> bool:
-    """Return whether nginx reported an emergency other than a port that is taken, which it retries for a while."""
-    return any(not reason.startswith("bind() to ") for reason in _REASON.findall(output))
+    """
+    Return whether nginx reported an emergency other than a port that is taken, which it retries for a while. That it
+    gives that up counts with the port alone: without it, it is the end of an attempt that began earlier.
+    """
+    found = _REASON.findall(output)
+    taken = [reason for reason in found if reason.startswith("bind() to ")]
+    return len(found) > len(taken) + found.count(_GIVES_UP) or (bool(taken) and _GIVES_UP in found)

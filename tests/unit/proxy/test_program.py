@@ -195,6 +195,15 @@ class WordsTests(SynchronousTestCase):
         self.assertFalse(gave_up(said))
         self.assertEqual(reason_in(said), "")
 
+    def test_end_of_an_earlier_attempt(self) -> None:
+        """An nginx whose attempt began earlier has not said which port is taken; the next one says it."""
+        ended = "2026/01/01 10:00:02 [emerg] 76#76: still could not bind()\n"
+        self.assertFalse(gave_up(ended))
+        self.assertFalse(gave_up(""))
+        self.assertTrue(gave_up(ended + self.TAKEN + ended))
+        taken = "bind() to 0.0.0.0:80 failed (98: Address already in use)"
+        self.assertEqual(reason_in(ended + self.TAKEN), taken)
+
     def test_arguments(self) -> None:
         """The compiled-in error log is avoided where nginx knows how."""
         directory, configuration = Path("/s/nginx"), Path("/s/nginx/nginx.conf")
