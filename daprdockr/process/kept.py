@@ -40,7 +40,10 @@ def read_kept(path: Path, limit: int, decode: Callable[[bytes], T]) -> T | None:
     :param decode: raises ValueError or BadInput for content that it did not write.
     """
     try:
-        return decode(read_regular(path, limit))
+        content = read_regular(path, limit)
+        if content and content.count(0) == len(content):
+            raise BadInput("it has nothing but zeros, as after a power failure")
+        return decode(content)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -79,6 +79,14 @@ class ReadKeptTests(KeptCase):
             self.assert_set_aside()
             self.assertEqual((self.directory / "known.json.unreadable").read_bytes(), content)
 
+    def test_power_failure(self) -> None:
+        """A file of which a power failure left the length alone is set aside with that reason."""
+        self.path.write_bytes(bytes(50))
+        with capturedLogs() as logged:
+            self.assertIsNone(self.read())
+        self.assertEqual(logged[0]["reason"], "it has nothing but zeros, as after a power failure")
+        self.assertEqual(self.names, ["known.json.unreadable"])
+
     def test_planted(self) -> None:
         """So is what is no file of ours; no link is followed, and no pipe is waited for."""
         if os.geteuid():
