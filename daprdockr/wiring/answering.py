@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from attrs import frozen
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, TimeoutError, succeed
+from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
@@ -253,9 +253,14 @@ class ReadSocket(Service):
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
         port, self._port = self._port, None
-        stopped: Any = port.stopListening() if port is not None else None
-        return stopped if isinstance(stopped, Deferred) else succeed(None)
+        # Somebody who removes the state directory of an agent that is to go may do so before it is stopped.
+        with suppress(FileNotFoundError):
+            if port is not None:
+                await maybeDeferred(port.stopListening)
 
 
 def answering(parts: Parts) -> Resource:

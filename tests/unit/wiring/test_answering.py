@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NoReturn
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 
@@ -188,6 +189,20 @@ class SocketTests(WholeCase):
         ((at, _, _, mode, _),) = [(*one, None)[:5] for one in reactor.unixServers]
         self.assertEqual((at, mode, path.exists()), (str(path), 0o600, False))
         service.stopService()
+
+    def test_removed(self) -> None:
+        """The socket may be gone when the agent stops, with the whole state directory: that is no failure."""
+
+        class Removed(MemoryReactorClock):
+            def listenUNIX(self, *given: Any, **named: Any) -> Any:  # noqa: N802  Twisted's name
+                return self
+
+            def stopListening(self) -> Deferred[None]:  # noqa: N802  Twisted's name
+                return fail(FileNotFoundError(errno.ENOENT, "No such file or directory"))
+
+        service = self.socket(Removed())
+        service.startService()
+        self.successResultOf(service.stopService())
 
     def test_not_possible(self) -> None:
         """An agent whose state directory has too long a path for a socket says so and does all the rest."""
