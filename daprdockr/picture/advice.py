@@ -23,7 +23,8 @@ _BARS: Mapping[Bar, str] = {
     Bar.CORDONED: "let a cordoned node take instances again: daprdockrcmd uncordon NODE",
     Bar.DRAINING: "let a drained node take instances again: daprdockrcmd uncordon NODE",
     Bar.PRIVILEGE: "start the agent of a node that may run it with --allow {privileges}",
-    Bar.KEY: "start the agent of a node with --cluster-key, a copy of the file that daprdockrcmd secret key made",
+    Bar.KEY: "copy the file that daprdockrcmd secret key made to a node, as cluster.key in its agent's state directory,"
+    " or to where --cluster-key says",
     Bar.CONSTRAINT: "start the agent of a node with a --label that meets it, or change Placement.Constraints",
     Bar.ONE_PER_NODE: "add a node, or want fewer instances: daprdockrcmd scale {service}=N",
     Bar.PORT: "move the service that has the port, choose another HostPort, or use a Tcp route, which needs none",
@@ -54,7 +55,10 @@ _LISTEN = (
 _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), sentence)
     for pattern, sentence in (
-        ("no space left on device", "make room on the disk of that node: docker system df there shows what takes it"),
+        (
+            "[nN]o space left on device",
+            "make room on the disk of that node: docker system df there shows what takes it",
+        ),
         ("out of memory", "raise Container.Memory, or find what the program fills it with"),
         (
             r"^killed \(SIGKILL\)",
@@ -91,8 +95,19 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ("^the Docker Engine refused to", "correct what the Engine complains of, in the definition or on the node"),
         (r"^Before failed: .*\(run (?P<run>\d+)\)", _BEFORE),
         (r"^waits for (?P<other>[^ ,.]+\.[^ ,]+)", "find out why that one is not healthy: daprdockrcmd why {other}"),
-        ("^secrets? (?P<other>[^ ,]+).* not set", "set it: daprdockrcmd secret set {other}"),
-        ("^files? (?P<other>[^ ,]+).* not set", "set it: daprdockrcmd file set {other} FILE"),
+        (
+            "^secret.* not set.*; file.* not set",
+            "set each of them, by daprdockrcmd secret set NAME and daprdockrcmd file set NAME FILE",
+        ),
+        ("^secrets .* not set", "set each of them: daprdockrcmd secret set NAME"),
+        ("^files .* not set", "set each of them: daprdockrcmd file set NAME FILE"),
+        ("^secret (?P<other>[^ ,]+) is not set", "set it: daprdockrcmd secret set {other}"),
+        ("^file (?P<other>[^ ,]+) is not set", "set it: daprdockrcmd file set {other} FILE"),
+        (
+            "^secret (?P<other>[^ ,]+) is no text",
+            "have the program read it as a file, without Env in Secrets, or set another value: daprdockrcmd secret set"
+            " {other}",
+        ),
         (r"^nothing answers on port (?P<port>\d+)", _LISTEN),
         (r"^no success from \S+ on port (?P<port>\d+): .*refused", _LISTEN),
         (

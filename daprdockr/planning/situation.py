@@ -81,7 +81,7 @@ class Wanted:
         )
         found = (
             f"{kind}{'s' if len(names) > 1 else ''} {', '.join(names)} {'are' if len(names) > 1 else 'is'} not set:"
-            f" daprdockrcmd {kind} set{'' if len(names) > 1 else f' {next(iter(names))}'}"
+            f" daprdockrcmd {kind} set {'NAME' if len(names) > 1 else next(iter(names))}"
             for kind, names in unset
             if names
         )

@@ -385,6 +385,36 @@ class TroubleTests(WhyCase):
         self.claim(wanted, state=State.STARTING, healthy=False, container="", reason="waits for db.myapp")
         self.assertIn("- find out why that one is not healthy: daprdockrcmd why db.myapp", self.text("web.myapp"))
 
+    def test_unset(self) -> None:
+        """Of several secrets and files that are not set none is passed over; no log helps."""
+        wanted = self.define(named("web"))
+        for reason, helps in (
+            ("secret a is not set: daprdockrcmd secret set a", "set it: daprdockrcmd secret set a"),
+            ("file f is not set: daprdockrcmd file set f", "set it: daprdockrcmd file set f FILE"),
+            ("secrets a, b are not set: x", "set each of them: daprdockrcmd secret set NAME"),
+            ("files f, g are not set: x", "set each of them: daprdockrcmd file set NAME FILE"),
+            (
+                "secret a is not set: daprdockrcmd secret set a; file f is not set: daprdockrcmd file set f",
+                "set each of them, by daprdockrcmd secret set NAME and daprdockrcmd file set NAME FILE",
+            ),
+            (
+                "secret a is no text, which variable A needs: use it as a file",
+                "have the program read it as a file, without Env in Secrets, or set another value: daprdockrcmd secret",
+            ),
+            (
+                "a file for a container cannot be written: [Errno 28] No space left on device: '/var/lib/x'",
+                "make room on the disk of that node",
+            ),
+        ):
+            self.claim(wanted, state=State.BACKING_OFF, healthy=False, container="", reason=reason)
+            self.assertIn(f"What you can do: - {helps}", self.text("web.myapp"))
+
+    def test_keyless(self) -> None:
+        """A node without the cluster key wants a copy of it, in a place where its agent looks for it."""
+        self.define(named("web", Secrets=[{"Name": "a"}]))
+        helps = "- copy the file that daprdockrcmd secret key made to a node, as cluster.key in its agent's"
+        self.assertIn(helps, self.text("web.myapp"))
+
     def test_nodes_that_can_do_nothing(self) -> None:
         """Nodes that are cordoned, not ready, frozen or refused by etcd say so; without nodes an agent is missing."""
         self.define(named("web"))

@@ -41,7 +41,7 @@ class MissingTests(PlanTestCase):
         assert isinstance(report, WriteClaim)
         self.assertEqual(
             report.record.reason,
-            "secrets a, b are not set: daprdockrcmd secret set; file f is not set: daprdockrcmd file set f",
+            "secrets a, b are not set: daprdockrcmd secret set NAME; file f is not set: daprdockrcmd file set f",
         )
 
     def test_deleted(self) -> None:
