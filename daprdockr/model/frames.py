@@ -31,7 +31,8 @@ class FrameKind(Enum):
     REFUSED = b"!"
     """
     From the agent, the last one: one line that says why it does not begin, or cannot go on. If that will soon have
-    passed by itself, a STATUS with ``BUSY`` follows, which an older command line does not read.
+    passed by itself, a STATUS with ``BUSY`` follows; if it asks for what does not exist, one with ``ABSENT``. An older
+    command line does not read them.
     """
     NOTE = b"n"
     """From the agent: one line for the person, beside the output."""
@@ -51,6 +52,9 @@ class FrameKind(Enum):
 
 BUSY = b"75"
 """The status behind a refusal that will soon have passed by itself; that of EX_TEMPFAIL."""
+
+ABSENT = b"66"
+"""The status behind a refusal of what does not exist; that of EX_NOINPUT."""
 
 
 def written(kind: FrameKind, content: bytes = b"") -> bytes:

@@ -26,6 +26,7 @@ from contextlib import suppress
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 
 from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError
+from daprdockr.model.frames import ABSENT, BUSY
 from daprdockr.model.seams import Store
 from daprdockr.model.session import (
     BackupAsked,
@@ -86,11 +87,25 @@ _NAMES: Mapping[type[SessionAsked], str] = {
 
 
 class SessionRefused(DaprdockrError):
-    """The session does not begin, or cannot go on; the text is for the person who asked."""
+    """
+    The session does not begin, or cannot go on; the text is for the person who asked.
+
+    :cvar status: the status that is sent behind that, "" for none.
+    """
+
+    status = b""
 
 
 class NodeBusy(SessionRefused):
     """The session does not begin because others are under way: it may in a moment."""
+
+    status = BUSY
+
+
+class NotHere(SessionRefused):
+    """The session does not begin because what it names does not exist."""
+
+    status = ABSENT
 
 
 class Turns:

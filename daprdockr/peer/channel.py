@@ -26,9 +26,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from daprdockr.model.errors import BadInput, DaprdockrError
-from daprdockr.model.frames import BUSY, MAX_CONTENT, MAX_FRAME, FrameKind, read
+from daprdockr.model.frames import MAX_CONTENT, MAX_FRAME, FrameKind, read
 from daprdockr.model.session import SessionRequest
-from daprdockr.peer.admission import NodeBusy
+from daprdockr.peer.admission import SessionRefused
 from daprdockr.peer.own import fingerprint_of
 
 OPENING = 15.0
@@ -145,7 +145,8 @@ class PeerChannel(Int32StringReceiver):
 
     def _not_opened(self, failure: Failure) -> None:
         if failure.check(DaprdockrError):
-            self.refuse(str(failure.value), is_busy=failure.check(NodeBusy) is not None)
+            error = failure.value
+            self.refuse(str(error), error.status if isinstance(error, SessionRefused) else b"")
             return
         self.log.failure("a session did not begin", failure)
         self.refuse(AT_FAULT)
@@ -160,12 +161,12 @@ class PeerChannel(Int32StringReceiver):
         for at in range(0, max(len(content), 1), MAX_CONTENT):
             self.sendString(kind.value + content[at : at + MAX_CONTENT])
 
-    def refuse(self, reason: str, *, is_busy: bool = False) -> None:
-        """Say why it does not begin, or cannot go on, and whether that will soon have passed; close."""
+    def refuse(self, reason: str, status: bytes = b"") -> None:
+        """Say why it does not begin, or cannot go on, and with which status behind that, if with any; close."""
         text = reason.encode()[:MAX_CONTENT]
-        if is_busy:
+        if status:
             self.send(FrameKind.REFUSED, text)
-            self.finish(FrameKind.STATUS, BUSY)
+            self.finish(FrameKind.STATUS, status)
         else:
             self.finish(FrameKind.REFUSED, text)
 

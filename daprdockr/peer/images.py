@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daprdockr.model.errors import BadInput, DaprdockrError
-from daprdockr.model.frames import FrameKind
+from daprdockr.model.frames import BUSY, FrameKind
 from daprdockr.model.images import ImageStock, Receipt
 from daprdockr.model.session import ImageAsked
 from daprdockr.peer.admission import SessionRefused
@@ -101,7 +101,7 @@ class ImageSession:
         try:
             await self._turn()
         except CancelledError:
-            self._channel.refuse(f"node {self._here.node} takes another image: try again later", is_busy=True)
+            self._channel.refuse(f"node {self._here.node} takes another image: try again later", BUSY)
             return
         try:
             await self._pass_on()

@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from daprdockr.model.errors import ContainerAbsent, EngineError
 from daprdockr.model.host import LABEL_ARCHIVE
 from daprdockr.model.session import BackupAsked, RestoreAsked
-from daprdockr.peer.admission import SessionRefused
+from daprdockr.peer.admission import NotHere, SessionRefused
 from daprdockr.peer.on_this_node import OnThisNode
 
 PLACE = "/volume"
@@ -69,7 +69,7 @@ async def reach(asked: BackupAsked | RestoreAsked, here: OnThisNode) -> Reached:
     mounts = details.get("Mounts") or ()
     names = sorted(str(one["Name"]) for one in mounts if one.get("Type") == "volume" and one.get("Name"))
     if asked.volume not in names:
-        raise SessionRefused(f"{asked.instance} has no volume {asked.volume}: it has {', '.join(names) or 'none'}")
+        raise NotHere(f"{asked.instance} has no volume {asked.volume}: it has {', '.join(names) or 'none'}")
     await _clear(here)
     mount = {"Type": "volume", "Source": asked.volume, "Target": PLACE, "VolumeOptions": {"NoCopy": True}}
     body = {"Image": details["Image"], "Cmd": ["never"], "Entrypoint": [], "NetworkDisabled": True}

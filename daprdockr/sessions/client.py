@@ -23,7 +23,7 @@ from hashlib import sha256
 from attrs import define, field, frozen
 
 from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
-from daprdockr.model.frames import BUSY, MAX_FRAME, FrameKind, FrameReader, written
+from daprdockr.model.frames import ABSENT, BUSY, MAX_FRAME, FrameKind, FrameReader, written
 from daprdockr.model.seams import Store
 from daprdockr.model.session import LIFE, SessionAsked, SessionRequest, token_digest
 from daprdockr.model.stored.certificate import CertificatePair
@@ -43,6 +43,10 @@ class SessionFailed(DaprdockrError):
 
 class SessionBusy(SessionFailed):
     """A node refused because others are under way: it may take the session in a moment."""
+
+
+class SessionAbsent(SessionFailed, NotFound):
+    """A node refused because what it was asked for does not exist."""
 
 
 @frozen
@@ -100,7 +104,11 @@ class PeerSession:
 def check_frame(node: str, kind: FrameKind, content: bytes) -> None:
     """:raises SessionFailed: with this frame the agent says that it cannot go on."""
     if kind is FrameKind.REFUSED:
-        raise SessionFailed(content.decode("utf-8", "replace") or f"node {node} refused")
+        raise SessionFailed(_refusal(node, content))
+
+
+def _refusal(node: str, content: bytes) -> str:
+    return content.decode("utf-8", "replace") or f"node {node} refused"
 
 
 @define
@@ -234,8 +242,9 @@ def _accepted(node: str, connection: ssl.SSLSocket, patience: float) -> PeerSess
         frames = reader.feed(data)
         if frames:
             (kind, content), *rest = frames
-            if kind is FrameKind.REFUSED and _is_busy(lambda: _received(connection, until), reader, rest):
-                raise SessionBusy(content.decode("utf-8", "replace"))
+            if kind is FrameKind.REFUSED:
+                status = _status(lambda: _received(connection, until), reader, rest)
+                raise _REFUSALS.get(status, SessionFailed)(_refusal(node, content))
             check_frame(node, kind, content)
             if kind is not FrameKind.ACCEPTED:
                 raise SessionFailed(f"node {node} does not answer as an agent does: use the same version on both sides")
@@ -251,12 +260,15 @@ def _received(connection: ssl.SSLSocket, until: float) -> bytes:
     return data
 
 
-def _is_busy(receive: Callable[[], bytes], reader: FrameReader, frames: list[tuple[FrameKind, bytes]]) -> bool:
-    """Return whether what follows a refusal says that it will soon have passed; an older agent says nothing more."""
+_REFUSALS = {BUSY: SessionBusy, ABSENT: SessionAbsent}
+
+
+def _status(receive: Callable[[], bytes], reader: FrameReader, frames: list[tuple[FrameKind, bytes]]) -> bytes:
+    """Return the status that follows a refusal, b"" for none; an older agent says nothing more."""
     with suppress(OSError, BadInput):
         while not frames and (data := receive()):
             frames = reader.feed(data)
-    return (FrameKind.STATUS, BUSY) in frames
+    return next((content for kind, content in frames if kind is FrameKind.STATUS), b"")
 
 
 def _text(error: Exception) -> str:

@@ -9,7 +9,8 @@ from daprdockr.model.frames import FrameKind
 
 class SentFrames:
     """
-    ``frames`` are those that were sent, ``over`` is how the session ended, ``input`` what was done to its input.
+    ``frames`` are those that were sent, ``over`` is how the session ended, and ``status`` what followed a refusal;
+    ``input`` is what was done to its input.
     ``on_resume`` is called when that goes on: a channel then hands over, within the call, frames that it has read.
     """
 
@@ -18,7 +19,7 @@ class SentFrames:
     def __init__(self) -> None:
         self.frames: list[tuple[FrameKind, bytes]] = []
         self.over = ""
-        self.is_busy = False
+        self.status = b""
         self.input: list[str] = []
         self.on_resume: Callable[[], object] = lambda: None
 
@@ -31,8 +32,8 @@ class SentFrames:
     def abort(self) -> None:
         self.input.append("aborted")
 
-    def refuse(self, reason: str, *, is_busy: bool = False) -> None:
-        self.over, self.is_busy = reason, is_busy
+    def refuse(self, reason: str, status: bytes = b"") -> None:
+        self.over, self.status = reason, status
 
     def pauseInput(self) -> None:  # noqa: N802  as PeerChannel has it
         self.input.append("paused")

@@ -20,7 +20,7 @@ from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.session import BackupAsked, RestoreAsked
-from daprdockr.peer.admission import SessionRefused
+from daprdockr.peer.admission import NotHere, SessionRefused
 from daprdockr.peer.archives import BackupSession, RestoreSession
 from daprdockr.peer.channel import PeerChannel
 from daprdockr.peer.on_this_node import OnThisNode
@@ -172,7 +172,7 @@ class ReachTests(ArchiveCase):
     def test_refused(self) -> None:
         """No container, and no such volume, are one line each, and nothing is made."""
         self.backup("other")
-        text = str(self.failureResultOf(self.begun, SessionRefused).value)
+        text = str(self.failureResultOf(self.begun, NotHere).value)
         self.assertEqual(text, "1.web.myapp has no volume other: it has data, logs")
         self.engine.mounts = None
         self.backup()

@@ -10,9 +10,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.frames import BUSY, MAX_CONTENT, MAX_FRAME, FrameKind, FrameReader, written
+from daprdockr.model.frames import ABSENT, BUSY, MAX_CONTENT, MAX_FRAME, FrameKind, FrameReader, written
 from daprdockr.model.session import LogsAsked, SessionRequest
-from daprdockr.peer.admission import NodeBusy, SessionRefused
+from daprdockr.peer.admission import NodeBusy, NotHere, SessionRefused
 from daprdockr.peer.channel import LINGER, OPENING, PeerChannel
 from tests.build.values import instance
 from tests.fakes.run import LoopClock
@@ -101,6 +101,12 @@ class ChannelTests(SynchronousTestCase):
         self.opening.errback(NodeBusy("full"))
         self.assertEqual(self.sent(), [(FrameKind.REFUSED, b"full"), (FrameKind.STATUS, BUSY)])
         self.assertTrue(self.wire.disconnecting)
+
+    def test_not_here(self) -> None:
+        """So is one of what does not exist, by another status."""
+        self.receive(FrameKind.ASK, REQUEST.encode())
+        self.opening.errback(NotHere("no volume"))
+        self.assertEqual(self.sent(), [(FrameKind.REFUSED, b"no volume"), (FrameKind.STATUS, ABSENT)])
 
     def test_fault(self) -> None:
         """A fault of ours is logged, and its text is not sent."""

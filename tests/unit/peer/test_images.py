@@ -11,7 +11,7 @@ from twisted.internet.defer import fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput, EngineRefused, NotFound
-from daprdockr.model.frames import MAX_CONTENT, FrameKind
+from daprdockr.model.frames import BUSY, MAX_CONTENT, FrameKind
 from daprdockr.model.images import ImageStock, Receipt
 from daprdockr.model.session import ImageAsked, StockAsked
 from daprdockr.peer.channel import PeerChannel
@@ -152,7 +152,7 @@ class ReceivingTests(ImagesCase):
             self.clock.advance(TURN / 5)
             other.frame(FrameKind.INPUT, b"x")
         self.assertIn("takes another image", third.over)
-        self.assertTrue(third.is_busy)
+        self.assertEqual(third.status, BUSY)
         other.gone()
         fourth, _ = self.begin(len(content))
         self.assertEqual(fourth.frames, [(FrameKind.ACCEPTED, b"")])

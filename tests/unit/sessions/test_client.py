@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput, NotFound
-from daprdockr.model.frames import BUSY, MAX_FRAME, FrameKind, written
+from daprdockr.model.frames import ABSENT, BUSY, MAX_FRAME, FrameKind, written
 from daprdockr.model.session import LIFE, ExecAsked, SessionRequest, token_digest
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.token import TokenRecord
@@ -130,6 +130,13 @@ class OpeningTests(SessionCase):
             self.assertEqual(str(self.assertRaises(SessionBusy, self.open, node)), "full")
         error = self.assertRaises(SessionFailed, self.open, PeerNode(self, answering(refused)))
         self.assertNotIsInstance(error, SessionBusy)
+
+    def test_absent(self) -> None:
+        """The refusal of what a node does not have is a NotFound, too."""
+        node = PeerNode(self, answering((FrameKind.REFUSED, b"no volume"), (FrameKind.STATUS, ABSENT)))
+        error = self.assertRaises(SessionFailed, self.open, node)
+        self.assertIsInstance(error, NotFound)
+        self.assertEqual(str(error), "no volume")
 
     def test_no_agent_of_ours(self) -> None:
         """A node that ends the connection, or answers anything else, is one line."""
