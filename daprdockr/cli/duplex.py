@@ -25,7 +25,7 @@ from attrs import define, field
 
 from daprdockr.cli.outcome import FULL
 from daprdockr.model.frames import MAX_CONTENT, MAX_FRAME, FrameKind, written
-from daprdockr.sessions.client import PeerSession, SessionFailed, check_frame
+from daprdockr.sessions.client import PeerSession, SessionLost, check_frame
 
 MOST_WAITING = 256 * 1024
 """Octets of input that wait to be sent before no more is read."""
@@ -109,7 +109,8 @@ class Duplex:
         could go on: Note [Nobody is left].
 
         :param wake: a descriptor that is readable when ``woken`` is to be called.
-        :raises SessionFailed: it was lost, or refused.
+        :raises SessionLost: it was lost.
+        :raises SessionFailed: the agent cannot go on.
         """
         while self._status is None or any(sink.waiting for sink in self._sinks.values()):
             for descriptor in self._ready(wake):
@@ -181,10 +182,10 @@ class Duplex:
                 while self._status is None and not any(s.waiting for s in self._sinks.values()):
                     data = connection.recv(MAX_FRAME)
                     if not data:
-                        raise SessionFailed(f"node {node} is lost: its agent ended the connection")
+                        raise SessionLost(f"node {node} is lost: its agent ended the connection")
                     self._take(self._session.reader.feed(data))
         except OSError as error:
-            raise SessionFailed(f"node {node} is lost: {error.strerror or error}") from None
+            raise SessionLost(f"node {node} is lost: {error.strerror or error}") from None
 
     def _take(self, frames: list[tuple[FrameKind, bytes]]) -> None:
         for kind, content in frames:

@@ -20,7 +20,7 @@ from daprdockr.model.frames import FrameKind
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.session import BackupAsked, RestoreAsked
-from daprdockr.sessions.client import SessionFailed, Sessions
+from daprdockr.sessions.client import SessionFailed, SessionLost, Sessions
 
 _BLOCK = 512
 _MAGIC = slice(257, 262)
@@ -67,6 +67,9 @@ class Archives:
             duplex = Duplex(session, self.stdin, {})
             duplex.send(FrameKind.INPUT, first)
             duplex.run()
+        except SessionLost as error:
+            part = f"volume {volume} may have a part of the archive, restore it again"
+            raise SessionFailed(f"not restored: {error}; {part}") from None
         except SessionFailed as error:
             raise SessionFailed(f"not restored: {error}") from None
         finally:

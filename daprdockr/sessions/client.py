@@ -41,6 +41,10 @@ class SessionFailed(DaprdockrError):
     """A node does not answer, is not the one that it should be, refused, or was lost; the text names it."""
 
 
+class SessionLost(SessionFailed):
+    """A session that had begun ended in the middle, and the agent said nothing about it."""
+
+
 class SessionBusy(SessionFailed):
     """A node refused because others are under way: it may take the session in a moment."""
 
@@ -79,7 +83,7 @@ class PeerSession:
             except OSError as error:
                 raise self.lost(error) from None
             if not data:
-                raise SessionFailed(f"node {self.node} is lost: its agent ended the connection")
+                raise SessionLost(f"node {self.node} is lost: its agent ended the connection")
             check()
             yield from self._checked(self.reader.feed(data))
 
@@ -88,11 +92,11 @@ class PeerSession:
             check_frame(self.node, kind, content)
             yield kind, content
 
-    def lost(self, error: OSError) -> SessionFailed:
+    def lost(self, error: OSError) -> SessionLost:
         """Return the error of a connection as one that names the node."""
         if isinstance(error, TimeoutError) and (patience := self.connection.gettimeout()) is not None:
-            return SessionFailed(f"node {self.node} did not go on within {patience:g} s")
-        return SessionFailed(f"node {self.node} is lost: {_text(error)}")
+            return SessionLost(f"node {self.node} did not go on within {patience:g} s")
+        return SessionLost(f"node {self.node} is lost: {_text(error)}")
 
     def close(self) -> None:
         """Close it; may be called from any thread, and ends ``frames`` in another one."""

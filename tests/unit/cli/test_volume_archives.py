@@ -99,6 +99,13 @@ class ArchivesTests(ShowCase):
         error = self.assertRaises(SessionFailed, archives.restore, FIRST, "data")
         self.assertEqual(str(error), "not restored: no space left")
 
+    def test_restore_cut_off(self) -> None:
+        """Where the node is lost in the middle, the line says what may have become of the volume."""
+        archives = self.archives(self.takes(), stdin=self.given(archive()))
+        error = str(self.assertRaises(SessionFailed, archives.restore, FIRST, "data"))
+        self.assertIn("node a is lost", error)
+        self.assertTrue(error.endswith("; volume data may have a part of the archive, restore it again"), error)
+
     def test_no_archive(self) -> None:
         """Nothing, a compressed archive and a terminal are refused before anything is sent."""
         for content, part in (
