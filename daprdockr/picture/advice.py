@@ -59,6 +59,10 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "[nN]o space left on device",
             "make room on the disk of that node: docker system df there shows what takes it",
         ),
+        (
+            r"node (?P<node>\S+) has no room for the image in (?P<folder>\S+): ",
+            "make room on {node} in {folder}, where an image waits until the Engine has taken it",
+        ),
         ("out of memory", "raise Container.Memory, or find what the program fills it with"),
         (
             r"^killed \(SIGKILL\)",

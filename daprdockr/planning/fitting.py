@@ -65,7 +65,7 @@ def why_nowhere(definition: Definition, candidates: Iterable[Candidate]) -> str:
     """Return why no node may take an instance of this definition, for people; "" if one may."""
     there = list(candidates)
     if not there:
-        return "no node is ready"
+        return "no node takes instances now"
     if fit := able(definition, there):
         return no_port(definition, fit, "node") or _no_room(definition, fit)
     needed = definition.container.privileges

@@ -55,10 +55,10 @@ class InstanceTests(SynchronousTestCase):
     def test_unclaimed(self) -> None:
         """A wanted instance that nobody claimed has a row that says why."""
         rows = instance_table(cluster(defined(WEB, 5)), None).rows
-        self.assertEqual([(row["State"], row["Reason"]) for row in rows], [("waiting", "no node is ready")])
+        self.assertEqual([(row["State"], row["Reason"]) for row in rows], [("waiting", "no node takes instances now")])
         self.assertEqual(
             unmet(cluster(defined(WEB, 5)), WEB.name),
-            [(InstanceName(WEB.name, 1), "waiting for a node (no node is ready)")],
+            [(InstanceName(WEB.name, 1), "waiting for a node (no node takes instances now)")],
         )
 
     def test_why_still_older(self) -> None:
@@ -121,7 +121,8 @@ class ServiceTests(SynchronousTestCase):
         """Instances that no node has claimed are counted, with the reason if no node may take them."""
         nobody = cluster(defined(definition(instances=2), 5), claimed(instance(1), RUNNING, 6))
         self.assertEqual(
-            [row["Reason"] for row in service_table(nobody).rows], ["1 of 2 waits for a node: no node is ready"]
+            [row["Reason"] for row in service_table(nobody).rows],
+            ["1 of 2 waits for a node: no node takes instances now"],
         )
         anybody = cluster(defined(definition(instances=2), 5), present("n1", NodeRecord()))
         self.assertEqual([row["Reason"] for row in service_table(anybody).rows], ["2 of 2 wait for a node"])
@@ -150,7 +151,7 @@ class ServiceTests(SynchronousTestCase):
             (
                 [defined(WEB, 5), beyond[0]],
                 (0, 0, 0),
-                "1 of 1 waits for a node: no node is ready; 1 more is still stopping",
+                "1 of 1 waits for a node: no node takes instances now; 1 more is still stopping",
             ),
         ):
             (row,) = service_table(cluster(*entries)).rows

@@ -118,7 +118,7 @@ class PrivilegesTests(SynchronousTestCase):
 
     def test_why_nowhere(self) -> None:
         """A person reads what is missing, and what to do."""
-        self.assertEqual(why_nowhere(self.wish, ()), "no node is ready")
+        self.assertEqual(why_nowhere(self.wish, ()), "no node takes instances now")
         self.assertEqual(why_nowhere(self.wish, self.seen(x=None)), "")
         self.assertEqual(
             why_nowhere(self.wish, self.seen(x=("binds",), y=())),

@@ -30,7 +30,7 @@ class PsTests(ShowCase):
                 ["INSTANCE", "NODE", "STATE", "HEALTHY", "PORTS", "STARTED", "REASON"],
                 ["1.web.myapp", "n1", "running", "yes", "32768->8080/tcp", "2023-11-14 22:13:20Z", "-"],
                 ["2.web.myapp", "n2", "backing-off", "no", "-", "-", "exit code 1"],
-                ["3.web.myapp", "-", "waiting", "no", "-", "-", "no node is ready"],
+                ["3.web.myapp", "-", "waiting", "no", "-", "-", "no node takes instances now"],
                 [
                     "10.web.myapp",
                     "n1",

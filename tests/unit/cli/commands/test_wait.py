@@ -98,7 +98,7 @@ class WaitTests(SynchronousTestCase):
             (
                 4,
                 "daprdockrcmd: not done after 0 s: 1.web.myapp is pulling on n1 (no such image),"
-                " 2.web.myapp is waiting for a node (no node is ready)\n",
+                " 2.web.myapp is waiting for a node (no node takes instances now)\n",
             ),
         )
         many = evolve(WEB, instances=9000)

@@ -331,6 +331,11 @@ class TroubleTests(WhyCase):
                 "make room on the disk of that node",
             ),
             (
+                State.PULLING,
+                "'web:1' could not be pulled: i/o timeout; node n1 has no room for the image in /state: 150.0 MB come",
+                "make room on n1 in /state, where an image waits",
+            ),
+            (
                 State.BACKING_OFF,
                 "exit status 0, as if its work were done: migrated",
                 "keep the program in the foreground",
@@ -408,6 +413,13 @@ class TroubleTests(WhyCase):
         ):
             self.claim(wanted, state=State.BACKING_OFF, healthy=False, container="", reason=reason)
             self.assertIn(f"What you can do: - {helps}", self.text("web.myapp"))
+
+    def test_all_cordoned(self) -> None:
+        """Nodes that are ready, and cordoned, are not said to be unready."""
+        self.define(named("web"))
+        for node in ("n1", "n2"):
+            self.store.put(KEYS.cordon(node), b"")
+        self.assertIn("1.web.myapp is waiting for a node (no node takes instances now)", self.text("web.myapp"))
 
     def test_keyless(self) -> None:
         """A node without the cluster key wants a copy of it, in a place where its agent looks for it."""
