@@ -77,12 +77,22 @@ def job_row(cluster: ClusterView, name: ServiceName, now: float) -> Row | None:
         return None
     run = last_run(cluster, name)
     last: Row = run_row(run) if run else {"Run": 0, "State": "", "Due": 0, "Node": "", "Ended": 0, "Reason": ""}
+    behind = "" if run is None or schedule.overlap else _behind(run, cluster.runs(name))
     return {
         "Job": str(name),
         "Schedule": schedule.text,
         "Next": next(schedule.due_after(now), 0),
-        **{key: last[key] for key in ("Run", "State", "Due", "Node", "Ended", "Reason")},
+        **{key: last[key] for key in ("Run", "State", "Due", "Node", "Ended")},
+        "Reason": last["Reason"] or behind,
     }
+
+
+def _behind(run: KnownRun, runs: Mapping[int, KnownRun]) -> str:
+    """Return for which run one waits that may not overlap it; "" for none."""
+    before = next((one for _, one in sorted(runs.items()) if one.record.under_way), None)
+    if run.record.state is not RunState.WAITING or before is None:
+        return ""
+    return f"run {before.number} is under way on {before.record.node}"
 
 
 def last_run(cluster: ClusterView, name: ServiceName) -> KnownRun | None:

@@ -80,7 +80,10 @@ def _logs(runs: AskedRun, number: int | None, console: Console) -> None:
     number = max(known) if number is None else number
     if number not in known:
         raise NotFound(f"run {number} of {runs.service} is not remembered: daprdockrcmd job history {runs.service}")
-    lines = runs.lines(number)
+    lines, record = runs.lines(number), known[number].record
+    if record.under_way:
+        until = f"its last lines are kept then, and docker logs on {record.node} shows what it logs meanwhile"
+        console.complain(f"run {number} of {runs.service} has not ended: {until}")
     if runs.request.json:
         console.print_json(list(lines))
         return

@@ -95,6 +95,23 @@ class ListTests(JobCase):
         self.keep(11, record(RunState.SET))
         self.assertEqual(self.run_line("job", "logs", NAME).stdout, "ten\n")
 
+    def test_not_ended(self) -> None:
+        """A run that goes on has no last lines yet, which is no end without any."""
+        self.keep(2, record(RunState.RUNNING, node="host1"))
+        done = self.run_line("job", "logs", NAME)
+        self.assertEqual((done.status, done.stdout), (0, ""))
+        self.assertIn("run 2 of report.myapp has not ended", done.stderr)
+        self.assertIn("docker logs on host1 shows what it logs", done.stderr)
+
+    def test_behind(self) -> None:
+        """A run that waits for another one says for which; one that may overlap it waits for something else."""
+        self.keep(2, record(RunState.RUNNING, node="host1"))
+        self.keep(3, record(RunState.WAITING, by="anna@desk"))
+        self.assertIn("run 3 is waiting: run 2 is under way on host1\n", self.run_line("why", NAME).stdout)
+        self.assertEqual(self.run_line("job", "ls", "-o", "json").json[0]["Reason"], "run 2 is under way on host1")
+        self.store.put(KEYS.service(REPORT), job(Cron="* * * * *", Overlap=True).encode())
+        self.assertIn("run 3 is waiting\n", self.run_line("why", NAME).stdout)
+
     def test_instances(self) -> None:
         """A job has no instances, and each command that needs one leads to its runs."""
         for words in (
@@ -300,10 +317,10 @@ class WhyTests(JobCase):
     def test_once(self) -> None:
         """A job that runs once, and has run, is not due; of a run that was missed there is no log to be read."""
         self.store.put(KEYS.service(job().name), job(Once=True).encode())
-        self.keep(1, record(RunState.MISSED, due=600, reason="no node is ready"))
+        self.keep(1, record(RunState.MISSED, due=600, reason="no node takes instances now"))
         why = self.run_line("why", NAME).stdout
         self.assertIn("report.myapp is a job (once): it is not due again", why)
-        self.assertIn("run 1 is missed: no node is ready", why)
+        self.assertIn("run 1 is missed: no node takes instances now", why)
         self.assertNotIn("job logs", why)
 
     def test_scale(self) -> None:
