@@ -205,6 +205,11 @@ def _about_reason(definition: Definition, reason: str) -> str:
     return ""
 
 
+def about_missing(definition: Definition, missing: str) -> str:
+    """Return what helps against secrets and files that are not set; "" if all are."""
+    return _about_reason(definition, missing)
+
+
 def about_volumes(instance: InstanceName, node: str, refusal: Hindrance | None) -> str:
     """
     Return what helps an instance that waits for the node with its data.

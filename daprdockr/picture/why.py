@@ -25,6 +25,7 @@ from daprdockr.planning.attempts import ATTEMPTS_KEPT
 from daprdockr.planning.candidates import Bar, Candidate, candidate, mark
 from daprdockr.planning.placing.refusing import refusal
 from daprdockr.planning.placing.tied import ties
+from daprdockr.planning.situation import Wanted
 
 MOST_TAKEN = 3
 """Ports and host names of others that people are shown; ``-o json`` has all."""
@@ -101,6 +102,8 @@ class Why:
     """Of a job: when it is due, and its last run."""
     taken: Sequence[Taken] = ()
     """Its ports and host names that an older service has."""
+    missing: str = ""
+    """The secrets and files that are not set, where no instance lacks them as yet."""
 
     @property
     def service(self) -> ServiceName:
@@ -119,6 +122,7 @@ class Why:
     def advice(self) -> list[str]:
         """Advice to a person, each once; about nodes only where an instance needs one."""
         found = [look.advice for look in self.lacking]
+        found += [advice.about_missing(self.definition, self.missing)]
         if self.job is not None and self.ended_badly:
             found += advice.about_job(self.definition, self.job)
         if self.known.rollout is not None:
@@ -174,7 +178,8 @@ def why(cluster: ClusterView, service: ServiceName, known: Evidence, only: int |
     slots = sorted(cluster.slots(service).items())
     replaced = {str(slot.record.instance): slot.record.node for _, slot in slots}
     lost = taken(cluster.services.values()).get(service, ())
-    return Why(wanted.definition, looks, standings, known, str(paused or ""), replaced, job, lost)
+    missing = "" if job is not None or any(look.lack for look in looks) else Wanted(wanted).missing
+    return Why(wanted.definition, looks, standings, known, str(paused or ""), replaced, job, lost, missing)
 
 
 def _look(

@@ -81,6 +81,8 @@ def _head(found: Why) -> Iterator[str]:
         yield from wrapped(f"revision {found.known.revision.number}{when}: {record.by}")
     if found.paused:
         yield f"its HTTP requests do not reach it: {found.paused}"
+    if found.missing:
+        yield from wrapped(f"no other container of it can be created: {found.missing}")
     for one in found.taken[:MOST_TAKEN]:
         yield from wrapped(f"{one}, which was defined first")
     if len(found.taken) > MOST_TAKEN:

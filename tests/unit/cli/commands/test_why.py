@@ -414,6 +414,15 @@ class TroubleTests(WhyCase):
             self.claim(wanted, state=State.BACKING_OFF, healthy=False, container="", reason=reason)
             self.assertIn(f"What you can do: - {helps}", self.text("web.myapp"))
 
+    def test_unset_later(self) -> None:
+        """A file that was deleted while its containers run is named, though no instance lacks it yet."""
+        wanted = self.define(named("web", Files=[{"Name": "f", "Target": "/f", "OnChange": "HUP"}]))
+        self.claim(wanted)
+        shown = self.text("web.myapp")
+        self.assertIn("1.web.myapp is well on n1", shown)
+        self.assertIn("no other container of it can be created: file f is not set", shown)
+        self.assertIn("What you can do: - set it: daprdockrcmd file set f FILE", shown)
+
     def test_all_cordoned(self) -> None:
         """Nodes that are ready, and cordoned, are not said to be unready."""
         self.define(named("web"))
