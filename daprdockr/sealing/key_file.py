@@ -42,7 +42,8 @@ def read_keys(path: Path) -> tuple[PrivateKey, ...]:
     lines = [line.strip() for line in data.decode("ascii", "replace").splitlines()]
     keys = [line for line in lines if line and not line.startswith("#")]
     if not keys or len(keys) > MOST_KEYS or not all(line.startswith(_MARK) for line in keys):
-        raise BadInput(f"{path} is no cluster key: daprdockrcmd secret key makes one")
+        others = "copy that of another node, or where none has one, make it: daprdockrcmd secret key FILE"
+        raise BadInput(f"{path} is no cluster key: {others}")
     return tuple(_key(line, path) for line in dict.fromkeys(keys))
 
 

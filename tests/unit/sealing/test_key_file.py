@@ -70,6 +70,13 @@ class KeyFileTests(SynchronousTestCase):
         with self.assertRaisesRegex(BadInput, "chmod 600"):
             read_keys(self.path)
 
+    def test_of_another_node(self) -> None:
+        """A file without a key leads to that of another node first: a new key would open nothing."""
+        self.path.write_bytes(b"")
+        self.path.chmod(0o600)
+        with self.assertRaisesRegex(BadInput, "is no cluster key: copy that of another node"):
+            read_keys(self.path)
+
     def test_no_keys(self) -> None:
         """Anything else is refused in one line that shows none of it."""
         with self.assertRaisesRegex(BadInput, "cannot be read: No such file"):
