@@ -154,7 +154,7 @@ class SecretsTests(SynchronousTestCase):
         self.cluster.advance(10)
         said = command_line(self.cluster.store, "why", "web.myapp").stdout
         self.assertIn("it has no cluster key, which secrets need", said)
-        self.assertIn("start the agent of a node with --cluster-key", said)
+        self.assertIn("copy the file that daprdockrcmd secret key made to a node, as cluster.key", said)
         (row,) = command_line(self.cluster.store, "status", "-o", "json").json["Services"]
         self.assertIn("1 of 1 waits for a node: no node that has the key to its secrets meets", row["Reason"])
 
