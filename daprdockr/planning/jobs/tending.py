@@ -170,7 +170,8 @@ def _start(
     situation: Situation, run: KnownRun, container: ContainerState, schedule: Schedule, now: float
 ) -> Iterator[Step | Wait]:
     attempts = _attempts(situation, run, container.definition)
-    if why := container.error or _given_up(situation, run, attempts, schedule, now):
+    refused = f"the Docker Engine refused to start the container: {container.error}" if container.error else ""
+    if why := refused or _given_up(situation, run, attempts, schedule, now):
         yield failed(situation, run, schedule, RunState.FAILED, why, container.id)
     elif attempts.retry_at > now:
         yield Wait(attempts.retry_at)

@@ -161,7 +161,8 @@ class RunTests(JobCase):
         self.define()
         self.cluster.advance(5)
         self.assertEqual(self.states(), ["set", "failed"])
-        self.assertEqual(self.newest().reason, "executable file not found")
+        refused = "the Docker Engine refused to start the container: executable file not found"
+        self.assertEqual(self.newest().reason, refused)
         self.assertEqual(self.agent.docker.calls["start"], 1)
 
     def test_no_image(self) -> None:

@@ -177,7 +177,8 @@ class AttendTests(TendCase):
         """A start that failed ends the attempt, with its last lines if there are any."""
         step = self.plan(RUNNING, carrying(1, Status.CREATED, error="no such file")).steps[0]
         assert isinstance(step, WriteRun)
-        self.assertEqual((step.record.state, step.record.reason), (RunState.FAILED, "no such file"))
+        reason = "the Docker Engine refused to start the container: no such file"
+        self.assertEqual((step.record.state, step.record.reason), (RunState.FAILED, reason))
         self.assertEqual(step.ended, "c1")
 
     def test_start_fails(self) -> None:
