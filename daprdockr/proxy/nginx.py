@@ -140,7 +140,8 @@ class Nginx(Service):
     @property
     def condition(self) -> Trouble | None:
         """
-        Why HTTP is not served, or not the latest routes. That an nginx which does not run takes none says nothing.
+        Why HTTP is not served, or not the latest routes. Of an nginx that does not run it is why, and not that it takes
+        no routes.
         """
         if reason := self._configuring.reason:
             return RoutesNotServed(reason)
@@ -201,8 +202,7 @@ class Nginx(Service):
         in the midst of an upgrade of packages.
         """
         if self._files.socket.exists():
-            for table in self._tables:
-                table.start()
+            self.door.start()
 
     def _begin_failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):

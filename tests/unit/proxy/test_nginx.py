@@ -214,7 +214,7 @@ class NginxTests(SynchronousTestCase):
         program.touch(mode=0o755)
         nginx = self.nginx(path=str(program))
         nginx.startService()
-        nginx.publish([route("a.com")])
+        nginx.door.publish([route("a.com")])
         self.pass_time(1)
         program.unlink()
         self.reactor.serving = ""
@@ -430,7 +430,7 @@ class NginxTests(SynchronousTestCase):
         (self.directory / "generation.sock").touch()
         nginx = self.nginx(path=str(program))
         nginx.startService()
-        nginx.publish([route("b.com")])
+        nginx.door.publish([route("b.com")])
         self.pass_time(1)
         self.assertEqual((self.reactor.held, len(self.reactor.living)), ({"b.com"}, 1))
         self.assertIn("install the Debian package nginx", nginx.status.reason)
