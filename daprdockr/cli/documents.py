@@ -91,7 +91,7 @@ def _values(name: str, stdin: BinaryIO, compose: ComposeReader | None) -> Iterat
     """Yield what stands for a definition each, with its place."""
     for place, data in _texts(name, stdin):
         if not data.strip():  # the program that wrote it has failed, and -prune would delete what was in it
-            raise BadInput(f"{one_line(place)} is empty: write a definition, or a comment where there is to be none")
+            raise BadInput(f"{one_line(place)} is empty: write a definition, or a comment if it is to have none")
         try:
             values: Sequence[object] = [one for document in _documents(place, data) for one in _each(document)]
             is_other = any(is_compose(one) for one in values)

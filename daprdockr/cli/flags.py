@@ -114,7 +114,7 @@ OF_COMMANDS = (
         "",
         "go on until instances are where, and as, they are wanted",
         "let ``drain`` print its progress, and end when nothing is left that might leave; let ``apply`` end when all"
-        " services in the files are healthy, and fail if a rollout does not end well, or somebody changes one"
+        " services in the files are healthy, and fail if a rollout does not end well, or somebody else changes one"
         " meanwhile",
     ),
     Flag(

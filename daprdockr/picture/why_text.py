@@ -82,7 +82,7 @@ def _head(found: Why) -> Iterator[str]:
     if found.paused:
         yield f"its HTTP requests do not reach it: {found.paused}"
     if found.missing:
-        yield from wrapped(f"no other container of it can be created: {found.missing}")
+        yield from wrapped(f"no new container of it can be created: {found.missing}")
     for one in found.taken[:MOST_TAKEN]:
         yield from wrapped(f"{one}, which was defined first")
     if len(found.taken) > MOST_TAKEN:

@@ -99,7 +99,7 @@ class DrainTests(ClusterTestCase):
         self.cluster.until_settled(SINGLE, 0)
         done = self.cluster.try_command(*drain)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("host2 still has 1 instance, which stops if it does: 1.tied.myapp (it keeps", done.stderr)
+        self.assertIn("host2 still has 1 instance that would stop with it: 1.tied.myapp (it keeps", done.stderr)
 
     def test_owner_dies_meanwhile(self) -> None:
         """The agent of the node that is drained dies in the middle: when it is back the drain goes on to its end."""

@@ -42,7 +42,7 @@ def drain(request: Request, store: Store, console: Console) -> None:
     """
     :raises NotFound: no such node.
     :raises TimedOut, CalledOff: the end of the drain was awaited, and did not come.
-    :raises NotEmpty: it came, and there are still instances, with their data.
+    :raises NotEmpty: it came, and instances are left whose data is there.
     """
     node = request.node
     known = snapshot(request, store).nodes
@@ -78,7 +78,7 @@ def leave_or_stay(cluster: ClusterView, node: str) -> dict[InstanceName, str]:
 
 
 def _runs_on(cluster: ClusterView, node: str) -> list[str]:
-    """Return the runs of jobs that go on on a node."""
+    """Return the runs of jobs that are under way on a node."""
     runs = [(name, run) for name in sorted(cluster.with_runs) for run in cluster.runs(name).values()]
     return [f"run {r.number} of {name}" for name, r in runs if r.record.state in UNDER_WAY and r.record.node == node]
 
@@ -113,7 +113,7 @@ class Draining(ClusterWait):
 
     def finish(self) -> None:
         """
-        Print what left until nothing is there that might leave, and no run of a job.
+        Print each instance that leaves, until none is there that might leave, and no run of a job.
 
         :raises NotEmpty: something is left.
         """
@@ -126,12 +126,11 @@ class Draining(ClusterWait):
             raise NotEmpty(self._left_behind())
 
     def _left_behind(self) -> str:
-        """Return what stops with the host, to the person who is about to stop it."""
+        """Return what would stop with the host, for the person who is about to stop it."""
         named = [f"{instance} ({reason})" for instance, reason in self._found.items()]
         more = [f"{len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
-        number = number_of_instances(len(named))
-        which = "which stops" if len(named) == 1 else "which stop"
-        return f"{self.request.node} still has {number}, {which} if it does: {', '.join(named[:_MOST_NAMED] + more)}"
+        number = f"{number_of_instances(len(named))} that would stop with it"
+        return f"{self.request.node} still has {number}: {', '.join(named[:_MOST_NAMED] + more)}"
 
     def _has_ended(self) -> bool:
         node = self.request.node
@@ -146,7 +145,7 @@ class Draining(ClusterWait):
         return not left and not _runs_on(self.cluster, node)
 
     def _awaited(self, found: Iterable[InstanceName]) -> list[InstanceName]:
-        """Return those that their data does not tie to the node."""
+        """Return those that are not tied to the node by their data."""
         services = self.cluster.services
         return [i for i in found if i.service not in services or not keeps_data(services[i.service].definition)]
 
@@ -181,7 +180,7 @@ COMMAND = Command(
         "give the node no more instances, and move those it has to others: each is started there before it is"
         " stopped here, one instance of each service at a time. One with ``OnPartition: stop`` is stopped first, while"
         " those of its service on other nodes are healthy. Prints which cannot leave, and why. With ``-wait`` it ends"
-        " with 0 when the node has no instance and no run of a job any more, and with 1 when only instances that keep"
-        " data there are left; others are waited for, also if no other node takes them now",
+        " with exit status 0 when no instance and no run of a job is left on the node, and with 1 when only instances"
+        " are left that keep data there. It waits for all others, even if no other node takes them now",
     ),
 )

@@ -14,9 +14,9 @@ from daprdockr.model.stored.entries import Delete
 
 def uncordon(request: Request, store: Store, console: Console) -> None:
     """
-    Uncordon a node; one that is not cordoned is as it is wanted, so that a script may say this once more.
+    Uncordon a node. One that is not cordoned is no error, so that a script may run again.
 
-    :raises NotFound: no such node, nor a cordon of one that is away.
+    :raises NotFound: there is neither such a node nor a cordon of one that is away.
     """
     key, node, how = request.keys.cordon(request.node), request.node, "again"
     if store.get(key) is None:

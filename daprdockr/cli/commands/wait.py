@@ -127,9 +127,9 @@ class Waiting(ClusterWait):
 
     def _check_given(self) -> None:
         """
-        Check that what is in force is what the file says, but for the number of instances and a restart.
+        Check that the definition in force is that of the file, apart from the number of instances and a restart.
 
-        :raises Superseded: it is not, so that it says nothing of the file that all is well.
+        :raises Superseded: it is not, so a success would say nothing about the file.
         """
         if self.given is None:
             return
@@ -137,7 +137,7 @@ class Waiting(ClusterWait):
         one, other = (evolve(each.stated, instances=0, restarted="") for each in (self.given, stored))
         if one != other:
             raise Superseded(
-                f"{name} was changed by somebody meanwhile, and is not as in the files: daprdockrcmd history {name}"
+                f"somebody changed {name} meanwhile, so it differs from the files: daprdockrcmd history {name}"
             )
 
     def _progress(self, service: ServiceName) -> str:
@@ -166,11 +166,10 @@ COMMAND = Command(
     flags=("timeout", "o"),
     word="[SERVICE]",
     reference=(
-        "wait until all wanted instances run, are healthy by the present check, match the definition, and got the"
-        " signal for changed contents with ``OnChange: HUP``, and all others have stopped; exit status 1, with the"
+        "wait until all wanted instances run, are healthy by the current health check, match the definition, and got"
+        " the signal for changed contents with ``OnChange: HUP``, and all others have stopped; exit status 1, with the"
         " reason and the last lines of the instance, if a rollout was reverted or stands still. It does not wait for"
         " the runs of a job, and says so. In JSON one object at the end, with the services, and the instances that lack"
-        " something. On stderr"
-        " it names the ports and host names that an older service has",
+        " something. On stderr it names the ports and host names that an older service has",
     ),
 )

@@ -109,7 +109,7 @@ class JsonTests(FilesCase):
             (str(self.directory / "none.json"), "cannot be read: No such file"),
             (str(empty), "there is no definition in"),
             ("\0", "cannot be read"),
-            (self.file("blank.yaml", " \n"), "blank.yaml is empty: write a definition, or a comment where"),
+            (self.file("blank.yaml", " \n"), "blank.yaml is empty: write a definition, or a comment if it"),
             (self.file("large.json", b" " * (MAX_TEXT + 1)), "bytes: divide it"),
             (self.file("bad.json", b"{"), "bad.json: not JSON"),
         ):

@@ -496,7 +496,7 @@ class ApplyTests(ApplyCase):
 
             self.store.coming = [meanwhile]
             done = self.run_line("apply", "-wait", "-timeout", "5", given=[named("db")], status=status)
-            self.assertEqual("db.myapp was changed by somebody meanwhile" in done.stderr, bool(status))
+            self.assertEqual("somebody changed db.myapp meanwhile" in done.stderr, bool(status))
 
     def test_stands_still(self) -> None:
         """A rollout to what the files say that waits for a person is no such one: the command fails."""

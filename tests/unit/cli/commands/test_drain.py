@@ -84,10 +84,10 @@ class WaitTests(DrainCase):
         self.assertEqual(done.status, 1)
         self.assertEqual(
             done.stderr,
-            "daprdockrcmd: n1 still has 1 instance, which stops if it does: 1.db.myapp (it keeps data in data:/data)\n",
+            "daprdockrcmd: n1 still has 1 instance that would stop with it: 1.db.myapp (it keeps data in data:/data)\n",
         )
         self.define(*(named(name, Container={"Volumes": ["data:/data"]}) for name in ("e", "f", "g")))
-        self.assertIn("still has 4 instances, which stop if it does", self.run_line("drain n1 -wait").stderr)
+        self.assertIn("still has 4 instances that would stop with it", self.run_line("drain n1 -wait").stderr)
 
     def test_empty(self) -> None:
         """A node that has nothing is drained at once."""

@@ -420,7 +420,7 @@ class TroubleTests(WhyCase):
         self.claim(wanted)
         shown = self.text("web.myapp")
         self.assertIn("1.web.myapp is well on n1", shown)
-        self.assertIn("no other container of it can be created: file f is not set", shown)
+        self.assertIn("no new container of it can be created: file f is not set", shown)
         self.assertIn("What you can do: - set it: daprdockrcmd file set f FILE", shown)
 
     def test_all_cordoned(self) -> None:
