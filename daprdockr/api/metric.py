@@ -89,7 +89,7 @@ STEP_DURATION = _metric(
 NODES = _metric(
     _GAUGE,
     "nodes",
-    "Nodes that hold a lease: ready; cordoned or draining; not_ready, which are those that can start nothing, too",
+    "Nodes that hold a lease: ready, cordoned, draining, or not_ready, which includes those that can start nothing",
     "state",
 )
 INSTANCES = _metric(_GAUGE, "instances", "Instances that this node has claimed, by the state of the claim", "state")
