@@ -92,7 +92,7 @@ class Workers(Service):
         self._retry: Any = None
         self._refused = LoggedOnce(
             lambda reason: self.log.warn(
-                "calls of the {name} threads wait for one: {reason}", name=self.name, reason=reason
+                "no {name} thread can be started, calls wait: {reason}", name=self.name, reason=reason
             )
         )
 

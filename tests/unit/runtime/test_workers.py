@@ -124,7 +124,7 @@ class WorkersTests(TestCase):
                 clock.advance(RETRY)
         self.assertIn("no thread can be started, and 1 test calls wait, the oldest for 3 s: raise", workers.trouble)
         self.assertEqual(
-            list(map(formatEvent, logged)), ["calls of the test threads wait for one: can't start new thread"]
+            list(map(formatEvent, logged)), ["no test thread can be started, calls wait: can't start new thread"]
         )
         workers.stopService()
         self.failureResultOf(refused, Stopped)
