@@ -56,7 +56,7 @@ def reaching(services: Sequence[ComposeService]) -> None:
 def _addressed(
     services: Sequence[ComposeService], taken: dict[tuple[str, object], str], stated: set[str]
 ) -> Mapping[tuple[str, str], str]:
-    """Return for a service and one that it addresses the key that does; of these with a port, add the name to a set."""
+    """Return the key in which a service addresses another one; add those addressed with a port to ``stated``."""
     names = {service.name for service in services}
     foreign = {name: service for service in services for name in foreign_names(service) if name not in names}
     found: dict[tuple[str, str], str] = {}

@@ -43,7 +43,7 @@ class EtcdStore:
     :param clock: a monotonic clock, in seconds.
     :param failover: which endpoint to use; the stores of one process share it.
     :param largest: the largest answer in bytes. A value that does not fit in one is omitted from lists.
-    :ivar refusals: how many writes etcd has refused; of two at the same moment one may be missing.
+    :ivar refusals: how many writes etcd has refused; two at the same moment may count as one.
     """
 
     def __init__(

@@ -54,7 +54,7 @@ BUSY = b"75"
 """The status behind a refusal that will soon have passed by itself; that of EX_TEMPFAIL."""
 
 ABSENT = b"66"
-"""The status behind a refusal of what does not exist; that of EX_NOINPUT."""
+"""The status behind a refusal because something does not exist: EX_NOINPUT of sysexits.h."""
 
 
 def written(kind: FrameKind, content: bytes = b"") -> bytes:

@@ -162,7 +162,7 @@ class PeerChannel(Int32StringReceiver):
             self.sendString(kind.value + content[at : at + MAX_CONTENT])
 
     def refuse(self, reason: str, status: bytes = b"") -> None:
-        """Say why it does not begin, or cannot go on, and with which status behind that, if with any; close."""
+        """Send why the session does not begin, or cannot go on, and behind that the status, if any; close."""
         text = reason.encode()[:MAX_CONTENT]
         if status:
             self.send(FrameKind.REFUSED, text)
@@ -216,7 +216,7 @@ class PeerChannel(Int32StringReceiver):
 
 @implementer(IPushProducer)
 class InputFrames:
-    """The input of a session, as what a stream is fed from: paused while the stream does not take it."""
+    """The input of a session as the producer of a stream: paused while the stream does not take it."""
 
     def __init__(self, channel: PeerChannel) -> None:
         self._channel = channel

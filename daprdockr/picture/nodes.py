@@ -165,7 +165,7 @@ def dark(cluster: ClusterView, mute: Container[str] = ()) -> dict[str, str]:
     """
     Return the nodes on which nothing starts, each with the reason.
 
-    :param mute: those of which that is said elsewhere.
+    :param mute: those whose trouble is shown elsewhere.
     """
     clashing = clashes(cluster.nodes.values())
     records = {name: node.record for name, node in sorted(cluster.nodes.items()) if name not in mute}

@@ -27,7 +27,7 @@ class Overview:
     :ivar refused: the write that etcd refuses all nodes.
     :ivar doubted: why nodes are frozen.
     :ivar etcd: the room in etcd, as an agent knows it; None: nobody has looked.
-    :ivar certificates: those that are missing, end soon, have ended, or cannot be used or had, each with what is wrong.
+    :ivar certificates: those that are missing, end soon, have ended, or cannot be used or had; each with the reason.
     :ivar mute: one line for each node that runs, and can claim and report nothing.
     """
 

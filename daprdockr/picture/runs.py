@@ -88,7 +88,7 @@ def job_row(cluster: ClusterView, name: ServiceName, now: float) -> Row | None:
 
 
 def _behind(run: KnownRun, runs: Mapping[int, KnownRun]) -> str:
-    """Return for which run one waits that may not overlap it; "" for none."""
+    """Return the run for which this one waits, because it may not overlap it; "" for none."""
     before = next((one for _, one in sorted(runs.items()) if one.record.under_way), None)
     if run.record.state is not RunState.WAITING or before is None:
         return ""

@@ -103,7 +103,7 @@ class Why:
     taken: Sequence[Taken] = ()
     """Its ports and host names that an older service has."""
     missing: str = ""
-    """The secrets and files that are not set, where no instance lacks them as yet."""
+    """The secrets and files that are not set, while no instance lacks them yet."""
 
     @property
     def service(self) -> ServiceName:

@@ -8,7 +8,7 @@ from attrs import frozen
 
 @frozen
 class Diagnosis:
-    """By default that of a container of which nothing is known yet."""
+    """The default is that of a container about which nothing is known yet."""
 
     verdict: bool | None = None
     """The result of its health checks (True: healthy; None: not known yet)."""

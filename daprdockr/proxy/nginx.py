@@ -140,8 +140,8 @@ class Nginx(Service):
     @property
     def condition(self) -> Trouble | None:
         """
-        Why HTTP is not served, or not the latest routes. Of an nginx that does not run it is why, and not that it takes
-        no routes.
+        Why HTTP is not served, or not with the latest routes. While nginx does not run, that is the reason, and not
+        that it takes no routes.
         """
         if reason := self._configuring.reason:
             return RoutesNotServed(reason)

@@ -167,7 +167,7 @@ def reason_in(output: str) -> str:
 def gave_up(output: str) -> bool:
     """
     Return whether nginx reported an emergency other than a port that is taken, which it retries for a while. That it
-    gives that up counts with the port alone: without it, it is the end of an attempt that began earlier.
+    gives up counts only together with the port: alone it is the end of an attempt that began earlier.
     """
     found = _REASON.findall(output)
     taken = [reason for reason in found if reason.startswith("bind() to ")]

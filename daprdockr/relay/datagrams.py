@@ -25,7 +25,7 @@ from daprdockr.relay.choosing import OUR_FAULT, Choice
 from daprdockr.relay.message import Destination
 
 IDLE, IDLE_LASTING = 30.0, 120.0
-"""Seconds without a datagram after which a session ends; and one of Note [Quiet sessions]."""
+"""Seconds without a datagram after which a session ends, and after which one of Note [Quiet sessions] does."""
 
 LASTING = 2.0
 """Seconds from the first datagram to the last, or more: a question with its answer takes less."""

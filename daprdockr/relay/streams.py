@@ -207,8 +207,8 @@ class ClientSide(Side):
 
     async def _try(self, destination: Destination, is_last: bool) -> bool:
         """
-        Connect to this one; return whether that is over: it is not if another one is to be tried. If there is no port
-        left to connect to the last one from, the client is reset: each attempt searches all ports, so none waits.
+        Connect to this one; return False if another one is to be tried. If it is the last one, and the node has no port
+        left to connect to it from, the client is reset at once: each further attempt would search all ports again.
         """
         choice = self._choice
         other = Side(self._clients.held, lambda: choice.release(destination))

@@ -126,7 +126,7 @@ class HealthChecks(Service):
             self._by_service.pop(service, None)
 
     def judging(self, containers: Iterable[str]) -> dict[str, Health]:
-        """Return the check that each container is under, by id: the verdict on it, if there is one, is from that."""
+        """Return the check of each container, by id; the verdict on it, if there is one, comes from this check."""
         return {one: self._patients[one].target.check for one in containers if one in self._patients}
 
     def stopService(self) -> None:

@@ -5,8 +5,8 @@ Note [A beat proves no right to write]
     etcd renews a lease, and mostly answers reads too, while its database is full, and renews it for a client without
     any permission to write. A node would go on unaware and could claim and report nothing. So every ``INTERVAL``
     seconds it sends a transaction whose condition never holds (``trial``), which costs etcd neither a revision nor an
-    event, but an entry in its log, which all members write to their disks. More often it does so only while etcd is
-    known to refuse writes, and after one that was refused. Deletions are no proof: a full database still accepts them.
+    event, but an entry in its log, which all members write to their disks. It does so more often only while etcd is
+    known to refuse writes, and after a write was refused. Deletions are no proof: a full database still accepts them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ POLL = 10.0
 """Seconds between two trials while writes are refused."""
 
 INTERVAL = 60.0
-"""The same while they are not."""
+"""Seconds between two trials while writes are accepted."""
 
 
 class WriteCheck(Periodic):

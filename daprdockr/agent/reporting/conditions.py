@@ -22,5 +22,5 @@ def conditions(parts: Iterable[HasCondition]) -> list[Trouble]:
 
 
 def lines(parts: Iterable[HasCondition]) -> list[str]:
-    """Return the same for people, a line each; one for all parts that say the same, as of an etcd that is away."""
+    """Return the same for people: a line each, but one for all parts that say the same, such as that etcd is away."""
     return list(dict.fromkeys(text for text in map(str, conditions(parts)) if text))

@@ -1,9 +1,9 @@
 """
 The nodes that this agent saw go, for the status page: in etcd nothing is left of a node whose lease has ended.
-``leave`` removes the cordon of a node too, so that one was cordoned is remembered here.
+``leave`` removes the cordon of a node too, so it is remembered here whether the node was cordoned.
 
-A node is gone here for as long as there is none of its name. Events count leases: for ``departures`` a node is gone,
-too, that is back under another lease, and only an agent that was there all along reports that.
+Here a node is gone while no node has its name. Events count leases instead: for ``departures`` a node is also gone if
+it has come back under another lease, and only an agent that was there all along reports that.
 """
 
 from __future__ import annotations

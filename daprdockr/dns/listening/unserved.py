@@ -14,7 +14,7 @@ from daprdockr.model.troubles.dns import DnsNotServed
 @frozen
 class DnsAddresses:
     """
-    :param taken: where there is no listening, each with the reason: see ``DnsListeners``.
+    :param taken: the endpoints that another program has, each with the reason: see ``DnsListeners``.
     :param published: returns the addresses of this node.
     """
 
@@ -23,7 +23,7 @@ class DnsAddresses:
 
     @property
     def condition(self) -> DnsNotServed | None:
-        """The first reason, and where it is so; None also if only others are taken, such as systemd-resolved's."""
+        """Where it is not, with the first reason; None also if only others are taken, such as systemd-resolved's."""
         published = self.published()
         lacking = {str(place): self.taken[place] for place in sorted(self.taken) if place.address in published}
         return DnsNotServed(tuple(lacking), next(iter(lacking.values()))) if lacking else None

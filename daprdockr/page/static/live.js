@@ -6,7 +6,7 @@
   const template = document.createElement("template");
   let stream = null, at = document.body.dataset.at, heard = 0, hiding = 0, away = false, last = "", title = document.title;
 
-  // A tab among others says, too, that what it shows is old.
+  // The title of the tab says, too, that the page is out of date.
   const entitle = () => { document.title = byId("state").className === "lost" ? `Not live · ${title}` : title; };
 
   const say = (kind, words) => {
@@ -68,8 +68,8 @@
     entitle();
   };
 
-  // An agent that was upgraded writes elements for other files than this page has. It is loaded again after a while at
-  // the earliest, because agents of two versions may answer by turns.
+  // An agent that was upgraded writes elements for other files than this page has, so the page is loaded again; but not
+  // at once after it was loaded, because agents of two versions may answer in turn.
   const isOld = (edition) => {
     const differs = edition !== byId("main").dataset.edition && performance.now() > SETTLED;
     if (differs) location.reload();

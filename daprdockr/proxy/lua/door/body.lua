@@ -56,9 +56,9 @@ function M.take(location)
     return is_large and location.buffer
 end
 
--- Let a request whose body was read go on. It waits elsewhere: nginx looks whether a client has left from the moment in
--- which a request comes to a location, and not while it reads a body there. That counts as a return, because nginx
--- sends a request on to another location so often and no more: see Note [What is repeated] in again.lua.
+-- Let a request whose body was read go on. It waits in another location, because nginx watches from the moment in which
+-- a request comes to a location whether its client has left, but not while it reads a body there. That counts as a
+-- return, because nginx sends a request on only so many times: see Note [What is repeated] in again.lua.
 local function go_on(ctx)
     if not hold.ready(ctx) then
         ctx.returns = ctx.returns + 1

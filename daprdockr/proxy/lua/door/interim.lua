@@ -5,10 +5,10 @@
 -- when the instance closes its connection. So we add to the answer that the connection is to be closed. With HTTP/2 a
 -- client could read nothing of that: the request is refused with a page that says why.
 --
--- Note [Answers of others]: to HEAD nginx sends no body, so the client would wait for the answer in vain; and nginx
--- takes the connection to the instance for free, while the answer is still to come: it would be that of the next request
--- there, of any client. Both happen as well if an interim answer has a Content-Length. So these are refused, too, and
--- the connection is cut.
+-- Note [Answers of others]: nginx sends no body to HEAD, so the client would wait for the answer in vain. Moreover nginx
+-- would take the connection to the instance as free while the answer is still to come, and pass that answer to the next
+-- request on it, of any client. Both also happen if an interim answer has a Content-Length. So these are refused, too,
+-- and the connection is cut.
 --
 -- Note [Diverted]: only a body filter can do that, and Lua in one costs every answer two calls. So the location for
 -- most requests has a filter of headers instead, which costs one, and gives an interim answer to the configuration of
@@ -74,8 +74,8 @@ local function can_pass()
     return protocol.version() < 2 and ngx.req.get_method() ~= "HEAD" and not ngx.var.upstream_http_content_length
 end
 
--- header filter phase: have again.lua answer a request to which an interim answer comes that cannot pass, and each to
--- which something comes that is no HTTP, which nginx would pass on as it is
+-- header filter phase: have again.lua answer a request if its interim answer cannot pass, or if what comes is not HTTP,
+-- which nginx would pass on as it is
 function M.refuse()
     local found = status_of_answer()
     if found < LEAST then

@@ -161,8 +161,8 @@ function M.show(is_reading)
     return M.refuse(status)
 end
 
--- The same, and no waiting for the rest of its body: for an address that shall not hold more connections. By HTTP/2 nginx
--- waits for none, and the connection has other requests.
+-- The same, without waiting for the rest of the body: for an address that must not hold more connections. By HTTP/2
+-- nginx does not wait for it anyway, and the connection has other requests.
 function M.show_and_close()
     if protocol.version() >= 2 then
         return M.show()
