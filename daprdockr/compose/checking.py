@@ -24,7 +24,8 @@ def checking(service: ComposeService) -> None:
     if command is None:
         if service.get("healthcheck"):
             service.definition["Health"] = {"Type": "docker"}
-            service.find("healthcheck", "the image's own check has its own times: write its command as test", False)
+            text = "the image's own check keeps its times: to change them, write its command as test"
+            service.find("healthcheck", text, weighty=False)
         return
     if not command:
         service.definition["Health"] = {"Type": "none"}

@@ -163,7 +163,7 @@ def _templates(service: ComposeService) -> None:
     for key, name in (("hostname", "Hostname"), ("environment", "Env")):
         for found in map(_TEMPLATE.search, units.texts(service.container.get(name, ""))):
             if found:
-                remedy = "leave it out, DAPRDOCKR_INSTANCE and the host name are such as 1.web.shop"
+                remedy = "leave it out; the host name and DAPRDOCKR_INSTANCE are the name of the instance"
                 service.find(key, f"{found[0]} is not filled in: {remedy}")
 
 

@@ -116,12 +116,13 @@ def _of_an_agent(service: ComposeService, key: str, port: PublishedPort, http: f
     """Name a port that agents listen on; with a host name, 443 leads to the service from there."""
     name = f"port {port.published} of every node is its agent's, for {AGENTS[port.published]}"
     if port.published == HTTPS and http:
-        text = f"{name}, which has the TLS of host names, and leads to port {min(http)}: let that one do without TLS"
+        text = f"{name}, which terminates TLS for host names, and leads to port {min(http)}: that one must not use TLS"
         service.find(key, text, weighty=False)
         return
     expose(service, port.target, port.protocol)
     if port.published == HTTPS:
-        service.find(key, f"{name}, which has the TLS of host names: name a port without TLS, {_EXAMPLE % 8080}")
+        text = f"{name}, which terminates TLS for host names: name a port without TLS, as in {_EXAMPLE % 8080}"
+        service.find(key, text)
     elif port.published in HTTP_PORTS:
         service.find(key, f"{name}: {_EXAMPLE % port.target}")
     else:

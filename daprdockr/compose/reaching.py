@@ -195,7 +195,7 @@ def _named(service: ComposeService, other: ComposeService, key: str) -> None:
     """Name what keeps a service from finding ``other``, which one of its keys names."""
     if "Dns" in service.container:
         remedy = "leave it out, and give them to the agents by --dns-upstream"
-        service.find("dns", f"these servers know no names of services: {remedy}")
+        service.find("dns", f"these servers do not know the names of services: {remedy}")
     if other.label != other.name:
         service.find(key, f"service {other.name} is called {other.label} here: use that name in addresses")
 

@@ -145,12 +145,12 @@ class PortTests(ServiceCase):
 
     def test_tls(self) -> None:
         """Port 443 is nginx's, which has the TLS; a host name that leads to another port of the service is enough."""
-        begin = "ports[1]: port 443 of every node is its agent's, for nginx, which has the TLS of host names"
+        begin = "ports[1]: port 443 of every node is its agent's, for nginx, which terminates TLS for host names"
         ports = ["80:80", "443:443"]
         example = "x-daprdockr: {Http: {HostName: example.com, ContainerPort: 8080}}"
-        self.assertEqual(f"! {begin}: name a port without TLS, {example}", self.found(ports=ports)[1])
+        self.assertEqual(f"! {begin}: name a port without TLS, as in {example}", self.found(ports=ports)[1])
         own: Any = {"x-daprdockr": {"Http": {"HostName": "a.test", "ContainerPort": "80"}}}
-        expected = f"{begin}, and leads to port 80: let that one do without TLS"
+        expected = f"{begin}, and leads to port 80: that one must not use TLS"
         self.assertEqual([expected], self.found(ports=ports, **own))
 
 
@@ -235,7 +235,7 @@ class ReachTests(ServiceCase):
     def test_other_resolver(self) -> None:
         """DNS servers of its own keep a service from finding others, which is named if it needs them."""
         remedy = "leave it out, and give them to the agents by --dns-upstream"
-        text = f"! dns: these servers know no names of services: {remedy}"
+        text = f"! dns: these servers do not know the names of services: {remedy}"
         uses: list[dict[str, Any]] = [{"depends_on": ["db", "a"]}, {"environment": ["DB_HOST=db", "A_URL=a"]}]
         for keys in uses:
             found = self.found(dns="192.0.2.1", others="db a", **keys)

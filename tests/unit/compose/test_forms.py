@@ -161,7 +161,7 @@ class CheckTests(ServiceCase):
         """Without a command the image's own check decides, with its own times, which is said."""
         keys: Any = {"healthcheck": {"interval": "3s"}}
         self.assertEqual({"Type": "docker"}, self.definition(**keys)["Health"])
-        expected = "healthcheck: the image's own check has its own times: write its command as test"
+        expected = "healthcheck: the image's own check keeps its times: to change them, write its command as test"
         self.assertEqual([expected], self.found(**keys))
         self.assertEqual([], self.found(healthcheck={"disable": True, "interval": "3s"}))
 
@@ -172,7 +172,7 @@ class TemplateTests(ServiceCase):
     def test_named(self) -> None:
         """A template of Swarm is named, because it is left as it stands; one of a log driver is not."""
         keys: Any = {"hostname": "{{.Node.Hostname}}-x", "environment": ["A={{.Name}}", "B={{ .Task.Slot }}"]}
-        end = "is not filled in: leave it out, DAPRDOCKR_INSTANCE and the host name are such as 1.web.shop"
+        end = "is not filled in: leave it out; the host name and DAPRDOCKR_INSTANCE are the name of the instance"
         expected = [f"! hostname: {{{{.Node.Hostname}}}} {end}", f"! environment: {{{{ .Task.Slot }}}} {end}"]
         self.assertEqual(expected, self.found(logging={"options": {"tag": "{{.Name}}"}}, **keys))
 

@@ -27,8 +27,8 @@ local IDEMPOTENT = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE
 
 local NO_ANSWER = "the instance of this service broke its answer off, or answered with something other than HTTP"
 local CUT_BODY = "the instance of this service ended the connection before it had taken the whole body"
-local INTERIM = "the instance of this service sends interim answers (such as 103), which do not pass here: by HTTP/2, "
-    .. "to HEAD, or with a Content-Length"
+local INTERIM = "the instance of this service sends interim answers (such as 103), which cannot pass by HTTP/2, to "
+    .. "HEAD, or with a Content-Length"
 local LONG_ANSWER = "the headers of the answer are larger than 64 KiB"
 
 local NONE = record.NONE
