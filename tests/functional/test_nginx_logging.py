@@ -49,7 +49,7 @@ class LoggingTests(NginxTestCase):
         self.assertEqual((lines[1]["tries"], lines[1]["instance_seconds"]), (0, None))
 
     async def test_refused(self) -> None:
-        """It has the method, and the service that the request is for, also where nginx answers by a page of ours."""
+        """It has the method and the service of a request, also where nginx answers with a page of ours."""
         bounded, log = (
             evolve(route(NAME, self.upstream(1)), max_body=10, max_header=1000),
             self.directory / "access.log",

@@ -98,7 +98,7 @@ class PageTests(NginxTestCase):
         self.assertIn("503 Service unavailable", (await self.get(NAME, headers=BROWSER)).text)
 
     async def test_later_version(self) -> None:
-        """A request by a later HTTP/1 than there is counts as one by HTTP/1.1, also where it is bounded or refused."""
+        """A request by HTTP/1.2 or later counts as one by HTTP/1.1, also where it is bounded or refused."""
         bounded = evolve(route(NAME, self.upstream()), max_body=10, max_header=1000)
         await self.started(bounded, route("empty.example.com", service=ServiceName(group="shop", service="empty")))
         for name, more, code in (

@@ -214,7 +214,7 @@ class PageTests(SynchronousTestCase):
         self.browser.until(FOLLOWS, "Live")
 
     def test_upgraded(self) -> None:
-        """A page whose agent has other files now is loaded again, with them; that of a service, too."""
+        """A page whose agent has other files now reloads itself, as does the page of a service."""
         for path in ("", "page/service/web.myapp"):
             self.browser.open(f"{self.url}{path}")
             self.browser.until(FOLLOWS, "Live")

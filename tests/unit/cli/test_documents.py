@@ -84,7 +84,7 @@ class JsonTests(FilesCase):
         self.assertIn("stdin is empty", self.wrong(one, "-"))
 
     def test_mark(self) -> None:
-        """A mark that editors of Windows begin a text with is no part of it; names may end in upper case."""
+        """A byte order mark is not part of the text; suffixes of names may be in upper case."""
         for name in ("a.json", "b.JSON"):
             self.assertEqual(self.names(self.file(name, b"\xef\xbb\xbf" + json.dumps(WEB).encode())), ["web.myapp"])
 

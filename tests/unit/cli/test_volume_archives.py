@@ -100,7 +100,7 @@ class ArchivesTests(ShowCase):
         self.assertEqual(str(error), "not restored: no space left")
 
     def test_restore_cut_off(self) -> None:
-        """Where the node is lost in the middle, the line says what may have become of the volume."""
+        """If the node is lost in the middle, the error says what the volume may contain."""
         archives = self.archives(self.takes(), stdin=self.given(archive()))
         error = str(self.assertRaises(SessionFailed, archives.restore, FIRST, "data"))
         self.assertIn("node a is lost", error)

@@ -52,7 +52,7 @@ class AddressingTests(SynchronousTestCase):
             self.assertEqual((expected, []), self.ports({"depends_on": ["db"]}, ports=[port]), port)
 
     def test_stated(self) -> None:
-        """No port is guessed of a service of which the file states one."""
+        """No port is guessed for a service if the file states one."""
         web = {"environment": ["U=http://db:80800 db:99"], "depends_on": ["db"]}
         self.assertEqual(([99], []), self.ports(web))
         self.assertEqual(([98], []), self.ports({"depends_on": ["db"]}, expose=["98"]))
@@ -60,7 +60,7 @@ class AddressingTests(SynchronousTestCase):
         self.assertEqual(([5], []), self.ports({"depends_on": ["db"]}, **{"x-daprdockr": own}))
 
     def test_another_number(self) -> None:
-        """A port that is reached by no number, or by another one, is named to those that wait for its service."""
+        """A port that is not reached, or only by another number, is named for those that wait for its service."""
         web = {"depends_on": ["db"]}
         begin = "services.web.depends_on: port 3000 of db is"
         expected = [f"{begin} 8081 here: if web connects to it, use db:8081"]

@@ -233,7 +233,7 @@ class ReachTests(ServiceCase):
         self.assertEqual([], found.findings)
 
     def test_other_resolver(self) -> None:
-        """DNS servers of its own keep a service from finding others, which is named if it needs them."""
+        """DNS servers of its own keep a service from finding others, which is reported if it needs them."""
         remedy = "leave it out, and give them to the agents by --dns-upstream"
         text = f"! dns: these servers do not know the names of services: {remedy}"
         uses: list[dict[str, Any]] = [{"depends_on": ["db", "a"]}, {"environment": ["DB_HOST=db", "A_URL=a"]}]

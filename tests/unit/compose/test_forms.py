@@ -158,7 +158,7 @@ class CheckTests(ServiceCase):
     """Health checks."""
 
     def test_without_command(self) -> None:
-        """Without a command the image's own check decides, with its own times, which is said."""
+        """Without a command the image's own check decides, with its own times, which is reported."""
         keys: Any = {"healthcheck": {"interval": "3s"}}
         self.assertEqual({"Type": "docker"}, self.definition(**keys)["Health"])
         expected = "healthcheck: the image's own check keeps its times: to change them, write its command as test"

@@ -103,7 +103,7 @@ class ChannelTests(SynchronousTestCase):
         self.assertTrue(self.wire.disconnecting)
 
     def test_not_here(self) -> None:
-        """So is one of what does not exist, by another status."""
+        """So is a refusal because something does not exist, with another status."""
         self.receive(FrameKind.ASK, REQUEST.encode())
         self.opening.errback(NotHere("no volume"))
         self.assertEqual(self.sent(), [(FrameKind.REFUSED, b"no volume"), (FrameKind.STATUS, ABSENT)])

@@ -83,7 +83,7 @@ class InstanceTests(SynchronousTestCase):
             self.assertEqual([lack for _, lack in found], said)
 
     def test_not_judged(self) -> None:
-        """An instance that a former check found healthy is not as wanted, and says so; an older agent does not know."""
+        """An instance that a former check found healthy is not as wanted, which is reported; not with older agents."""
         web = definition(Health={"Type": "tcp", "Port": "81"})
         running = evolve(RUNNING, definition=web.digest)
         for judged, said in (

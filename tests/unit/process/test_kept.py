@@ -80,7 +80,7 @@ class ReadKeptTests(KeptCase):
             self.assertEqual((self.directory / "known.json.unreadable").read_bytes(), content)
 
     def test_power_failure(self) -> None:
-        """A file of which a power failure left the length alone is set aside with that reason."""
+        """A file that has only zeros after a power failure is set aside with that reason."""
         self.path.write_bytes(bytes(50))
         with capturedLogs() as logged:
             self.assertIsNone(self.read())

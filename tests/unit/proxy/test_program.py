@@ -190,7 +190,7 @@ class WordsTests(SynchronousTestCase):
         self.assertTrue(gave_up("nginx: [emerg] unknown directive\n"))
 
     def test_words_of_a_client(self) -> None:
-        """A path in the log is no emergency, or anybody could keep a configuration from coming into effect."""
+        """A path in the log is no emergency: otherwise clients could keep a configuration from taking effect."""
         said = '2026/01/01 10:00:00 [error] 77#77: *1 connect() failed, request: "GET /[emerg] HTTP/1.1", host: "a"\n'
         self.assertFalse(gave_up(said))
         self.assertEqual(reason_in(said), "")

@@ -16,14 +16,14 @@ _SOME = 0.6
 
 
 def vanish(connection: socket.socket) -> None:
-    """Have the kernel drop all that comes for it, unread and without an answer: so does a host without power."""
+    """Have the kernel drop all that comes for it, unread and unanswered, as for a host without power."""
     program = struct.pack("HL", 1, ctypes.addressof(_NOTHING))
     connection.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, program)
 
 
 class VanishedTests(RelayCase):
     def test_instance(self) -> None:
-        """A client whose question reached nobody is reset, although the kernel would go on to send it."""
+        """A client whose request reached nobody is reset, although the kernel would go on to retransmit it."""
 
         async def scenario() -> None:
             scene, port = RelayScene(), free_port()

@@ -164,7 +164,7 @@ class PartsTests(SynchronousTestCase):
         self.assertIn("no server but this agent", followed.trouble)
 
     def test_address_without_dns(self) -> None:
-        """Another program at port 53 of this node's address is a trouble of the agent; elsewhere it is none."""
+        """Another program at port 53 of this node's address is a trouble of the agent; elsewhere it is not."""
         parts = self.make(dns=(("0.0.0.0", 53),), host=("192.0.2.2",))
         parts.base.dns_taken[Endpoint("127.0.0.53")] = "Address already in use"
         before = conditions(parts.judged)

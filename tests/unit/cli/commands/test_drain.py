@@ -117,7 +117,7 @@ class WaitTests(DrainCase):
         )
 
     def test_nobody_ever_takes_it(self) -> None:
-        """At the timeout it says of each that is left why it is: with exit status 4 nobody takes the host for empty."""
+        """At the timeout it names each that is left, with the reason, and ends with exit status 4."""
         self.define(named("web", Placement={"Constraints": ["disk == ssd"]}))
         done = self.run_line("drain n1 -wait -timeout 0")
         self.assertEqual((done.status, "is on n1 (no other node meets its constraints)" in done.stderr), (4, True))

@@ -96,7 +96,7 @@ class ListTests(JobCase):
         self.assertEqual(self.run_line("job", "logs", NAME).stdout, "ten\n")
 
     def test_not_ended(self) -> None:
-        """A run that goes on has no last lines yet, which is no end without any."""
+        """A run that is under way has no last lines yet, which differs from one that ended without any."""
         self.keep(2, record(RunState.RUNNING, node="host1"))
         done = self.run_line("job", "logs", NAME)
         self.assertEqual((done.status, done.stdout), (0, ""))
@@ -104,7 +104,7 @@ class ListTests(JobCase):
         self.assertIn("docker logs on host1 shows what it logs", done.stderr)
 
     def test_behind(self) -> None:
-        """A run that waits for another one says for which; one that may overlap it waits for something else."""
+        """A run that waits for another one names it; one that may overlap it waits for something else."""
         self.keep(2, record(RunState.RUNNING, node="host1"))
         self.keep(3, record(RunState.WAITING, by="anna@desk"))
         self.assertIn("run 3 is waiting: run 2 is under way on host1\n", self.run_line("why", NAME).stdout)

@@ -26,7 +26,7 @@ class ScaleTests(DefinitionCase):
         self.assertEqual(json.loads(done.stdout), [{"Service": "web.myapp", "Instances": 7, "Before": 2}])
 
     def test_one_absent(self) -> None:
-        """Nothing is changed where one of them does not exist, whichever it is, and the exit status is 3."""
+        """If one of them does not exist, whichever it is, nothing is changed, and the exit status is 3."""
         self.given()
         done = self.run_line("scale", "web.myapp=3", "api.myapp=1")
         self.assertEqual((done.status, done.stdout), (3, ""))

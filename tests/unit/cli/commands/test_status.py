@@ -49,7 +49,7 @@ class StatusTests(ShowCase):
         self.assertEqual(done.json["Dark"], {"n2": away.unready, "n4": UNKNOWN})
 
     def test_certificates(self) -> None:
-        """Certificates that end soon, have ended, cannot be used or had are named; the status is no other by that."""
+        """Certificates that end soon, have ended, or cannot be used or had are named; the status does not change."""
         now = time.time()
         for name, days in (("ended.test", -1.5), ("long.test", 14.5), ("soon.test", 1.5)):
             record = CertificateRecord("s", "k", CertificateFacts((name,), 0, now + days * DAY))

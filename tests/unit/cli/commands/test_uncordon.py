@@ -26,7 +26,7 @@ class UncordonTests(DrainCase):
         self.assertEqual(self.run_line("uncordon n9").status, 0)
 
     def test_not_cordoned(self) -> None:
-        """A node that is not cordoned is as it is wanted, and nothing is announced: a script may be run again."""
+        """A node that is not cordoned is no error, and nothing is announced: a script may run again."""
         before = self.store.revision
         self.assertEqual(self.run_line("uncordon n1"), Outcome(0, "n1 takes instances already\n", ""))
         self.assertEqual(self.run_line("uncordon n1 -o json").json, {"Node": "n1", "Cordoned": False})

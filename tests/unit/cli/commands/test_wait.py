@@ -123,7 +123,7 @@ class WaitTests(SynchronousTestCase):
         self.assertEqual((self.store.calls.count("list"), self.now), (2, 0.2))
 
     def test_etcd_is_away_meanwhile(self) -> None:
-        """Once etcd has answered, its absence is borne until the time is over, and said then."""
+        """Once etcd has answered, an outage is tolerated until the timeout, and reported then."""
         self.store.coming = [lambda: setattr(self.store, "unavailable", True)]
         error = self.assertRaises(TimedOut, self.wait, timeout=1)
         self.assertIn("2.web.myapp is waiting", str(error))

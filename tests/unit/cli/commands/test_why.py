@@ -257,7 +257,7 @@ class TroubleTests(WhyCase):
         self.assertNotIn("What you can do", shown)
 
     def test_paused_container(self) -> None:
-        """Of a container that somebody paused nothing is said about its program, which nobody can judge."""
+        """Nothing is said about the program of a container that somebody paused, because nobody can judge it."""
         self.claim(self.define(named("web")), state=State.UNHEALTHY, healthy=False, reason="it is paused")
         shown = self.text("web.myapp")
         self.assertIn("docker unpause on that node", shown)
@@ -391,7 +391,7 @@ class TroubleTests(WhyCase):
         self.assertIn("- find out why that one is not healthy: daprdockrcmd why db.myapp", self.text("web.myapp"))
 
     def test_unset(self) -> None:
-        """Of several secrets and files that are not set none is passed over; no log helps."""
+        """All secrets and files that are not set are named; no log is recommended."""
         wanted = self.define(named("web"))
         for reason, helps in (
             ("secret a is not set: daprdockrcmd secret set a", "set it: daprdockrcmd secret set a"),

@@ -57,7 +57,7 @@ class JudgedTests(SynchronousTestCase):
                 self.assertEqual((record.healthy, record.judged), (True, found.digest))
 
     def test_at_once(self) -> None:
-        """Where there is no check, or it is the image's own, nothing is to be awaited."""
+        """Without a check, or with the image's own, there is nothing to wait for."""
         for kind in ("none", "docker"):
             wanted = definition(Health={"Type": kind})
             running = container(of=wanted, health="healthy")
