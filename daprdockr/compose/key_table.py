@@ -37,7 +37,7 @@ services.*.devices | ``Container.Devices``; needs ``--allow host-devices``
 services.*.devices[].source | the device of the host
 services.*.devices[].target | its path in the container
 services.*.devices[].permissions | ``rwm`` where nothing is said
-services.*.dns | ``Container.Dns``; refused where others are needed, whose names the node's resolver knows
+services.*.dns | ``Container.Dns``; refused if the service needs others: the node's resolver knows their names
 services.*.dns_opt | ``Container.DnsOptions``
 services.*.dns_search | ``Container.DnsSearch``, behind the domain of the group
 services.*.domainname | ``Container.Domainname``
@@ -150,7 +150,7 @@ services.*.deploy.restart_policy.condition | containers are always started again
 services.*.deploy.update_config.delay | ``Update.MinHealthy``, together with ``monitor``: the larger one
 services.*.deploy.update_config.monitor | ``Update.MinHealthy``
 services.*.expose | ``Tcp`` and ``Udp``: the same port of every node, see `Names and networks`_
-services.*.healthcheck | ``Health`` of type ``exec``; without ``test`` of type ``docker``: the check of the image
+services.*.healthcheck | ``Health`` of type ``exec``; without ``test`` of type ``docker``: the image's own check
 services.*.healthcheck.disable | ``Health`` of type ``none``
 services.*.healthcheck.interval | ``Health.Interval``; 5 s where nothing is said
 services.*.healthcheck.retries | ``Health.Retries``
