@@ -5,10 +5,10 @@
 -- when the instance closes its connection. So we add to the answer that the connection is to be closed. With HTTP/2 a
 -- client could read nothing of that: the request is refused with a page that says why.
 --
--- Note [Answers of others]: nginx sends no body to HEAD, so the client would wait for the answer in vain. Moreover nginx
--- would take the connection to the instance as free while the answer is still to come, and pass that answer to the next
--- request on it, of any client. Both also happen if an interim answer has a Content-Length. So these are refused, too,
--- and the connection is cut.
+-- Note [Answers of others]: nginx sends no body to HEAD, so the client would wait for the answer in vain. Moreover
+-- nginx would take the connection to the instance as free while the answer is still to come, and pass that answer to
+-- the next request on it, of any client. Both also happen if an interim answer has a Content-Length. So these are
+-- refused, too, and the connection is cut.
 --
 -- Note [Diverted]: only a body filter can do that, and Lua in one costs every answer two calls. So the location for
 -- most requests has a filter of headers instead, which costs one, and gives an interim answer to the configuration of
