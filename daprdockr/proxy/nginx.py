@@ -10,7 +10,7 @@ Note [Serving the last known routes]
 
 Note [An nginx that was restarted]
     It has the routes that were written to the disk last, which may be older than those it was given. So the end of the
-    process makes the agent forget the state of nginx, and send the whole state until it is taken.
+    process, and the start of one, make the agent forget the state of nginx, and send the whole state until it is taken.
 """
 
 from __future__ import annotations
@@ -104,6 +104,7 @@ class Nginx(Service):
         self._begun: Deferred[None] | None = None
         self._generation = ""
         self._found: NginxUnusable | NginxDown | None = None
+        self._leads_former = False
 
     def _door(self, is_sure: Callable[[], bool]) -> NginxDoor:
         routes = DoorTable(
@@ -116,9 +117,11 @@ class Nginx(Service):
             is_sure=is_sure,
         )
         certified = None if self._tls is None else self._certificate_table(self._tls)
-        return NginxDoor(
-            socket=self._socket, routes=routes, certificates=certified, is_there=lambda: self.pid is not None
-        )
+        return NginxDoor(socket=self._socket, routes=routes, certificates=certified, is_there=self._is_there)
+
+    def _is_there(self) -> bool:
+        """Return whether nginx runs; one that is not adopted yet is there as long as it takes what it is given."""
+        return self.pid is not None or (self._leads_former and not self.door.reason)
 
     def _certificate_table(self, files: TlsFiles) -> DoorTable[CertificateState]:
         """Return the table of certificates: sure at once, as what this node has of them is all that it serves."""
@@ -189,7 +192,7 @@ class Nginx(Service):
         """See Note [Serving the last known routes]."""
         self._settings = await self._beginning.usable(self._settings, meanwhile=self._lead_former)
         startable = await self._beginning.prepared()
-        self._process = self._supervised()
+        self._process, self._leads_former = self._supervised(), False
         if startable:
             self._process.startService()
             await self._beginning.store_first_routes(self.door.published.first, self.door.published.stored)
@@ -201,7 +204,8 @@ class Nginx(Service):
         Give routes to an nginx that an earlier agent left: it serves on, also while its program cannot be started, as
         in the midst of an upgrade of packages.
         """
-        if self._files.socket.exists():
+        self._leads_former = self._files.socket.exists()
+        if self._leads_former:
             self.door.start()
 
     def _begin_failed(self, failure: Failure) -> None:
@@ -230,6 +234,7 @@ class Nginx(Service):
     def _before_start(self) -> None:
         """:raises OSError: nginx could not start: it would not bind, or find no certificate."""
         self._files.clear_socket()
+        self.door.begin_again()  # Note [An nginx that was restarted]
         if self._tls is not None:
             self._tls.restore()
 

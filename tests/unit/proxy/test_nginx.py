@@ -113,6 +113,8 @@ class NginxReactor(ProcessReactor):
         head, _, body = request.partition(b"\r\n\r\n")
         if head.startswith(b"GET /generation"):
             return self.serving
+        if head.startswith(b"GET /busy"):
+            return "10.0.0.9:80"
         if head.startswith(b"POST"):
             message = json.loads(body)
             held = set() if message.get("whole") or self.held is None else self.held
@@ -423,6 +425,12 @@ class NginxTests(SynchronousTestCase):
 
     def test_former_without_a_program(self) -> None:
         """An nginx that an earlier agent left is given routes also while there is no program to start."""
+        nginx, _ = self.left_without_a_program()
+        self.assertEqual((self.reactor.held, len(self.reactor.living)), ({"b.com"}, 1))
+        self.assertIn("install the Debian package nginx", nginx.status.reason)
+
+    def left_without_a_program(self) -> tuple[Nginx, Path]:
+        """An agent with the nginx of an earlier one, which was given routes; and the program, which is not there."""
         program = self.directory / "nginx-program"
         program.touch(mode=0o755)
         self.started("a.com", path=str(program)).stopService()
@@ -430,10 +438,35 @@ class NginxTests(SynchronousTestCase):
         (self.directory / "generation.sock").touch()
         nginx = self.nginx(path=str(program))
         nginx.startService()
-        nginx.door.publish([route("b.com")])
+        nginx.door.publish([route("b.com")], 5)
         self.pass_time(1)
-        self.assertEqual((self.reactor.held, len(self.reactor.living)), ({"b.com"}, 1))
-        self.assertIn("install the Debian package nginx", nginx.status.reason)
+        return nginx, program
+
+    def test_former_under_way(self) -> None:
+        """Containers are stopped neither before such an nginx has its routes, nor while it works on their requests."""
+        nginx, _ = self.left_without_a_program()
+
+        def found() -> tuple[int | None, set[str]]:
+            return nginx.door.reached, set(self.successResultOf(Deferred.fromCoroutine(nginx.door.busy())))
+
+        self.assertEqual(found(), (None, {"10.0.0.9:80"}))
+        nginx.door.publish([route("c.com")], 6)
+        self.assertEqual(found(), (5, {"10.0.0.9:80"}))
+        self.pass_time(1)
+        self.assertEqual(found(), (None, {"10.0.0.9:80"}))
+        self.reactor.serving = ""  # it has ended, and leads nobody anywhere
+        nginx.door.publish([route("d.com")], 7)
+        self.pass_time(1)
+        self.assertEqual(found(), (None, set()))
+
+    def test_former_has_ended(self) -> None:
+        """The one that is started in its place is given all routes: it may have begun with older ones."""
+        nginx, program = self.left_without_a_program()
+        self.master.end()
+        self.reactor.serving, self.reactor.held, self.reactor.version = "", {"a.com"}, 0
+        program.touch(mode=0o755)
+        self.pass_time(ABSENT_RETRY + 1)
+        self.assertEqual((nginx.pid, self.reactor.held), (self.master.pid, {"b.com"}))
 
     def test_stop_and_leave(self) -> None:
         """A stop leaves nginx alone by default, and no call behind in the reactor."""
