@@ -39,6 +39,7 @@ from daprdockr.model.troubles.host import ThreadsBusy, ThreadsRefused
 from daprdockr.runtime.durations import Durations
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
+from daprdockr.runtime.timer import Timer
 
 T = TypeVar("T")
 
@@ -89,7 +90,7 @@ class Workers(Service):
         self.durations = Durations()
         self.failed = 0
         self._has_settled = False
-        self._retry: Any = None
+        self._retry = Timer(reactor, self._begin)
         self._refused = LoggedOnce(
             lambda reason: self.log.warn(
                 "no {name} thread can be started, calls wait: {reason}", name=self.name, reason=reason
@@ -123,7 +124,7 @@ class Workers(Service):
         """The condition that calls wait although no owner has too many; None if nothing is wrong."""
         waiting = [call for queue in self._queues.values() for call in queue]
         longest = self._reactor.seconds() - min((call.since for call in waiting), default=self._reactor.seconds())
-        if longest >= LONG_WAIT and self._refused.trouble:
+        if longest >= LONG_WAIT and self._retry.is_set:
             return ThreadsRefused(str(self.name), len(waiting), longest)
         if self._in_flight.total() < self.size or longest < LONG_WAIT:
             return None
@@ -136,8 +137,7 @@ class Workers(Service):
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
-        if self._retry is not None and self._retry.active():
-            self._retry.cancel()
+        self._retry.cancel()
         queues, self._queues = self._queues, {}
         for call in [call for queue in queues.values() for call in queue]:
             if not call.done.called:  # the end of one may have its caller cancel another
@@ -186,16 +186,17 @@ class Workers(Service):
 
     def _made(self, make: Callable[[], Any]) -> Deferred[Any] | None:
         """Make a call in a thread; None: there is none, and another attempt follows. See Note [No thread left]."""
+        before = len(self._pool.threads)
         try:
             made = deferToThreadPool(self._reactor, self._pool, make)
         except RuntimeError as error:
             # The pool would wait at its end for the one that it could not start.
             self._pool.threads[:] = [thread for thread in self._pool.threads if thread.ident is not None]
             self._refused.found(str(error))
-            if self._retry is None or not self._retry.active():
-                self._retry = self._reactor.callLater(RETRY, self._begin)
+            self._retry.set(RETRY)
             return None
-        self._refused.found("")
+        if len(self._pool.threads) > before:  # a thread that was there says nothing about others
+            self._refused.found("")
         return made
 
     def _landed(self, result: Any, call: _Call, begun: float) -> None:

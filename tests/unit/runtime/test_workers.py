@@ -112,6 +112,16 @@ class WorkersTests(TestCase):
         self.release.set()
         self.assertEqual((await first, await second), (True, (3, 1)))
 
+    async def test_no_more_threads(self) -> None:
+        """Calls that go on in the threads that are there are no sign that the kernel starts others again."""
+        workers = self.start(3)
+        await workers(int)
+        self.addCleanup(threading.stack_size, threading.stack_size(MORE_THAN_THERE_IS))
+        with capturedLogs() as logged:
+            for _ in range(3):
+                await gatherResults([workers(int), workers(int), workers(int)])
+        self.assertEqual(len([event for event in logged if "calls of the" in formatEvent(event)]), 1)
+
     def test_no_thread_left_and_stopped(self) -> None:
         """While there is none the trouble says what to do, in the log once; a stop ends the attempts."""
         clock = LoopClock()
