@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import socket
 import struct
@@ -71,6 +72,33 @@ class VanishedTests(RelayCase):
                     scene.clients.end_vanished(0.01)
                 reader, _ = await asyncio.open_connection(sock=client)
                 self.assertEqual(len(await reader.read()), size)
+            scene.close()
+
+        self.play(scenario())
+
+    def test_paused_and_vanished(self) -> None:
+        """A client that vanishes while it does not read is reset, too: the kernel would ask it to go on for long."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port()
+            ended = asyncio.Event()
+
+            async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                writer.write(b"a" * 20_000_000)
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+                ended.set()
+
+            await scene.lead(port, await scene.instance("pours", pour))
+            with socket.create_connection((HERE, port)) as client:
+                await asyncio.sleep(_SOME)  # until it has taken all that it has room for
+                vanish(client)
+                for _ in range(300):
+                    await asyncio.sleep(0.05)
+                    scene.clients.end_vanished(_SOME)
+                    if ended.is_set():
+                        break
+                self.assertTrue(ended.is_set())
             scene.close()
 
         self.play(scenario())
