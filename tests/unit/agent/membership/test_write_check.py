@@ -33,11 +33,17 @@ class WriteCheckTests(SynchronousTestCase):
 
     def test_well(self) -> None:
         """While all is well nothing is written, and nothing is said."""
-        self.clock.advance(INTERVAL - 1)
+        self.clock.pump([POLL] * 5)
         self.assertEqual((self.check.trouble, self.store.revision, self.lines()), ("", 1, []))
         self.assertEqual(self.store.calls, ["trial"])
-        self.clock.advance(1)
+        self.clock.advance(POLL)
         self.assertEqual(self.store.calls, ["trial", "trial"])
+
+    def test_late_polls(self) -> None:
+        """A poll that comes a moment late, as all do, puts off no trial to the next but one."""
+        self.clock.pump([POLL + 0.01] * 6)
+        self.clock.pump([POLL - 0.005] * 6)
+        self.assertEqual(self.store.calls, 3 * ["trial"])
 
     def test_refused(self) -> None:
         """A write that is refused has the check look soon, once."""
