@@ -158,9 +158,10 @@ class DnsListeners(Service):
         try:
             self._open[endpoint] = self._listen(endpoint)
         except CannotListenError as error:
+            reason = getattr(error.socketError, "strerror", "") or str(error.socketError)
             if endpoint not in self._taken:
-                self._taken[endpoint] = reason = getattr(error.socketError, "strerror", "") or str(error.socketError)
                 self.log.warn("not listening at {endpoint}: {reason}", endpoint=str(endpoint), reason=reason)
+            self._taken[endpoint] = reason
         else:
             self._taken.pop(endpoint, None)
             self.log.info("listening at {endpoint}", endpoint=str(endpoint))

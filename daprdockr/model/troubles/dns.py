@@ -20,6 +20,6 @@ class DnsNotServed:
 
     def __str__(self) -> str:
         return (
-            f"DNS is not served at {', '.join(self.places)} ({self.reason}): end what listens there (ss -lntup says"
-            " what), or name other addresses with --dns"
+            f"DNS is not served at {', '.join(self.places)} ({self.reason}): if another program listens there"
+            " (ss -lntup says which), end it; or name other addresses with --dns"
         )

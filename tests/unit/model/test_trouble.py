@@ -60,8 +60,8 @@ LINES: dict[Trouble, str] = {
     RelayDown("exit status 1"): "the relay of TCP and UDP routes does not run: exit status 1",
     PortsNotServed("the relay did not take the routes: no answer"): "the relay did not take the routes: no answer",
     DnsNotServed(("192.0.2.2:53", "[fd00::2]:53"), "Address already in use"): (
-        "DNS is not served at 192.0.2.2:53, [fd00::2]:53 (Address already in use): end what listens there (ss -lntup"
-        " says what), or name other addresses with --dns"
+        "DNS is not served at 192.0.2.2:53, [fd00::2]:53 (Address already in use): if another program listens there"
+        " (ss -lntup says which), end it; or name other addresses with --dns"
     ),
 }
 

@@ -49,6 +49,7 @@ class Sockets(Clock):
         super().__init__()
         self.open: list[Bound] = []
         self.taken: set[Bound] = set()
+        self.why = OSError(errno.EADDRINUSE, "Address already in use")
         self.tries = 0
 
     def listenUDP(self, port: int, protocol: Any, interface: str, maxPacketSize: int) -> Port:  # noqa: N802, N803
@@ -61,7 +62,7 @@ class Sockets(Clock):
         self.tries += 1
         bound: Bound = (kind, address, port or 40000)
         if bound in self.taken:
-            raise CannotListenError(address, port, OSError(errno.EADDRINUSE, "Address already in use"))
+            raise CannotListenError(address, port, self.why)
         self.open.append(bound)
         return Port(self, bound)
 
@@ -154,6 +155,15 @@ class ListenerTests(SynchronousTestCase):
         self.sockets.advance(POLL_SECONDS)
         self.assertEqual(both("127.0.0.1", "192.0.2.2"), sorted(self.sockets.open))
         self.assertEqual({}, self.taken)
+
+    def test_taken_for_another_reason(self) -> None:
+        """The reason is always the latest: a new IPv6 address cannot be used for a second, also if it is taken."""
+        self.sockets.taken = {("UDP", "192.0.2.2", 53)}
+        self.sockets.why, later = OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address"), self.sockets.why
+        self.start("0.0.0.0")
+        self.sockets.why = later
+        self.sockets.advance(POLL_SECONDS)
+        self.assertEqual({Endpoint("192.0.2.2"): "Address already in use"}, self.taken)
 
     def test_taken_again(self) -> None:
         """An address that went and comes back taken is warned of again."""
