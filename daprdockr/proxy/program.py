@@ -42,7 +42,7 @@ LUA_PACKAGES = "libnginx-mod-http-lua and lua-cjson (Debian, Ubuntu), or use Ope
 _MODULES_PATH = re.compile(r"--modules-path=(\S+)")
 _LUA_BUILT_IN = re.compile(r"--add-module=\S*(?:ngx_lua|lua-nginx-module)")
 _VERSION = re.compile(r"nginx version: [^/\s]+/(\d+)\.(\d+)\.(\d+)", re.ASCII)
-_GIVES_UP = "still could not bind()"
+_TAKEN, _GIVES_UP = "bind() to ", "still could not bind()"
 # Behind ``nginx:``, or day and time: a line about a request has the text of a client further on.
 _REASON = re.compile(r"^\S+(?: \S+)? \[emerg\] (?:\d+#\d+: )?(.+)", re.ASCII | re.MULTILINE)
 
@@ -167,8 +167,9 @@ def reason_in(output: str) -> str:
 def gave_up(output: str) -> bool:
     """
     Return whether nginx reported an emergency other than a port that is taken, which it retries for a while. That it
-    gives up counts only together with the port: alone it is the end of an attempt that began earlier.
+    gives up counts only after a port that is taken: before, it is the end of an attempt that began earlier.
     """
     found = _REASON.findall(output)
-    taken = [reason for reason in found if reason.startswith("bind() to ")]
-    return len(found) > len(taken) + found.count(_GIVES_UP) or (bool(taken) and _GIVES_UP in found)
+    while found and found[0] == _GIVES_UP:
+        del found[0]
+    return any(not reason.startswith(_TAKEN) for reason in found)

@@ -200,6 +200,7 @@ class WordsTests(SynchronousTestCase):
         ended = "2026/01/01 10:00:02 [emerg] 76#76: still could not bind()\n"
         self.assertFalse(gave_up(ended))
         self.assertFalse(gave_up(""))
+        self.assertFalse(gave_up(ended + self.TAKEN))
         self.assertTrue(gave_up(ended + self.TAKEN + ended))
         taken = "bind() to 0.0.0.0:80 failed (98: Address already in use)"
         self.assertEqual(reason_in(ended + self.TAKEN), taken)
