@@ -116,7 +116,8 @@ class Leaving:
         if stay:
             name, why = next(iter(stay.items()))
             number = number_of_instances(len(stay))
-            has_data = any(keeps_data(cluster.services[one.service].definition) for one in stay)
+            known = (cluster.services[one.service].definition for one in stay if one.service in cluster.services)
+            has_data = any(map(keeps_data, known))
             data = _MOVE_DATA if has_data else ""
             raise BadInput(f"{number} cannot leave {node}, such as {name} ({why}): scale down or delete first{data}")
         store.put(request.keys.cordon(node), asking_to_drain())

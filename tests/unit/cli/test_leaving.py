@@ -152,6 +152,14 @@ class LeavingTests(DrainCase):
         self.assertIn("2 instances", str(self.assertRaises(BadInput, self.leave)))
         self.assertIsNone(self.store.get(KEYS.cordon("n1")))
 
+    def test_unreadable(self) -> None:
+        """An instance whose definition cannot be used is named like others that cannot leave."""
+        self.define(named("web"))
+        self.store.put(KEYS.service(named("web").name), b"{")
+        refusal = str(self.assertRaises(BadInput, self.leave))
+        self.assertIn("1 instance cannot leave n1, such as 1.web.myapp (its definition is not usable", refusal)
+        self.assertTrue(refusal.endswith("scale down or delete first"), refusal)
+
     def test_still_running(self) -> None:
         """Containers that run on keep everything as it is; the same goes on later."""
         self.here = []
