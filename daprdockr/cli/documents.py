@@ -90,7 +90,8 @@ def _checked(value: object) -> Definition:
 def _values(name: str, stdin: BinaryIO, compose: ComposeReader | None) -> Iterator[tuple[str, object]]:
     """Yield what stands for a definition each, with its place."""
     for place, data in _texts(name, stdin):
-        if not data.strip():  # the program that wrote it has failed, and -prune would delete what was in it
+        # The program that wrote an empty one has failed, and -prune would delete what was in it.
+        if not data.removeprefix(BOM_UTF8).strip():
             raise BadInput(f"{one_line(place)} is empty: write a definition, or a comment if it is to have none")
         try:
             values: Sequence[object] = [one for document in _documents(place, data) for one in _each(document)]

@@ -79,8 +79,10 @@ class JsonTests(FilesCase):
 
     def test_blank(self) -> None:
         """A file that is blank among others is refused: what wrote it has failed, and -prune would delete its part."""
-        one, blank = self.file("a.json", WEB), self.file("b.yaml", "\n")
-        self.assertEqual(self.wrong(one, blank).partition(": ")[0], f"{blank} is empty")
+        one = self.file("a.json", WEB)
+        for text in (b"\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n"):  # with the mark of editors of Windows, too
+            blank = self.file("b.yaml", text)
+            self.assertEqual(self.wrong(one, blank).partition(": ")[0], f"{blank} is empty")
         self.assertIn("stdin is empty", self.wrong(one, "-"))
 
     def test_mark(self) -> None:
