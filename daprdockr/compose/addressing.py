@@ -45,7 +45,10 @@ def mentions(service: ComposeService) -> Iterator[Mention]:
     for variable, value in variables.items():
         found = _HOST_VARIABLE.fullmatch(variable)
         if found and _HOSTS.fullmatch(value):
-            port = _port(variables.get(f"{found[1]}PORT", variables.get(f"{found[1]}port", "")))
+            # Beside a URL or BROKER, a mere PORT is the one on which the program itself listens.
+            paired = found[1] or variable.lower().startswith("host")
+            beside = variables.get(f"{found[1]}PORT", variables.get(f"{found[1]}port", ""))
+            port = _port(beside) if paired else 0
             yield from (Mention("environment", name, port) for name in re.split(r"[,;\s]+", value))
 
 

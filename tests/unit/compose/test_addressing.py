@@ -26,6 +26,7 @@ class AddressingTests(SynchronousTestCase):
         for variables, expected in {
             "DB_HOST=db DB_PORT=3999": [3999],
             "host=db port=3999": [3999],
+            "URL=db BROKER=db SERVER=db PORT=3999": [3306],  # the port on which web itself listens
             "DB_HOST=db DB_PORT=none": [3306],
             "DB_HOST=db DB_PORT=70000": [3306],
             "MEMCACHED_SERVERS=x,db": [3306],
