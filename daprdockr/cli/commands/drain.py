@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from attrs import define, field
 
@@ -22,6 +22,7 @@ from daprdockr.model.seams import Store
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.run import UNDER_WAY
 from daprdockr.picture.extent import number_of_instances
+from daprdockr.picture.instances import still_stopping
 from daprdockr.planning.candidates import candidates
 from daprdockr.planning.placing.leaving import keeps_data, why_not
 from daprdockr.planning.placing.moves import before_move, moves
@@ -77,10 +78,14 @@ def leave_or_stay(cluster: ClusterView, node: str) -> dict[InstanceName, str]:
     return found
 
 
-def _runs_on(cluster: ClusterView, node: str) -> list[str]:
-    """Return the runs of jobs that are under way on a node."""
+def _ending_on(cluster: ClusterView, node: str, wanted: Container[InstanceName]) -> list[tuple[str, str]]:
+    """Return what ends on a node by itself, each with its state: instances that are not wanted, and runs of jobs."""
+    claims = ((name, claim) for name in sorted(cluster.claimed_services) for claim in cluster.claims(name).items())
+    own = sorted(InstanceName(name, number) for name, (number, claim) in claims if claim.node == node)
+    found = [(str(instance), still_stopping(node)) for instance in own if instance not in wanted]
     runs = [(name, run) for name in sorted(cluster.with_runs) for run in cluster.runs(name).values()]
-    return [f"run {r.number} of {name}" for name, r in runs if r.record.state in UNDER_WAY and r.record.node == node]
+    running = [(name, run) for name, run in runs if run.record.state in UNDER_WAY and run.record.node == node]
+    return found + [(f"run {run.number} of {name}", f"under way on {node}") for name, run in running]
 
 
 @define(eq=False)
@@ -113,15 +118,14 @@ class Draining(ClusterWait):
 
     def finish(self) -> None:
         """
-        Print each instance that leaves, until none is there that might leave, and no run of a job.
+        Print each instance that leaves, until nothing is there that might leave, or ends by itself.
 
         :raises NotEmpty: something is left.
         """
         node = self.request.node
         if not self.until(self._has_ended):
             left = [(str(instance), self._whereabouts(instance)) for instance in self._awaited(self._found)]
-            left += [(run, f"under way on {node}") for run in _runs_on(self.cluster, node)]
-            raise self.timed_out(left)
+            raise self.timed_out(left + _ending_on(self.cluster, node, self._found))
         if self._found:
             raise NotEmpty(self._left_behind())
 
@@ -142,7 +146,7 @@ class Draining(ClusterWait):
             for instance in self._awaited(before):
                 if news := self._news(instance, before[instance]):
                     self.console.say(f"{instance} {news}, {len(left)} to go")
-        return not left and not _runs_on(self.cluster, node)
+        return not left and not _ending_on(self.cluster, node, self._found)
 
     def _awaited(self, found: Iterable[InstanceName]) -> list[InstanceName]:
         """Return those that are not tied to the node by their data."""
@@ -159,6 +163,8 @@ class Draining(ClusterWait):
             reason = self._found[instance]
             return f"stays: {reason}" if reason and reason != before else ""
         claim = self.cluster.claims(instance.service).get(instance.number)
+        if claim is not None and claim.node == self.request.node:
+            return f"is {still_stopping(claim.node)}"  # it is not wanted any more
         return f"runs on {claim.node}" if claim else "is gone"
 
     def _whereabouts(self, instance: InstanceName) -> str:

@@ -140,6 +140,31 @@ class WaitTests(DrainCase):
         self.store.coming = [lambda: self.store.put(KEYS.run(API, 7), evolve(run, state=RunState.DONE).encode())]
         self.assertEqual(self.run_line("drain n1 -wait").status, 0)
 
+    def test_still_stopping(self) -> None:
+        """Instances that were scaled down or deleted just before are waited for until they have stopped."""
+        self.define(named("web"), named("api"))
+        self.store.put(KEYS.service(instance(1).service), named("web", 0).encode())
+        self.store.commit([], [Delete(KEYS.service(API))])
+        done = self.run_line("drain n1 -wait -timeout 0")
+        left = "1.api.myapp is still stopping on n1, 1.web.myapp is still stopping on n1"
+        self.assertEqual((done.status, done.stderr), (4, f"daprdockrcmd: not done after 0 s: {left}\n"))
+        claims = KEYS.claim(instance(1, API)), KEYS.claim(instance(1))
+        self.store.coming = [lambda: self.store.commit([], [Delete(key) for key in claims])]
+        self.assertEqual(self.run_line("drain n1 -wait").status, 0)
+
+    def test_scaled_down(self) -> None:
+        """An instance that is scaled down meanwhile is not said to run there."""
+        self.define(named("web"))
+
+        def stop() -> None:
+            self.store.put(KEYS.service(instance(1).service), named("web", 0).encode())
+            self.store.commit([], [Delete(KEYS.claim(instance(1)))])
+
+        self.store.coming = [stop]
+        done = self.run_line("drain n1 -wait")
+        line = "1.web.myapp is still stopping on n1, 0 to go"
+        self.assertEqual((done.status, done.stdout.splitlines()[1:]), (0, [line]))
+
     def test_progress(self) -> None:
         """It prints for each instance where it runs now, and ends with the last one that its data does not tie."""
         self.define(named("web", 2), named("db", Container={"Volumes": ["data:/data"]}))
