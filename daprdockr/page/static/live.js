@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
-  const SILENT = 30000, HIDDEN = 60000, AGAIN = 10000, SETTLED = 5000;
+  const SILENT = 30000, HIDDEN = 60000, AGAIN = 10000;
   const template = document.createElement("template");
   let stream = null, at = document.body.dataset.at, heard = 0, hiding = 0, away = false, last = "", title = document.title;
 
@@ -68,12 +68,14 @@
     entitle();
   };
 
-  // An agent that was upgraded writes elements for other files than this page has, so the page is loaded again; but not
-  // at once after it was loaded, because agents of two versions may answer in turn.
+  // An agent that was upgraded writes elements for other files than this page has, so the page is loaded again; but only
+  // once for each edition, because agents of two versions may answer in turn.
   const isOld = (edition) => {
-    const differs = edition !== byId("main").dataset.edition && performance.now() > SETTLED;
-    if (differs) location.reload();
-    return differs;
+    const known = [byId("main").dataset.edition, ...(history.state || [])];
+    if (known.includes(edition)) return false;
+    history.replaceState([...known.slice(1), edition], "");
+    location.reload();
+    return true;
   };
 
   const take = (update) => {
