@@ -156,7 +156,7 @@ CERTIFICATE_AWAITED = _metric(
 CERTIFICATE_UNUSABLE = _metric(
     _GAUGE,
     "certificate_unusable",
-    "1 for each certificate that a node cannot use, or that is missing where clients are led to HTTPS",
+    "1 for each certificate that a node cannot use, or that is missing where clients are led to HTTPS and not awaited",
     "name",
 )
 

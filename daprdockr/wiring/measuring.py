@@ -40,9 +40,6 @@ _OF_REQUESTS = {
 """By nginx's names of its counts."""
 
 
-_UNUSABLE = (CertificateVerdict.MISSING, CertificateVerdict.USELESS)
-
-
 async def measured(parts: Parts) -> list[Sample]:
     """Return all values as they are now; nginx is asked for its own, and left out if it does not answer."""
     base, nginx = parts.base, parts.outward.nginx
@@ -177,11 +174,14 @@ def _lives(rows: Iterable[Row]) -> Iterator[Sample]:
 
 
 def _lacking(cluster: ClusterView, now: float, rows: Iterable[Row]) -> Iterator[Sample]:
-    for name in sorted({row["Name"] for row in rows if verdict(row) in _UNUSABLE}):
+    wanted = wanted_in_cluster(cluster, now) if cluster.thumbprint else ()
+    awaited = dict.fromkeys(name for name in wanted if name not in cluster.certificates)
+    for name in awaited:
+        yield Sample(metric.CERTIFICATE_AWAITED, 1, (name,))
+    verdicts = [(row["Name"], verdict(row)) for row in rows]
+    missing = {name for name, found in verdicts if found is CertificateVerdict.MISSING and name not in awaited}
+    for name in sorted(missing.union(name for name, found in verdicts if found is CertificateVerdict.USELESS)):
         yield Sample(metric.CERTIFICATE_UNUSABLE, 1, (name,))
-    for name in wanted_in_cluster(cluster, now) if cluster.thumbprint else ():
-        if name not in cluster.certificates:
-            yield Sample(metric.CERTIFICATE_AWAITED, 1, (name,))
 
 
 def _dns(dns: DnsServer) -> Iterator[Sample]:

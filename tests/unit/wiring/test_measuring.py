@@ -177,6 +177,15 @@ class MeasuredTests(MeasuredCase):
         self.cluster.advance(8)
         self.assertEqual(self.values(metric.CERTIFICATE_UNUSABLE), {})
 
+    def test_missing_and_awaited(self) -> None:
+        """One that ACME is about to give is awaited, which may take an hour, also where clients are led to HTTPS."""
+        self.cluster.store.put(KEYS.node("b"), NodeRecord(tls=True).encode(), self.cluster.store.grant(60).id)
+        self.cluster.store.put(KEYS.challenge, ChallengeRecord("0" * 43).encode())
+        self.cluster.define(definition(Http={"HostName": "b.test", "ContainerPort": 80, "Tls": "require"}))
+        self.cluster.advance(1)
+        self.assertEqual(self.values(metric.CERTIFICATE_AWAITED), {("b.test",): 1})
+        self.assertEqual(self.values(metric.CERTIFICATE_UNUSABLE), {})
+
     def test_node_states(self) -> None:
         """A node that is drained is cordoned too, and counts once; one that is not ready counts as that."""
         self.cluster.store.put(KEYS.cordon("a"), asking_to_drain())
