@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from attrs import define, field
 
@@ -49,21 +48,26 @@ class ClusterWait:
     def until(self, done: Callable[[], bool]) -> bool:
         """Return whether ``done`` held within the request's timeout; it is called after each change of ``cluster``."""
         deadline = self.clock() + self.request.timeout if self.deadline is None else self.deadline
-        self.cluster, self.rollouts = snapshot_with_rollouts(self.request, self.store)
+        self._look()
+        is_fresh = True
         while not done():
+            if self.clock() >= deadline:
+                return False
             try:
-                self._follow(deadline, done)
+                if is_fresh:
+                    is_fresh = False  # whatever ends the watch, what there is by then is listed again
+                    self._follow(deadline, done)
+                else:
+                    self._look()
+                    is_fresh = True
             except (EtcdUnavailable, EtcdHistoryLost) as error:
                 self.away = isinstance(error, EtcdUnavailable)
                 self.pause(PAUSE)
-            if done():
-                return True
-            if self.clock() >= deadline:
-                return False
-            with suppress(EtcdUnavailable, EtcdHistoryLost):
-                self.cluster, self.rollouts = snapshot_with_rollouts(self.request, self.store)
-                self.away = False
         return True
+
+    def _look(self) -> None:
+        self.cluster, self.rollouts = snapshot_with_rollouts(self.request, self.store)
+        self.away = False
 
     def timed_out(self, lacking: Sequence[tuple[object, str]]) -> TimedOut:
         """Return the error about what is not as required yet."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -141,6 +143,23 @@ class WaitTests(SynchronousTestCase):
         waiting = Waiting(Request("wait", service=WEB.name), self.store, lambda: self.now, come_back)
         waiting.finish()
         self.assertEqual(waiting.unmet, [])
+
+    def test_etcd_was_away(self) -> None:
+        """An etcd that answers again, though not at once, is not said to be away when the time is over."""
+        lists = self.store.list
+
+        def end() -> None:
+            self.patch(self.store, "list", fail)
+            raise EtcdUnavailable("etcd ended the watch")
+
+        def fail(*_: object) -> None:
+            self.patch(self.store, "list", lists)
+            raise EtcdUnavailable("etcd did not answer")
+
+        self.store.coming = [end]
+        request = Request("wait", service=WEB.name, timeout=0.3)
+        waiting = Waiting(request, self.store, time.monotonic, self.pause)
+        self.assertNotIn("etcd does not answer", str(self.assertRaises(TimedOut, waiting.finish)))
 
     def test_etcd_is_away_from_the_start(self) -> None:
         """An etcd that never answered is not waited for."""
