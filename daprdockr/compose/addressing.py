@@ -17,7 +17,7 @@ SCHEMES: Mapping[str, int] = {
 }
 """The port of an address that has none, by its scheme."""
 
-_WITH_PORT = re.compile(r"(?<![\w.-])([\w.-]++)(?=:(\d{1,5})(?!\d))")
+_WITH_PORT = re.compile(r"(?<![\w.-])([\w.-]++)(?=:(\d{1,5})(?![\w@]))")
 _WITH_SCHEME = tuple(re.compile(rf"([a-z][a-z+]*+)://{user}([\w.-]++)(?=[/?\"'\s]|$)") for user in ("", r"[^\s/@]*@"))
 """Two, because what stands before an ``@`` is a user, or the address of which the query has it."""
 _HOST_VARIABLE = re.compile(r"(\w*?)(?:HOST(?:S|NAME)?|SERVERS?|ADDR(?:ESS)?|ENDPOINT|BROKER|UR[LI])", re.IGNORECASE)

@@ -32,6 +32,7 @@ class AddressingTests(SynchronousTestCase):
             "MEMCACHED_SERVERS=x,db": [3306],
             "DB_NAME=db ROLE=db HOST_ID=db": [],
             "DB_HOST=db:3999": [3999],
+            "U=mysql://db:1234@db:3999/x V=mysql://db:4dmin@db": [3999, 3306],  # a user and its password
         }.items():
             self.assertEqual((expected, []), self.ports({"environment": variables.split()}), variables)
 
