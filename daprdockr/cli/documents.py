@@ -89,9 +89,10 @@ def _checked(value: object) -> Definition:
 
 def _values(name: str, stdin: BinaryIO, compose: ComposeReader | None) -> Iterator[tuple[str, object]]:
     """Yield what stands for a definition each, with its place."""
-    for place, data in _texts(name, stdin):
+    for place, whole in _texts(name, stdin):
+        data = whole.removeprefix(BOM_UTF8)
         # The program that wrote an empty one has failed, and -prune would delete what was in it.
-        if not data.removeprefix(BOM_UTF8).strip():
+        if not data.strip():
             raise BadInput(f"{one_line(place)} is empty: write a definition, or a comment if it is to have none")
         try:
             values: Sequence[object] = [one for document in _documents(place, data) for one in _each(document)]
@@ -117,7 +118,7 @@ def _each(document: object) -> list[object]:
 
 def _documents(place: str, data: bytes) -> list[object]:
     """Return the documents of one text. :raises BadInput: it is neither JSON nor YAML."""
-    data, suffix = data.removeprefix(BOM_UTF8), Path(place).suffix.lower()
+    suffix = Path(place).suffix.lower()
     if suffix == ".json":
         return [parse_json(data, MAX_TEXT)]
     try:

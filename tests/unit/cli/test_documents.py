@@ -142,6 +142,12 @@ class YamlTests(FilesCase):
         text = f"---\n{YAML}---\n{json.dumps(DB)}\n---\n# nothing\n---\n- {json.dumps({**DB, 'Name': 'x'})}\n"
         self.assertEqual(self.names("-", stdin=text.encode()), ["web.myapp", "db.myapp", "x.myapp"])
 
+    def test_mark(self) -> None:
+        """A Compose file with a tag that Compose alone has is known as such behind the mark of editors of Windows."""
+        other = self.file("c.yaml", b"\xef\xbb\xbfservices:\n  web: !reset null\n")
+        given, _ = read_definitions([other], io.BytesIO(), lambda place, data: [WEB])
+        self.assertEqual([str(one.definition.name) for one in given], ["web.myapp"])
+
     def test_braces(self) -> None:
         """A file of YAML may have its mappings and lists in braces and brackets; JSON in it is read as such."""
         text = "{Name: web, Group: myapp, Container: {Image: web:1}}"
