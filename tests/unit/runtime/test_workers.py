@@ -120,7 +120,7 @@ class WorkersTests(TestCase):
         with capturedLogs() as logged:
             for _ in range(3):
                 await gatherResults([workers(int), workers(int), workers(int)])
-        self.assertEqual(len([event for event in logged if "calls of the" in formatEvent(event)]), 1)
+        self.assertEqual(len([event for event in logged if "can be started" in formatEvent(event)]), 1)
 
     def test_no_thread_left_and_stopped(self) -> None:
         """While there is none the trouble says what to do, in the log once; a stop ends the attempts."""
