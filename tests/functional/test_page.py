@@ -225,7 +225,8 @@ class PageTests(SynchronousTestCase):
             self.browser.until(FOLLOWS, "Live")
 
     def test_two_versions(self) -> None:
-        """Where agents of two versions answer by turns the page is loaded again once, and then shown as it comes."""
+        """Where agents of two versions answer in turn the page is loaded again once, and then shown as it comes."""
+        self.addCleanup(self.browser.open, "about:blank")  # the same address would keep what the page remembers
         self.browser.open(self.url)
         self.browser.until(FOLLOWS, "Live")
         self.browser.run(f"history.replaceState(['{EDITION}'], ''); window.loadedOnce = true")
