@@ -84,7 +84,8 @@ def _worries(seen: Seen) -> Iterator[Worry]:
 
 
 def _about_nodes(seen: Seen) -> Iterator[Worry]:
-    for row in seen.nodes:
+    for known in seen.nodes:
+        row = {**known, "Ailing": {}} if known["Node"] == seen.node else known  # this agent's are said at once
         badge = of_node(row)
         if badge.sign.rank >= Sign.WARN.rank and not row["Doubts"]:  # of this agent, among its troubles
             yield Worry(badge.sign, f"node {row['Node']}", why_not(row) or badge.words, f"#node-{row['Node']}")

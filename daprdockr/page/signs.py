@@ -79,11 +79,13 @@ def of_node(row: Row) -> Badge:
         return Badge(Sign.BAD, "not ready")
     if row["Draining"] or row["Cordoned"]:
         return Badge(Sign.WARN, "draining" if row["Draining"] else "cordoned")
+    if row["Ailing"]:
+        return Badge(Sign.WARN, "ready, in trouble")
     return Badge(Sign.WARN, "ready, with limits") if why_not(row) else Badge(Sign.OK, "ready")
 
 
 def why_not(row: Row) -> str:
-    """Return why a node takes nothing, or not everything; "" if it takes what there is."""
+    """Return why a node takes nothing, or not everything, and which of its parts are in trouble; "" if none is."""
     return _WHY_NOT(row)
 
 

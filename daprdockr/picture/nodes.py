@@ -22,7 +22,7 @@ _NAMED = 5
 
 
 def _why_not(row: Row) -> str:
-    """Return why a node can do nothing, or is ranked last, for everything or for some services."""
+    """Return why a node can do nothing, or is ranked last, for everything or for some services, and what ails it."""
     if row["Doubts"]:
         return f"frozen: {row['Doubts']}"
     if row["Refused"]:
@@ -30,7 +30,7 @@ def _why_not(row: Row) -> str:
     if row["Clash"]:
         return str(row["Clash"])
     unready = "" if row["Ready"] else f"not ready: {row['Unready'] or UNKNOWN}"
-    return "; ".join(filter(None, (unready, _why_last(row))))
+    return "; ".join(filter(None, (unready, _why_last(row), *row["Ailing"].values())))
 
 
 def _why_last(row: Row) -> str:
@@ -122,6 +122,7 @@ def node_table(
             "Fails": list(record.fails),
             "Missing": list(record.missing),
             "Trouble": record.trouble,
+            "Ailing": dict(record.ailing),
             "Unready": record.unready,
             "Refused": record.refused or ("" if name in lost else refused),
             "Clash": clashing.get(name, ""),
@@ -174,3 +175,13 @@ def dark(cluster: ClusterView, mute: Container[str] = ()) -> dict[str, str]:
         for name, record in records.items()
     }
     return {name: reason for name, reason in found.items() if reason}
+
+
+def ailing(cluster: ClusterView, mute: Container[str] = ()) -> dict[str, dict[str, str]]:
+    """
+    Return the nodes of which parts are in trouble, and what is wrong with these, by component.
+
+    :param mute: those that cannot report it, or its end.
+    """
+    records = {name: node.record for name, node in sorted(cluster.nodes.items()) if name not in mute}
+    return {name: dict(record.ailing) for name, record in records.items() if record.ailing}

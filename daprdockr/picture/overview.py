@@ -13,7 +13,7 @@ from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import ServiceName
 from daprdockr.picture.certificates import ending
 from daprdockr.picture.etcd_room import room_row
-from daprdockr.picture.nodes import dark
+from daprdockr.picture.nodes import ailing, dark
 from daprdockr.picture.services import StoppedRollouts, service_table
 from daprdockr.picture.table import Row, Table
 
@@ -24,6 +24,7 @@ class Overview:
     :ivar nodes: how many hold a lease.
     :ivar broken: stored values that cannot be read.
     :ivar dark: the nodes on which nothing starts, each with the reason.
+    :ivar ailing: what is wrong with parts of nodes that take instances nevertheless, by component.
     :ivar refused: the write that etcd refuses all nodes.
     :ivar doubted: why nodes are frozen.
     :ivar etcd: the room in etcd, as an agent knows it; None: nobody has looked.
@@ -35,6 +36,7 @@ class Overview:
     services: Table
     broken: Sequence[Row]
     dark: Mapping[str, str]
+    ailing: Mapping[str, Mapping[str, str]]
     refused: str
     doubted: Mapping[str, str]
     mute: Sequence[str]
@@ -48,6 +50,7 @@ class Overview:
             "Services": list(self.services.rows),
             "Broken": list(self.broken),
             "Dark": dict(self.dark),
+            "Ailing": {node: dict(parts) for node, parts in self.ailing.items()},
             "Certificates": dict(self.certificates),
             "Refused": self.refused,
             "Doubts": dict(self.doubted),
@@ -76,11 +79,13 @@ def overview(
     """
     nodes = sorted(cluster.nodes.items())
     unwritable = [name for name, node in nodes if node.record.refused]
+    mute = {*unwritable, *doubted}
     return Overview(
         nodes=len(nodes),
         services=service_table(cluster, stopped, only),
         broken=[{"Key": item.key, "Reason": item.reason} for _, item in sorted(cluster.broken.items())],
-        dark=dark(cluster, {*unwritable, *doubted}),
+        dark=dark(cluster, mute),
+        ailing=ailing(cluster, mute),
         refused=refused,
         doubted=doubted,
         mute=[f"node {name} {node.record.refused}" for name, node in nodes if node.record.refused]

@@ -10,16 +10,13 @@ reactor, the clock, the environment and the source of random numbers.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 
 from attrs import frozen
 from twisted.application.service import Service
 
 from daprdockr.agent.reporting.conditions import HasCondition
-from daprdockr.agent.reporting.trouble_events import TroubleEvents
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
-from daprdockr.dns.listening.unserved import DnsAddresses
 from daprdockr.runtime.profile import Profile
 from daprdockr.runtime.settling import Settling
 from daprdockr.wiring.answering import ReadSocket
@@ -58,12 +55,9 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
     if peer is not None:
         subscribe_peer(base, peer)
     found.member.herald.update(around.whereabouts.value)
-    judged = tuple(_judged(base, outward, found))
+    judged = tuple(_judged(base, found))
     offices = renewer(base, found, reports.progress), upkeep(base, found)
-    troubles = TroubleEvents(
-        reactor=outside.reactor, parts=judged, record_event=partial(base.journal.record, settings.node)
-    )
-    services = (*_services(base, outward, found, acting, reports), *offices, troubles)
+    services = (*_services(base, outward, found, acting, reports), *offices, found.member.troubles)
     parts = Parts(base, outward, found, acting, judged)
     ends = (_profile(settings), *services, peer, api_listener(parts), ReadSocket(parts))
     started = tuple(part for part in ends if part is not None)
@@ -87,16 +81,11 @@ def _services(
     yield from found.around.all
 
 
-def _judged(base: Foundation, outward: Edges, found: Found) -> Iterable[HasCondition]:
-    known, local, member, pools = found.known, found.local, found.member, base.outside.pools
-    yield from (known.mirror, member.heartbeat, local.host, local.guarded, member.write_check, known.contested)
-    yield known.mirror.snapshots
+def _judged(base: Foundation, found: Found) -> Iterable[HasCondition]:
+    member, pools = found.member, base.outside.pools
+    yield from (found.known.mirror, member.heartbeat, member.write_check)
+    yield from member.troubles.parts
     yield from (pools.engine.work, pools.engine.stops, pools.engine.pulls, pools.engine.checks, pools.etcd.calls)
-    if outward.nginx is not None:
-        yield outward.nginx
-    yield outward.relay
-    if outward.dns is not None:
-        yield DnsAddresses(base.dns_taken, lambda: found.around.whereabouts.value.addresses)
 
 
 def _profile(settings: Settings) -> Profile | None:

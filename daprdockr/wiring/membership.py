@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from attrs import frozen
@@ -25,6 +26,9 @@ from daprdockr.agent.membership.registration import Registration
 from daprdockr.agent.membership.standing import Standing
 from daprdockr.agent.membership.whereabouts import Herald
 from daprdockr.agent.membership.write_check import WriteCheck
+from daprdockr.agent.reporting.conditions import HasCondition
+from daprdockr.agent.reporting.lasting_troubles import LastingTroubles
+from daprdockr.dns.listening.unserved import DnsAddresses
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.runtime.connection import Connection
 from daprdockr.wiring.edges import Edges
@@ -43,6 +47,7 @@ class Membership:
     heartbeat: Heartbeat
     standing: Standing
     progress: OwnProgress
+    troubles: LastingTroubles
     embedded_key: EmbeddedKey | None
     own_member: OwnMember | None = None
     room: EtcdRoom | None = None
@@ -62,6 +67,12 @@ def membership(
     )
     node = _identity(base)
     followed = own_member(base, outward.embedded_etcd)
+    record_event = partial(base.journal.record, settings.node)
+    troubles = LastingTroubles(
+        reactor=outside.reactor,
+        parts=tuple(_reported(base, around, known, local, outward)),
+        record_event=record_event,
+    )
     now = _of_this_moment(around, outward, followed)
     presence = Presence(
         node=node,
@@ -69,17 +80,22 @@ def membership(
         cluster=base.cluster,
         host=local.host,
         failures=local.failures,
-        obstacles=Obstacles(refused=lambda: write_check.to_publish, contested=lambda: known.contested.trouble),
+        obstacles=Obstacles(
+            refused=lambda: write_check.to_publish,
+            contested=lambda: known.contested.trouble,
+            ailing=troubles.ailing,
+        ),
         clock=outside.reactor.seconds,
     )
     progress = OwnProgress()
     heartbeat = _heartbeat(base, known, presence, progress)
     return Membership(
-        herald=Herald(first=around.whereabouts.value, record_event=partial(base.journal.record, settings.node)),
+        herald=Herald(first=around.whereabouts.value, record_event=record_event),
         write_check=write_check,
         heartbeat=heartbeat,
         standing=Standing(node, now.where, known.mirror, local.host, heartbeat, known.contested, around.key_ids),
         progress=progress,
+        troubles=troubles,
         embedded_key=_embedded_key(base),
         own_member=followed,
         room=_room(base),
@@ -96,6 +112,18 @@ def _identity(base: Foundation) -> NodeIdentity:
         former=base.state.holder.former,
         keeps=settings.no_rebalance,
     )
+
+
+def _reported(
+    base: Foundation, around: Surroundings, known: Knowledge, local: OnThisHost, outward: Edges
+) -> Iterable[HasCondition]:
+    """Yield the parts whose troubles are reported to others: none that is in trouble merely because etcd is away."""
+    yield from (local.host, local.guarded, known.contested, known.mirror.snapshots)
+    if outward.nginx is not None:
+        yield outward.nginx
+    yield outward.relay
+    if outward.dns is not None:
+        yield DnsAddresses(base.dns_taken, lambda: around.whereabouts.value.addresses)
 
 
 def _room(base: Foundation) -> EtcdRoom | None:

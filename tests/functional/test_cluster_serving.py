@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sys
+
 from tests.rig.cluster.case import COUNT, WEB, ClusterTestCase
-from tests.rig.cluster.host import NGINX, RELAY, Host
+from tests.rig.cluster.host import AGENT, NGINX, RELAY, Host
 
 
 class ServingTests(ClusterTestCase):
@@ -69,6 +72,29 @@ class ServingTests(ClusterTestCase):
             return len(found & expected) >= most
 
         self.cluster.until(have_answered, f"{most} of {sorted(expected)} answer at {target} on {host.name}")
+
+    def test_ailing(self) -> None:
+        """Any host says that DNS is not served on another one, which takes instances nevertheless; then no more."""
+        host = self.cluster.host(2)
+        self.cluster.until(lambda: host.asked.dig(f"1.{WEB}.container") != "", f"{host.name} answers DNS")
+        host.end(AGENT)
+        program = f"import socket, time; s = socket.create_server(('{host.address}', 53)); time.sleep(120)"
+        command = [sys.executable, "-c", program]
+        host.machine.spawn(command, host.directory / "holder.log")
+        holder = " ".join(command)
+        self.addCleanup(host.machine.kill, holder)
+        self.cluster.until(lambda: bool(host.machine.pids(holder)), "another program has the port")
+        self.cluster.start_agent(host)
+        told = f"node {host.name}: DNS is not served at {host.address}:53"
+        self.cluster.until(lambda: told in self.cluster.command("status"), "status says it")
+        (row,) = (row for row in json.loads(self.cluster.command("nodes", "-o", "json")) if row["Node"] == host.name)
+        self.assertEqual((row["Ready"], list(row["Ailing"])), (True, ["dns"]))
+        other = self.cluster.host(1).machine
+        self.cluster.until(
+            lambda: "ready, in trouble" in other.run("curl", "-s", "http://127.0.0.1:5080/"), "the page says it"
+        )
+        host.machine.kill(holder)
+        self.cluster.until(lambda: told not in self.cluster.command("status"), "status says it no more")
 
     def test_parts_killed(self) -> None:
         """nginx and a container of a host die: all of it serves again, and nothing has moved."""

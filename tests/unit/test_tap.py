@@ -102,20 +102,20 @@ class OrderTests(TapCase):
     def test_all(self) -> None:
         """Threads come before the edges that the loops publish to, those before the loops, and the API last."""
         agent = self.make("--dns=127.0.0.1:5353", "--http=127.0.0.1:8080", "--api=127.0.0.1:5080")
-        loops = [*self.LOOPS, "Followed", "EtcdKeeping", "TroubleEvents", "PeerListener", "TCPServer", "ReadSocket"]
+        loops = [*self.LOOPS, "Followed", "EtcdKeeping", "LastingTroubles", "PeerListener", "TCPServer", "ReadSocket"]
         self.assertEqual(self.parts(agent), [*self.THREADS, "DnsServer", "Nginx", "Relay", "Guarded", *loops])
 
     def test_off(self) -> None:
         """Parts that are off are absent."""
         agent = self.make("--dns=off", "--http=off", "--api=off", "--peer=off")
-        loops = [*self.LOOPS, "EtcdKeeping", "TroubleEvents", "ReadSocket"]
+        loops = [*self.LOOPS, "EtcdKeeping", "LastingTroubles", "ReadSocket"]
         self.assertEqual(self.parts(agent), [*self.THREADS, "FormerNginx", "Relay", "Guarded", *loops])
 
     def test_extras(self) -> None:
         """A profile spans all; what an ephemeral agent takes down goes after the loops have ended."""
         profile = f"--cpuprofile={Path(self.mktemp())}"
         agent = self.make("--dns=off", "--http=off", "--api=off", "--peer=off", "--ephemeral", profile)
-        loops = ["Ephemeral", *self.LOOPS, "EtcdKeeping", "TroubleEvents", "ReadSocket"]
+        loops = ["Ephemeral", *self.LOOPS, "EtcdKeeping", "LastingTroubles", "ReadSocket"]
         self.assertEqual(self.parts(agent), ["Profile", *self.THREADS, "FormerNginx", "Relay", "Guarded", *loops])
 
     def test_pruning(self) -> None:

@@ -41,11 +41,13 @@ class NodeIdentity:
 class Obstacles:
     """
     The reasons why a node cannot take part: ``refused`` returns why it cannot write all that it has to, or "",
-    ``contested`` why an address is not its own, or "".
+    ``contested`` why an address is not its own, or "". And ``ailing`` returns what is wrong with parts of the agent,
+    by component.
     """
 
     refused: Callable[[], str]
     contested: Callable[[], str]
+    ailing: Callable[[], Mapping[str, str]] = dict
 
 
 @frozen
@@ -123,6 +125,7 @@ class Presence:
             allow=tuple(sorted(self.node.allow)),
             fails=self._fails(),
             trouble=self.failures.trouble,
+            ailing=self.obstacles.ailing(),
             refused=refused,
             unready=unready,
             former=self.node.former,

@@ -51,8 +51,8 @@ def local_status(request: Request, console: Console) -> bool:
 
 def status(request: Request, store: Store, console: Console) -> None:
     """
-    Print the services, the number of nodes and those on which nothing starts, certificates that end soon, and values
-    that cannot be read.
+    Print the services, the number of nodes, those on which nothing starts, parts of others that are in trouble,
+    certificates that end soon, and values that cannot be read.
 
     :raises Mute: nodes cannot write to etcd, or doubt it. It comes after everything else.
     :raises RolloutStopped: the rollout of the one service that is meant was reverted, or stands still.
@@ -105,6 +105,9 @@ def _print(console: Console, whole: Mapping[str, Any], header: Sequence[str], ce
     console.print_table(header, cells)
     for node, reason in whole["Dark"].items():
         console.say(f"nothing starts on {node}: {reason}")
+    for node, troubles in whole.get("Ailing", {}).items():  # an older agent has none
+        for words in troubles.values():
+            console.say(f"node {node}: {words}")
     ending = whole.get("Certificates", {}).items()  # an older agent has none
     _say_first(console, "certificates", [f"certificate {name} {phrase}" for name, phrase in ending])
     broken = whole["Broken"]
@@ -131,7 +134,8 @@ COMMAND = Command(
         "lack a port or host name, because an older service has it (exit status 1); "
         "certificates that are missing, end within 14 days, have ended, cannot be used, or that ACME does not give or "
         "renew; "
-        "stored values that cannot be read; nodes that cannot write to etcd, or doubt it (exit status 1). Of one "
+        "stored values that cannot be read; nodes of which nginx, DNS, the relay of ports, the guard or the disk is in "
+        "trouble; nodes that cannot write to etcd, or doubt it (exit status 1). Of one "
         "service also the last lines of the instance for which its rollout was stopped (exit status 1). On a host with "
         "an agent it ends with a line about etcd: members that answer, the size of the database and its quota, the "
         "last compaction, and what is wrong",

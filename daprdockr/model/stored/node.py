@@ -46,6 +46,7 @@ class NodeRecord:
     images it has (``planning.candidates.mark``); ``allow`` are the privileges that definitions may use there (None:
     all, because the agent is older than the option); ``missing`` are published addresses that the machine does not
     have; ``fails`` are services that do not come up there, and ``trouble`` says why none does ("": some do).
+    ``ailing`` says what is wrong with parts of the agent that placement does not consider, by ``Component``.
     ``refused`` says which necessary write etcd refuses ("": none), and ``unready`` why the node is not ready if nothing
     else in the record does. ``former`` are names that the node had before on its machine. ``machine`` is a mark of the
     machine ("": unknown), and ``since`` the revision at which the node began to publish its addresses (0: when the
@@ -59,7 +60,7 @@ class NodeRecord:
     sessions, as <address>:<port> ("": nowhere), and ``fingerprint`` the SHA-256 of the certificate that it shows
     there, in hex digits. ``etcd`` is what its member of etcd does, "votes" or "copies" ("": it has none of ours).
     One that ``keeps`` its instances gives none to even out the load.
-    Placement considers no ``progress``.
+    Placement considers neither ``progress`` nor ``ailing``.
     """
 
     addresses: tuple[str, ...] = ()
@@ -73,6 +74,7 @@ class NodeRecord:
     fails: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     trouble: str = ""
+    ailing: Mapping[str, str] = field(factory=dict)
     refused: str = ""
     unready: str = ""
     former: tuple[str, ...] = ()
@@ -125,6 +127,7 @@ _OPTIONAL: Members = {
     "Fails": ("fails", reading.free_texts),
     "Missing": ("missing", reading.free_texts),
     "Trouble": ("trouble", reading.free_text),
+    "Ailing": ("ailing", reading.map_of(reading.free_text)),
     "Refused": ("refused", reading.free_text),
     "Unready": ("unready", reading.free_text),
     "Former": ("former", reading.free_texts),

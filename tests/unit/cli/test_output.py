@@ -65,6 +65,7 @@ STATUS_JSON = """\
     "n2": "it has just begun, or its Docker Engine does not answer",
     "n3": "no space"
   },
+  "Ailing": {},
   "Certificates": {},
   "Refused": "",
   "Doubts": {

@@ -7,13 +7,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.etcd_look import KnownRoom
 from daprdockr.model.stored.certificate import ACME, CertificateFacts, CertificateRecord
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.troubles.etcd import EtcdDoubted
 from daprdockr.page.glance import MOST_WORRIES, glance
 from daprdockr.page.seen import Gone
 from daprdockr.page.signs import Sign
 from daprdockr.picture.certificates import DAY
 from daprdockr.picture.etcd_room import room_line
-from tests.build.history import defined, entry
+from tests.build.history import defined, entry, present
 from tests.build.page import NOW, nodes, running, seen, showcase, well
 from tests.build.values import KEYS, WEB, named
 from tests.fakes.etcd_upkeep import MIB, looked, status
@@ -61,6 +62,17 @@ class GlanceTests(SynchronousTestCase):
             ],
         )
         self.assertEqual(found.figures[-1].value, "9")
+
+    def test_ailing(self) -> None:
+        """A part of another node that is in trouble needs a person; this agent shows its own at once, and once."""
+        ailing = {"http": "nginx does not run: no module"}
+        entries = [*nodes(["host-a"]), present("host-b", NodeRecord(ailing=ailing))]
+        found = glance(seen(*entries))
+        self.assertEqual(
+            [(worry.sign, worry.about, worry.text) for worry in found.worries],
+            [(Sign.WARN, "node host-b", "nginx does not run: no module")],
+        )
+        self.assertEqual((found.figures[0].value, glance(seen(*entries, node="host-b")).worries), ("2", ()))
 
     def test_lost_node(self) -> None:
         """A node that is lost needs a person, and counts; one that was drained before it went does not."""

@@ -58,6 +58,7 @@ class NodeSignTests(SynchronousTestCase):
             ({"Draining": True, "Cordoned": True}, Sign.WARN, "draining"),
             ({"Cordoned": True}, Sign.WARN, "cordoned"),
             ({"Fails": ["web.myapp"]}, Sign.WARN, "ready, with limits"),
+            ({"Ailing": {"http": "nginx does not run"}}, Sign.WARN, "ready, in trouble"),
         ):
             self.assertEqual(self.words(**changed), (sign, words))
 

@@ -91,7 +91,10 @@ class PresenceTests(SynchronousTestCase):
         own, at = evolve(self.presence.node, former=("old",)), Whereabouts(("10.0.0.1",), missing=("eth9",))
         files = OwnCertificates({"web": 5.0}, {"api": "it has expired"}, serves=True, brief={"web": 4.0})
         now = evolve(self.presence.now, where=lambda: at, etcd=lambda: "joins", certificates=lambda: files)
-        record = NodeRecord.decode(evolve(self.presence, node=own, now=now)(True).encode())
+        ailing = {"dns": "DNS is not served"}
+        why = Obstacles(str, str, lambda: ailing)
+        record = NodeRecord.decode(evolve(self.presence, node=own, now=now, obstacles=why)(True).encode())
+        self.assertEqual((record.ready, record.ailing), (True, ailing))
         told = record.missing, record.allow, record.former, record.etcd, record.version
         self.assertEqual(told, (("eth9",), ("binds",), ("old",), "joins", __version__))
         of_certificates = record.certificates, record.uncertified, record.tls, record.brief

@@ -39,6 +39,16 @@ class StatusTests(ShowCase):
         self.assertIn("nothing starts on n2: no space\n", command_line(self.store, "status").stdout)
         self.assertEqual(command_line(self.store, "status", "-o", "json").json["Dark"], {"n2": "no space"})
 
+    def test_ailing(self) -> None:
+        """Parts that are in trouble are named, of each node; not those of one that cannot report their end."""
+        troubles = {"http": "nginx does not run: no module", "dns": "DNS is not served at 10.0.0.2:53"}
+        self.store.put(KEYS.node("n2"), NodeRecord(ailing=troubles).encode(), self.store.lease)
+        mute = NodeRecord(refused="cannot write", ready=False, ailing=troubles)
+        self.store.put(KEYS.node("n3"), mute.encode(), self.store.lease)
+        shown = command_line(self.store, "status").stdout
+        self.assertIn("node n2: nginx does not run: no module\nnode n2: DNS is not served at 10.0.0.2:53\n", shown)
+        self.assertEqual(command_line(self.store, "status", "-o", "json").json["Ailing"], {"n2": troubles})
+
     def test_not_ready(self) -> None:
         """So is one that is not ready, as on the page; one that cannot write is named once, as that."""
         away = NodeRecord(ready=False, unready="its Docker Engine does not answer")
