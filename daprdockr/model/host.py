@@ -20,6 +20,7 @@ Note [The name is the mark]
 from __future__ import annotations
 
 import enum
+import signal
 from collections.abc import Mapping
 
 from attrs import field, frozen
@@ -86,7 +87,7 @@ class ContainerState:
     error: str = ""
     """The reason why it could not start ("": none, or an Engine that was about to end)."""
     oom_killed: bool = False
-    """Whether the kernel killed it because its memory was used up."""
+    """Whether the kernel killed a process in it, in its last run, because its memory was used up."""
     started: float = 0.0
     """When it started last: seconds since the epoch, by the Engine's clock (0.0: never)."""
     finished: float = 0.0
@@ -126,6 +127,14 @@ class ContainerState:
     @property
     def running(self) -> bool:
         return self.status in (Status.RUNNING, Status.PAUSED, Status.RESTARTING)
+
+    @property
+    def out_of_memory(self) -> bool:
+        """
+        Return whether it ended because its memory was used up. ``oom_killed`` says so of a worker or a health check in
+        it, too, which may have been killed long before the container ended for another reason.
+        """
+        return self.oom_killed and self.exit_code == 128 + signal.SIGKILL and not self.signalled
 
 
 @frozen

@@ -50,11 +50,18 @@ def how_it_ended(state: ContainerState) -> str:
     """Return in words how the last run of a container ended: Docker gives 128 and a signal as the exit status."""
     if state.running:
         return "it runs"
-    if state.oom_killed:
+    if state.out_of_memory:
         return "killed: out of memory"
-    if state.signalled and state.exit_code < _SIGNALS:
-        return f"exit status {state.exit_code}, after it was sent a signal"
-    return _WORDS.get(state.exit_code) or _signal(state.exit_code) or f"exit status {state.exit_code}"
+    if state.exit_code < _SIGNALS and (state.oom_killed or state.signalled):
+        before = "a process in it was killed: out of memory" if state.oom_killed else "it was sent a signal"
+        return f"exit status {state.exit_code}, after {before}"
+    return _WORDS.get(state.exit_code) or ended_with(state.exit_code)
+
+
+def ended_with(status: int) -> str:
+    """Return in words what the exit status of a program says: that of a signal is 128 and its number."""
+    named = status > _SIGNALS and (_WORDS.get(status) or _signal(status))
+    return named or f"exit status {status}"
 
 
 def _signal(status: int) -> str:

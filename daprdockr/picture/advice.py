@@ -65,7 +65,7 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         ("out of memory", "raise Container.Memory, or find what the program fills it with"),
         (
-            r"^killed \(SIGKILL\)",
+            r"^(the command .* fails: )?killed \(SIGKILL\)",
             "find out who killed it; the kernel does if the program needs more than Container.Memory, and journalctl -k"
             " on the node says so",
         ),

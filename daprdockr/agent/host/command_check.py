@@ -12,12 +12,14 @@ from daprdockr.agent.host.probe import Target, Unmade
 from daprdockr.agent.host.stuck import StuckCommands
 from daprdockr.model.errors import EngineRefused, EngineSilent
 from daprdockr.model.host import Executed
-from daprdockr.model.last_words import last_lines
+from daprdockr.model.last_words import ended_with, last_lines
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Engine
 from daprdockr.runtime.pool import Pool
 
 _NOT_BEGUN = "the command did not begin in time"
+_OVERDUE = 124
+"""The exit status of a command that took too long; one that runs ``timeout`` may end with it, too."""
 
 
 class CommandCheck:
@@ -57,7 +59,7 @@ class CommandCheck:
             is_stuck = self._stuck.did_not_begin(target.container, begun, self._reactor.seconds())
             return _NOT_BEGUN if is_stuck else Unmade(_NOT_BEGUN)
         self._stuck.began(target.container)
-        return ": ".join([f"exit status {done.status}", *last_lines(done.output)[-1:]]) if done.status else None
+        return ": ".join([_ended(done.status), *last_lines(done.output)[-1:]]) if done.status else None
 
     def _note_wait(self, target: Target, waited: float) -> None:
         """Log once that the checks of a service come late, and forget it when they are in time again."""
@@ -70,3 +72,7 @@ class CommandCheck:
                 service=target.service,
                 waited=waited,
             )
+
+
+def _ended(status: int) -> str:
+    return f"exit status {status}: it took too long" if status == _OVERDUE else ended_with(status)

@@ -234,7 +234,7 @@ class Containers:
         how = how_it_ended(state)
         lived = max(0.0, state.finished - state.started)
         self.log.warn("container {id} of {instance} ended: {how}", id=state.id[:12], instance=state.instance, how=how)
-        killed = (state.signalled or state.exit_code in KILLED) and not state.oom_killed
+        killed = (state.signalled or state.exit_code in KILLED) and not state.out_of_memory
         self._on_death(state, self._failures.died(state, how, lived, killed), "")
 
     def _index(self, changed: ContainerState) -> None:

@@ -39,6 +39,13 @@ class StatusTests(SynchronousTestCase):
         """A kill is one for lack of memory only if the Engine says so."""
         self.assertEqual(how_it_ended(ended(137, oom_killed=True)), "killed: out of memory")
 
+    def test_process_out_of_memory(self) -> None:
+        """The Engine also says so of a container in which a worker was killed, and that ended much later."""
+        after = "after a process in it was killed: out of memory"
+        words = {0: f"exit status 0, {after}", 1: f"exit status 1, {after}", 143: "stopped by SIGTERM"}
+        self.assertEqual({code: how_it_ended(ended(code, oom_killed=True)) for code in words}, words)
+        self.assertEqual(how_it_ended(ended(137, oom_killed=True, signalled=True)), "killed (SIGKILL)")
+
     def test_signalled(self) -> None:
         """A program that ends because of a signal has not done its work."""
         words = {0: "exit status 0, after it was sent a signal", 137: "killed (SIGKILL)"}

@@ -234,7 +234,12 @@ class ExecTests(ContainerCase):
         """Exit status 0 is well, any other is the complaint."""
         self.assertIsNone(await self.run_command("good"))
         self.assertEqual(await self.run_command("bad"), "exit status 3")
-        self.assertEqual(await self.run_command("slow"), "exit status 124")
+        self.assertEqual(await self.run_command("slow"), "exit status 124: it took too long")
+
+    async def test_killed(self) -> None:
+        """A command that was killed, for example because the memory of its container was used up, is said to be."""
+        self.engine.statuses = {("bad",): 137}
+        self.assertEqual(await self.run_command("bad"), "killed (SIGKILL)")
 
     async def test_output(self) -> None:
         """The last line that it wrote is in the complaint, made printable."""

@@ -341,6 +341,7 @@ class TroubleTests(WhyCase):
                 "keep the program in the foreground",
             ),
             (State.BACKING_OFF, "killed (SIGKILL): loading", "find out who killed it; the kernel does if"),
+            (State.UNHEALTHY, "the command /check fails: killed (SIGKILL)", "find out who killed it; the kernel does"),
             (
                 State.BACKING_OFF,
                 "exit status 1: exec /start: exec format error",

@@ -219,7 +219,10 @@ class AttendTests(TendCase):
         cases: tuple[tuple[dict[str, Any], str], ...] = (
             ({"exit_code": 3}, "exit status 3"),
             ({"exit_code": 137, "oom_killed": True}, "killed: out of memory"),
-            ({"exit_code": 0, "oom_killed": True}, "killed: out of memory"),
+            (
+                {"exit_code": 0, "oom_killed": True},
+                "exit status 0, after a process in it was killed: out of memory",
+            ),
             ({"exit_code": 3, "started": 15.0, "finished": 26.0}, "exit status 3"),
             (
                 {"exit_code": 137, "started": 5.0, "finished": 26.0},
