@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from pathlib import Path
 
@@ -13,20 +14,25 @@ from daprdockr.model.names import check_label
 # Root name servers: addresses that only the default route leads to. Connecting a UDP socket sends nothing to them.
 _FAR = ((socket.AF_INET, "198.41.0.4"), (socket.AF_INET6, "2001:503:ba3e::2:30"))
 
+_NO_ANSWER = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+"""Without a socket the kernel was not even asked."""
+
 
 def default_address() -> str:
     """
     Return the address the kernel sends from on the default route, IPv4 before IPv6 (``connect`` of udp(7), ip(7)).
 
     :raises NotFound: this host has no default route.
+    :raises OSError: the kernel could not be asked, for example for lack of file descriptors.
     """
     for family, far in _FAR:
         try:
             with socket.socket(family, socket.SOCK_DGRAM) as probe:
                 probe.connect((far, 53))
                 return str(probe.getsockname()[0])
-        except OSError:
-            continue
+        except OSError as error:
+            if error.errno in _NO_ANSWER:
+                raise
     raise NotFound("this host has no default route: name its address with --host or HOST_IP")
 
 
@@ -62,12 +68,18 @@ def _part(cluster: Path | None) -> HostPart | None:
 
 
 def is_here(address: str) -> bool:
-    """Return whether an interface of this host has an address."""
+    """
+    Return whether an interface of this host has an address.
+
+    :raises OSError: the kernel could not be asked, for example for lack of file descriptors.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.bind((address, 0))
-    except OSError:
+    except OSError as error:
+        if error.errno in _NO_ANSWER:
+            raise
         return False
     return True
 

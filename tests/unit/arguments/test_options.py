@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import ipaddress
 import os
+import resource
 import socket
+from functools import partial
 from pathlib import Path
 
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.arguments.address import default_address, short_host_name
+from daprdockr.arguments.address import default_address, is_here, short_host_name
 from daprdockr.arguments.agent_parameters import FLAGS, PARAMETERS
 from daprdockr.arguments.options import Options
 from daprdockr.arguments.settings import Settings
@@ -153,6 +156,18 @@ class DefaultTests(SynchronousTestCase):
     def test_host_is_that_of_the_default_route(self) -> None:
         """Without HOST_IP the address of the default route is published."""
         self.assertEqual(read(environment={}).host, (default_address(),))
+
+    def test_no_descriptor(self) -> None:
+        """For lack of a file descriptor no address is taken for absent, nor another one for that of the node."""
+        former = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for ask in (default_address, partial(is_here, "127.0.0.1")):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (0, former[1]))
+            try:
+                with self.assertRaises(OSError) as raised:
+                    ask()
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, former)
+            self.assertEqual(raised.exception.errno, errno.EMFILE)
 
     def joined(self, node: str = "a") -> ClusterFiles:
         """Return the files of a host that joined a cluster as ``node``."""
