@@ -24,7 +24,10 @@ from daprdockr.model.wanted.http import Http
 from daprdockr.proxy.routes import Route, Upstream, by_number, check_endpoint, check_host_name, check_path
 
 MOST_ROUTES = 20_000
-"""Host names and paths that nginx is given: they take about half of its memory for routes."""
+"""Host names and paths that nginx is given: its memory for routes has room for so many of the longest ones."""
+
+_FULL = f"some host names are not served, because nginx is given at most {MOST_ROUTES} of all services"
+"""Without their names and number, which would change with each other service, and become events each time."""
 
 PAUSED = 30.0
 """The longest time that a request for a paused service waits, in seconds."""
@@ -143,7 +146,7 @@ def _add(
     for route in claimed:
         key = _key(route)
         if key not in routes and len(routes) >= MOST_ROUTES:
-            lost.append(_refused(route, f"is not served, because nginx is given at most {MOST_ROUTES} names"))
+            refusals.add(Refusal(service.service, "", _FULL))
         elif (owner := has[key]) != service.owner:
             lost.append(_refused(route, f"already belongs to {owner}"))
         else:

@@ -189,7 +189,15 @@ class ConflictTests(SynchronousTestCase):
         self.assertEqual(len(found.routes), MOST_ROUTES)
         reasons = [refusal.reason for refusal in found.refusals]
         self.assertEqual(len(reasons), 2)
-        self.assertIn("host name late.com is not served, because nginx is given at most 20000 names", reasons)
+        lacks = "some host names are not served, because nginx is given at most 20000 of all services"
+        self.assertIn(lacks, reasons)
+
+    def test_full(self) -> None:
+        """Where names make room for others in it, a service that lacks some is not reported anew each time."""
+        names = [f"{number}.com" for number in range(MOST_ROUTES)]
+        late = service(WEB, *(f"late{number}.com" for number in range(4)), created=2)
+        first, then = (routing([service(API, *names[left:]), late]).refusals for left in (0, 2))
+        self.assertEqual((len(first), first), (1, then))
 
 
 class EntryTests(SynchronousTestCase):
