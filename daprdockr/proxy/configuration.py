@@ -36,8 +36,11 @@ SOCKET = "generation.sock"
 
 _SEALS = ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
 
-MEMORY = 32
-"""MiB for routes, shared by all workers: 10,000 host names with three endpoints each take about 10."""
+MEMORY = 64
+"""
+MiB for routes, shared by all workers: 10,000 host names with three endpoints each take about 10, and as many routes as
+nginx is given at most, with the longest names and paths, about 50.
+"""
 
 CERTIFICATE_MEMORY = 32
 """MiB for certificates, shared by all workers: a pair takes about 8 KiB."""

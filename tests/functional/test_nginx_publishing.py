@@ -204,14 +204,26 @@ class TakingUpTests(NginxTestCase):
         self.assertTrue(await self.serves(names[1]))
 
     async def test_others_in_their_place(self) -> None:
-        """As many routes as nginx is given at most, with the longest names, make room for as many others."""
-        place, tail = self.upstream(), ".".join(["x" * 60] * 3)
+        """As many routes as nginx is given at most, all of them the longest, make room for as many others."""
+        place, tail, path = self.upstream(), ".".join(["x" * 60] * 3), "/p" * 127  # cjson writes each slash as \\/
+        longest = evolve(
+            route("", place, service=ServiceName("g" * 63, "s" * 63)),
+            path=path,
+            strip_path=True,
+            max_header=65535,
+            max_body=10**12,
+            timeout=3599.5,
+            sticky="s" * 64,
+            buffer=True,
+            hsts=63072000,
+            hold=59.5,
+        )
         nginx = self.nginx()
         nginx.startService()
         for letter in "ab":
             names = [f"{letter * 50}{number}.{tail}" for number in range(MOST_ROUTES)]
-            await self.published(nginx, *(evolve(route(name, place), path="/" + "p" * 254) for name in names))
-            self.assertEqual((await self.get(names[-1], "/" + "p" * 254)).code, 200)
+            await self.published(nginx, *(evolve(longest, host_name=name) for name in names))
+            self.assertEqual((await self.get(names[-1], path)).code, 200)
 
 
 class FailingTests(NginxTestCase):

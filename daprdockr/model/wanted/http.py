@@ -61,7 +61,7 @@ def is_path(text: str) -> bool:
         and text.isprintable()
         and not _NOT_IN_A_PATH & set(text)
         and not _ODD_SEGMENT.search(text)
-        and len(text) <= _LONGEST_PATH
+        and len(text.encode()) <= _LONGEST_PATH
     )
 
 
@@ -76,7 +76,8 @@ def url_path(value: object, path: str) -> str:
     if is_path(text):
         return text
     raise BadInput(
-        f"{path}: {shorten(value)} is not usable, write a path such as /api, without //, dot segments, %, ?, # and \\"
+        f"{path}: {shorten(value)} is not usable, write a path such as /api, of {_LONGEST_PATH} bytes at most, without"
+        " //, dot segments, %, ?, # and \\"
     )
 
 

@@ -75,6 +75,7 @@ class HttpTests(SynchronousTestCase):
             ("/bücher", "/bücher"),
             ("/a b;c=\"d'", "/a b;c=\"d'"),
             ("/...", "/..."),
+            ("/" + 127 * "é", "/" + 127 * "é"),
         ]:
             http = Http.read({"HostName": "a.b", "Path": path, "StripPath": True, **PORT}, "Http")
             self.assertEqual((http.path, http.strip_path), (kept, True))
@@ -98,6 +99,7 @@ class HttpTests(SynchronousTestCase):
             "/%25",
             "/%ff",
             "/\ud800",
+            "/" + 128 * "é",
             7,
         ):
             error = self.assertRaises(BadInput, Http.read, {"HostName": "a.b", "Path": path, **PORT}, "Http")
