@@ -13,7 +13,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName
 from daprdockr.page.seen import Gone, Seen
 from daprdockr.page.signs import Badge, Sign, of_certificate, of_gone, of_instance, of_node, of_service, why_not
-from daprdockr.picture.cells import moment, published
+from daprdockr.picture.cells import host_names, moment, published
 from daprdockr.picture.table import Row
 from daprdockr.picture.timeline import Happening
 
@@ -165,7 +165,7 @@ def service(row: Row) -> ServiceShown:
         row["Wanted"],
         row["Healthy"],
         done,
-        tuple(row["HostNames"]),
+        host_names(row),
         row["Reason"],
         row["Schedule"] or "",
     )

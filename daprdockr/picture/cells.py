@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from daprdockr.picture.table import Row
 
+_MOST_HOST_NAMES = 4
+
 
 def yes_or_no(value: bool) -> str:
     return "yes" if value else "no"
@@ -15,6 +17,13 @@ def yes_or_no(value: bool) -> str:
 def published(port: Row) -> str:
     """Return a port of a container, and the host's port that leads to it."""
     return f"{port['Host']}->{port['Container']}/{port['Protocol']}"
+
+
+def host_names(service: Row) -> tuple[str, ...]:
+    """Return some host names of a service, and how many more it has, which may be thousands."""
+    names = service["HostNames"]
+    more = len(names) - _MOST_HOST_NAMES
+    return (*names[:_MOST_HOST_NAMES], *([f"and {more} more"] if more > 0 else ()))
 
 
 def moment(seconds: float) -> str:

@@ -12,6 +12,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Claim, KnownRun, Service
 from daprdockr.model.stored.rollout import RolloutRecord
+from daprdockr.picture.cells import host_names
 from daprdockr.picture.instances import is_current, stopping, waiting_for_volumes
 from daprdockr.picture.runs import last_run
 from daprdockr.picture.table import Column, Row, Table
@@ -26,7 +27,7 @@ COLUMNS: tuple[Column, ...] = (
     ("RUNNING", lambda row: str(row["Running"])),
     ("HEALTHY", lambda row: str(row["Healthy"])),
     ("CURRENT", lambda row: str(row["Current"])),
-    ("HTTP", lambda row: ",".join(row["HostNames"])),
+    ("HTTP", lambda row: ",".join(host_names(row))),
     ("REASON", lambda row: row["Reason"]),
 )
 

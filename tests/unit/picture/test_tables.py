@@ -117,6 +117,14 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual([row["HostNames"] for row in table.rows], [["a.test", "*.b.test", "example.com/api"]])
         self.assertIn("a.test,*.b.test,example.com/api", table.cells[0])
 
+    def test_many_host_names(self) -> None:
+        """Of many host names people are shown some, and programs all."""
+        names = [f"{letter}.test" for letter in "abcdef"]
+        http = {**HTTP, "HostName": ",".join(names)}
+        table = service_table(cluster(defined(definition(Http=http), 5)))
+        self.assertEqual(table.rows[0]["HostNames"], names)
+        self.assertIn("a.test,b.test,c.test,d.test,and 2 more", table.cells[0])
+
     def test_waiting(self) -> None:
         """Instances that no node has claimed are counted, with the reason if no node may take them."""
         nobody = cluster(defined(definition(instances=2), 5), claimed(instance(1), RUNNING, 6))
