@@ -56,5 +56,17 @@ def begin() -> int:
         print("daprdockrcmd: stdout is closed: redirect it, to /dev/null at least", file=stderr)
         return 1
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+        sys.stdout = whole(sys.stdout)
     return main(sys.argv[1:], {STATE: STATE_DIR, **os.environ}, stdin, sys.stdout, stderr, connect_late)
+
+
+def whole(stdout: io.TextIOWrapper) -> io.TextIOWrapper:
+    """
+    Return stdout with a buffer, and such that what no encoding has is written by its number. With PYTHONUNBUFFERED it
+    has no buffer, and then Python does not notice that a disk that is nearly full took only the beginning of a text.
+    """
+    if isinstance(stdout.buffer, io.RawIOBase):
+        buffer, is_terminal = io.BufferedWriter(stdout.buffer), stdout.isatty()
+        return io.TextIOWrapper(buffer, stdout.encoding, "backslashreplace", line_buffering=is_terminal)
+    stdout.reconfigure(errors="backslashreplace")
+    return stdout

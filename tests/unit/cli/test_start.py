@@ -61,6 +61,15 @@ class ProcessTests(SynchronousTestCase):
             done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False)
         self.assertEqual((done.returncode, done.stderr), (1, ""))
 
+    def test_full(self) -> None:
+        """A file that takes only the beginning of the output is full, and nobody takes it for whole."""
+        for unbuffered in ("", "1"):
+            command = ["sh", "-c", 'ulimit -f 1; exec "$@" >"$0"', self.mktemp(), sys.executable, "-c", RUN, "-help"]
+            environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+            done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, env=environment)
+            self.assertEqual(done.returncode, 1)
+            self.assertEqual(done.stderr, "daprdockrcmd: nothing more can be written: File too large\n")
+
     def test_closed(self) -> None:
         """Nothing gets the descriptor of a standard stream, which exec would read from, or write into."""
         for line in ('exec "$@" <&-', 'exec "$@" 2>&-', 'exec "$@" <&- 2>&-'):
