@@ -162,9 +162,9 @@ class HoldingTests(NginxTestCase):
             await deferLater(reactor, 0.15)
             away = self.holding(evolve(self.upstream(), port=free_port()))
             await self.published(nginx, evolve(away, buffer=True))
-        answer = await asked
-        self.assertEqual((answer.code, answer.text), (503, "no instance of this service is healthy\n"))
-        self.assertRegex(await uploaded, rb"(?s)^HTTP/1.1 503 .*no instance of this service is healthy\n$")
+        answer, reason = await asked, "no instance of this service takes a connection from this node\n"
+        self.assertEqual((answer.code, answer.text), (503, reason))
+        self.assertRegex(await uploaded, rb"(?s)^HTTP/1.1 503 .*%b$" % reason.encode())
 
     async def test_deleted(self) -> None:
         """Requests for a service that is deleted while they wait end with 503, others of its host name with 404."""

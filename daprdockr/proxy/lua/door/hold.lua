@@ -21,6 +21,7 @@ local CALL_TIMEOUT = 500 -- milliseconds
 local FIRST_PAUSE, LAST_PAUSE = 0.005, 0.1 -- seconds
 local CLIENT_CLOSED = 499 -- nginx's code for a client that did not wait for the answer
 local PAUSED = "this service is paused"
+local UNREACHED = "no instance of this service takes a connection from this node"
 
 local NONE = record.NONE
 
@@ -48,6 +49,16 @@ local function present_location()
     return routes.location(ngx.var.host) or NONE
 end
 
+-- Return what is wrong, unless no instance is healthy. A healthy one may take no connection: it has just gone, or there
+-- is no port left here for another connection to it.
+local function why(location)
+    if location.paused then
+        return PAUSED
+    end
+    local endpoints = routes.endpoints(location.service or "")
+    return endpoints and #endpoints > 0 and UNREACHED or nil
+end
+
 -- Answer a request that found no endpoint.
 function M.give_up()
     local location = present_location()
@@ -55,7 +66,7 @@ function M.give_up()
     if location.page then
         return pages.maintenance(routes.page(location.page))
     end
-    return pages.refuse(503, location.paused and PAUSED or nil)
+    return pages.refuse(503, why(location))
 end
 
 -- Call the endpoints that were tried; one that takes a connection now counts as untried.
