@@ -32,6 +32,9 @@ from daprdockr.runtime.pool import Run
 ABSENT_RETRY = 30.0
 """Seconds between two searches for a program that is not installed."""
 
+_FEW_CONNECTIONS = 1024
+"""Connections of a worker: with fewer a limit of open files is reported, which nobody sees before a busy hour."""
+
 FIRST_ROUTES = 30.0
 """The longest wait for routes to store: Note [An nginx without routes]."""
 
@@ -57,9 +60,11 @@ class Beginning:
         while True:
             try:
                 version, modules = await self._program.version(), await self._program.modules()
-                return evolve(settings, version=version, modules=modules)
             except ProxyError as error:
                 self._report(NginxUnusable(str(error)))
+            else:
+                self._note_few_files(settings)
+                return evolve(settings, version=version, modules=modules)
             meanwhile()
             await deferLater(self._reactor, ABSENT_RETRY)
 
@@ -89,6 +94,15 @@ class Beginning:
         if self._tls is not None:
             self._tls.prepare()
         return self._files.prepare()
+
+    def _note_few_files(self, settings: NginxSettings) -> None:
+        if settings.connections < _FEW_CONNECTIONS:
+            self.log.warn(
+                "each worker of nginx may have {files} open files, which is enough for {requests} requests at once:"
+                " raise the agent's hard limit (LimitNOFILE of its unit, or ulimit -n), and start it again",
+                files=settings.open_files,
+                requests=settings.connections // 2,
+            )
 
     def _report(self, found: NginxUnusable | FilesUnwritable) -> None:
         """Log it once, not at every retry."""

@@ -16,7 +16,7 @@ from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.error import ConnectError, ConnectionDone, ProcessDone, ProcessTerminated
 from twisted.internet.testing import StringTransport
-from twisted.logger import capturedLogs, formatEvent
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
@@ -131,10 +131,11 @@ class NginxTests(SynchronousTestCase):
         self.addCleanup(FilePath(str(self.directory)).remove)
         self.reactor = NginxReactor(self.directory)
 
-    def nginx(self, path: str = "sh", port: int = 80, **changes: Any) -> Nginx:
+    def nginx(self, path: str = "sh", port: int = 80, files: int = 65536, **changes: Any) -> Nginx:
+        listeners = (HttpListener("127.0.0.1", port),)
         nginx = Nginx(
             program=NginxProgram(path=path, environment={"PATH": "/usr/bin:/bin"}, reactor=self.reactor),
-            settings=NginxSettings(directory=str(self.directory), listeners=(HttpListener("127.0.0.1", port),)),
+            settings=NginxSettings(directory=str(self.directory), listeners=listeners, open_files=files),
             reactor=self.reactor,
             supervise=partial(SupervisedProcess, table=self.reactor.table),
             **{"run": execute, **changes},
@@ -232,6 +233,15 @@ class NginxTests(SynchronousTestCase):
         full = self.nginx(run=lambda call, *arguments: fail(OSError(errno.ENOSPC, "No space left on device")))
         full.startService()
         self.assertEqual(full.condition, FilesUnwritable(str(self.directory), "No space left on device"))
+
+    def test_few_files(self) -> None:
+        """A limit of open files with which nginx serves few requests at once is reported before that many come."""
+        with capturedLogs() as logged:
+            self.nginx().startService()
+            self.assertEqual([event for event in logged if event["log_level"] is LogLevel.warn], [])
+            self.nginx(files=1024).startService()
+        [told] = [formatEvent(event) for event in logged if event["log_level"] is LogLevel.warn]
+        self.assertTrue(told.startswith("each worker of nginx may have 1024 open files, which is enough for 256"), told)
 
     def test_first_start(self) -> None:
         """nginx is started before there are routes, and given them when there are."""
