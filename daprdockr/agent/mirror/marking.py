@@ -72,9 +72,7 @@ class Marking(Periodic):
         self._latest = 0
         self._marked = -BETWEEN
         self._refused = LoggedOnce(
-            lambda reason: self.log.warn(
-                "no mark of etcd's history can be written, grant the right to: {reason}", reason=reason
-            )
+            lambda reason: self.log.warn("no mark of etcd's history can be written: {reason}", reason=reason)
         )
 
     async def _mark(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.build.values import KEYS, definition
@@ -27,3 +28,14 @@ class MarkTests(SynchronousTestCase):
         entry = cluster.store.get(KEYS.marks)
         assert entry is not None
         self.assertEqual(entry.value.count(b"["), 1 + max(numbers))
+
+    def test_full(self) -> None:
+        """Where etcd is full it is not a right that is said to lack."""
+        cluster = MemoryCluster(self)
+        cluster.add("a")
+        cluster.define(definition())
+        with capturedLogs() as logged:
+            cluster.store.full = True
+            cluster.advance(MARKED)
+        reason = "etcd refuses all writes, for its database is as large as its quota (alarm NOSPACE)"
+        self.assertIn(f"no mark of etcd's history can be written: {reason}", map(formatEvent, logged))
