@@ -56,6 +56,10 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), sentence)
     for pattern, sentence in (
         (
+            r"^a file for a container cannot be written in (?P<folder>\S+): No space left",
+            "make room in {folder} on that node, where the secrets or files of its containers are",
+        ),
+        (
             "[nN]o space left on device",
             "make room on the disk of that node: docker system df there shows what takes it",
         ),

@@ -68,7 +68,11 @@ class MountedFiles:
         :raises EngineFailed: there is no place for them, or it is full.
         """
         try:
-            folder = self._choose() / container
+            place = self._choose()
+        except OSError as error:
+            raise EngineFailed(f"a file for a container cannot be written: {error}") from None
+        try:
+            folder = place / container
             draft = folder.with_name(f"{container}.new")
             for old in (draft, folder):
                 shutil.rmtree(old, ignore_errors=True)
@@ -79,15 +83,16 @@ class MountedFiles:
             draft.rename(folder)
             return [folder / str(number) for number in range(len(files))]
         except OSError as error:
-            raise EngineFailed(f"a file for a container cannot be written: {error}") from None
+            raise _unwritten(place, error) from None
 
     def rewrite(self, container: str, contents: Mapping[int, bytes]) -> None:
         """Put other contents, by number, into files that are mounted: Note [In its place]. :raises: as ``write``."""
+        folder = self._folder(container)
         try:
             for number, content in contents.items():
-                _rewrite(self._folder(container) / str(number), content)
+                _rewrite(folder / str(number), content)
         except OSError as error:
-            raise EngineFailed(f"a file for a container cannot be written in its place: {error}") from None
+            raise _unwritten(folder.parent, error) from None
 
     def give(self, container: str, user: int) -> None:
         """
@@ -103,10 +108,11 @@ class MountedFiles:
 
     def mark(self, container: str, stamps: Sequence[str]) -> None:
         """Note that the files are complete, and of which contents the container knows. :raises: as ``write``."""
+        folder = self._folder(container)
         try:
-            replace_file(self._folder(container) / _MARK, "\n".join(stamps).encode(), synced=True)
+            replace_file(folder / _MARK, "\n".join(stamps).encode(), synced=True)
         except OSError as error:
-            raise EngineFailed(f"a file for a container cannot be written: {error}") from None
+            raise _unwritten(folder.parent, error) from None
 
     def stamps(self, container: str) -> tuple[str, ...]:
         """Return the stamps that were marked last; () if the files are not complete."""
@@ -139,6 +145,10 @@ class MountedFiles:
         """Return where the files of a container are, or where they would be."""
         folders = [place / container for place in self._places]
         return next((folder for folder in folders if folder.exists()), folders[0])
+
+
+def _unwritten(place: Path, error: OSError) -> EngineFailed:
+    return EngineFailed(f"a file for a container cannot be written in {place}: {error.strerror}")
 
 
 def _write(path: Path, file: FileToMount) -> None:

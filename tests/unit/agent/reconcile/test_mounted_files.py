@@ -57,7 +57,7 @@ class MountedFilesTests(SynchronousTestCase):
                 self.assertEqual(opened.read(), content)
         self.assertEqual(path.stat().st_mode & 0o777, 0o400)
         path.unlink()
-        with self.assertRaisesRegex(EngineFailed, "cannot be written in its place"):
+        with self.assertRaisesRegex(EngineFailed, f"cannot be written in {self.place}: "):
             self.files.rewrite("c1", {0: b"x"})
 
     def test_rewritten_without_room(self) -> None:
@@ -66,8 +66,10 @@ class MountedFilesTests(SynchronousTestCase):
         usual = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, usual[1]))  # instead of a file system that is full
         try:
-            with self.assertRaisesRegex(EngineFailed, "cannot be written in its place"):
+            with self.assertRaisesRegex(EngineFailed, f"cannot be written in {self.place}: "):
                 self.files.rewrite("c1", {0: b"s" * (ROOM + 1)})
+            with self.assertRaisesRegex(EngineFailed, f"cannot be written in {self.place}: File too large"):
+                self.files.write("c2", secrets(b"s" * (ROOM + 1)))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, usual)
         self.assertEqual(path.read_bytes(), b"f" * 1000)

@@ -408,8 +408,8 @@ class TroubleTests(WhyCase):
                 "have the program read it as a file, without Env in Secrets, or set another value: daprdockrcmd secret",
             ),
             (
-                "a file for a container cannot be written: [Errno 28] No space left on device: '/var/lib/x'",
-                "make room on the disk of that node",
+                "a file for a container cannot be written in /run/daprdockr/x: No space left on device",
+                "make room in /run/daprdockr/x on that node, where the secrets or files of its containers are",
             ),
         ):
             self.claim(wanted, state=State.BACKING_OFF, healthy=False, container="", reason=reason)
