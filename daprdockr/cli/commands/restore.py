@@ -19,7 +19,7 @@ from daprdockr.cli.saved import MAX_BYTES, Wish, encoded, file_name, places, rea
 from daprdockr.cli.stdin import read_stdin
 from daprdockr.cli.stored import readable, unchanged
 from daprdockr.cli.storing import storing
-from daprdockr.model.errors import BadInput
+from daprdockr.model.errors import BadInput, EtcdError
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Entry, Put
@@ -62,7 +62,11 @@ def restore(request: Request, store: Store, console: Console) -> None:
             console.say(line)
     if found.differ and not request.yes:
         raise NotConfirmed(f"nothing was stored: add -yes to overwrite {len(found.differ)} of what is stored now")
-    _store(request, store, console, {**found.absent, **{key: wish for key, (_, wish) in found.differ.items()}})
+    try:
+        _store(request, store, console, {**found.absent, **{key: wish for key, (_, wish) in found.differ.items()}})
+    except EtcdError:
+        console.complain("a part of the backup may be stored: run the same again, which stores what is missing")
+        raise
     if request.json:
         created, overwritten = ([_named(request.keys, key) for key in part] for part in (found.absent, found.differ))
         console.print_json({"Created": created, "Overwritten": overwritten, "Same": found.same})

@@ -127,6 +127,18 @@ class RestoreTests(BackupCase):
         self.assertEqual(self.values()[KEYS.service(WEB)], definition().encode())
         self.assertIn(KEYS.service(named("new").name), self.values())
 
+    def test_in_part(self) -> None:
+        """If etcd takes no more in the middle, it is said that a part is stored, and the same again stores the rest."""
+        saved, before = self.run_line("backup").stdout, self.values()
+        self.store = store = InterruptedStore()
+        store.before = second(partial(setattr, store, "full", True))
+        done = self.run_line("restore", given=saved, status=1)
+        self.assertIn("a part of the backup may be stored: run the same again", done.stderr)
+        self.assertTrue(0 < len(self.values()) < len(before))
+        store.full = False
+        self.run_line("restore", given=saved)
+        self.assertEqual(self.values(), before)
+
     def test_stored_meanwhile(self) -> None:
         """It overwrites what somebody stores meanwhile only with ``-yes``, as what was there before."""
         saved = self.run_line("backup").stdout
