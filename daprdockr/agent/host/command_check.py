@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 from twisted.internet.interfaces import IReactorTime
@@ -18,6 +19,8 @@ from daprdockr.model.seams import Engine
 from daprdockr.runtime.pool import Pool
 
 _NOT_BEGUN = "the command did not begin in time"
+_NOT_RUN = re.compile("OCI runtime exec failed: (runc did not terminate successfully|.*[nN]o space left on device)")
+"""The output that the Engine reports of a command that its host had no room to run."""
 _OVERDUE = 124
 """The exit status of a command that took too long; one that runs ``timeout`` may end with it, too."""
 
@@ -59,7 +62,7 @@ class CommandCheck:
             is_stuck = self._stuck.did_not_begin(target.container, begun, self._reactor.seconds())
             return _NOT_BEGUN if is_stuck else Unmade(_NOT_BEGUN)
         self._stuck.began(target.container)
-        return ": ".join([_ended(done.status), *last_lines(done.output)[-1:]]) if done.status else None
+        return _found(done)
 
     def _note_wait(self, target: Target, waited: float) -> None:
         """Log once that the checks of a service come late, and forget it when they are in time again."""
@@ -72,6 +75,14 @@ class CommandCheck:
                 service=target.service,
                 waited=waited,
             )
+
+
+def _found(done: Executed) -> str | None:
+    if not done.status:
+        return None
+    said = last_lines(done.output)[-1:]
+    complaint = ": ".join([_ended(done.status), *said])
+    return Unmade(complaint) if any(map(_NOT_RUN.match, said)) else complaint
 
 
 def _ended(status: int) -> str:

@@ -15,9 +15,10 @@ Note [Verdicts]
     handled as if this agent had seen that. It counts failures from the first one of its own.
 
 Note [No result]
-    A probe that this host could not make says nothing about the container: the Engine is away, the agent has no file
-    left for a connection, or the agent itself stood still for so long that every timeout had passed when it went on.
-    Nothing is counted then. But where no command begins for long, while Engine and containerd answer other questions,
+    A probe that this host could not make says nothing about the container: the Engine is away, or has no room to begin
+    a command, the agent has no file left for a connection, or the agent itself stood still for so long that every
+    timeout had passed when it went on. Nothing is counted then: a container that is replaced where there is no room
+    does not come up again. But where no command begins for long, while Engine and containerd answer other questions,
     each is a failure: what hangs is the container, or the process by which containerd runs it (Note [Stuck, or only
     slow] in ``stuck``). A container that only nginx cannot reach is unhealthy, because nothing can be led to it, but a
     new one would not be reached either: it is not counted as one that may be replaced.

@@ -236,6 +236,19 @@ class ExecTests(ContainerCase):
         self.assertEqual(await self.run_command("bad"), "exit status 3")
         self.assertEqual(await self.run_command("slow"), "exit status 124: it took too long")
 
+    async def test_no_room(self) -> None:
+        """Where the host has no room to run a command, that says nothing of the container; a missing program does."""
+        self.engine.statuses = {("bad",): 126}
+        for text, is_result in (
+            ("runc did not terminate successfully: exit status 255: unknown", False),
+            ("write /run/containerd/x/process.json: no space left on device: unknown", False),
+            ('exec failed: unable to start container process: exec: "bad": executable file not found in $PATH', True),
+        ):
+            self.engine.outputs = {("bad",): f"OCI runtime exec failed: {text}\r\n".encode()}
+            found = await self.run_command("bad")
+            self.assertEqual(found, f"exit status 126: OCI runtime exec failed: {text}")
+            self.assertEqual(not isinstance(found, Unmade), is_result)
+
     async def test_killed(self) -> None:
         """A command that was killed, for example because the memory of its container was used up, is said to be."""
         self.engine.statuses = {("bad",): 137}
