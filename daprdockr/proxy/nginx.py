@@ -11,6 +11,11 @@ Note [Serving the last known routes]
 Note [An nginx that was restarted]
     It has the routes that were written to the disk last, which may be older than those it was given. So the end of the
     process, and the start of one, make the agent forget the state of nginx, and send the whole state until it is taken.
+
+Note [An nginx that was reloaded]
+    Its new workers have the memory with the routes of the old ones, unless its size has changed, as with an upgrade of
+    the agent: then they begin with the routes on the disk, too. So the whole state is sent again, but not before the
+    old workers have stopped accepting connections, 0.1 s after the new ones began: they would take it in their place.
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ from typing import Any
 from attrs import evolve, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -43,6 +49,9 @@ from daprdockr.proxy.table import DoorTable, Messages
 from daprdockr.proxy.taking_up import TakingUp
 from daprdockr.proxy.tls_files import TlsFiles
 from daprdockr.runtime.pool import Run
+
+RELOADED = 1.0
+"""Seconds after a reload until the state is sent again: Note [An nginx that was reloaded]."""
 
 
 @frozen
@@ -245,12 +254,16 @@ class Nginx(Service):
     async def _apply(self, settings: NginxSettings) -> None:
         """:raises DiskError: a file could not be written. :raises ProxyError: as ``TakingUp.serve``."""
         assert self._process is not None
+        before = await self._socket.generation()
         try:
             self._generation = await self._taking_up.serve(self._process, settings)
         except OSError as error:
             raise DiskError(str(unwritable(self._files, error))) from None
         finally:
             self.door.start()  # not earlier: an nginx that starts does not answer yet, which is no fault
+        if before and before != self._generation:
+            await deferLater(self._reactor, RELOADED)
+            self.door.begin_again()  # Note [An nginx that was reloaded]
         self.log.info("nginx serves on {listeners}", listeners=", ".join(one.text for one in settings.listeners))
 
     def _not_answered(self) -> None:

@@ -153,6 +153,23 @@ class TakingUpTests(NginxTestCase):
         await until(self.newer)
         self.assertEqual((second.pid, older.code, "older" in older.headers), (master, 200, True))
 
+    async def test_other_memory(self) -> None:
+        """
+        An nginx whose memory for routes gets another size, as by an upgrade, has all routes again soon: at first the
+        new workers have those on the disk, which may be older.
+        """
+        place = self.upstream()
+        nginx = await self.started(route("web.example.com", place))
+        await until((self.directory / "routes.json").exists)
+        older = (self.directory / "routes.json").read_bytes()
+        await self.published(nginx, route("web.example.com", place), route("other.example.com", place))
+        await until(lambda: (self.directory / "routes.json").read_bytes() != older)
+        (self.directory / "routes.json").write_bytes(older)
+        generation = nginx.status.generation
+        nginx._configuring.want(evolve(nginx._settings, memory=16))
+        await until(lambda: nginx.status.generation != generation)
+        await until(lambda: self.serves("other.example.com"), 5)
+
     async def newer(self) -> bool:
         """
         Return whether the front door serves, by the newer Lua.
