@@ -25,6 +25,8 @@ from twisted.web.http import HTTPChannel, Request
 from twisted.web.server import Request as SiteRequest
 from twisted.web.server import Site
 
+from daprdockr.runtime.timer import call_off
+
 LIFETIME = 10.0
 """The longest life of a connection, in seconds."""
 
@@ -81,15 +83,13 @@ class BoundedChannel(HTTPChannel):
 
     def stay(self) -> None:
         """Stay open until the resource or the client ends it. See Note [One short request for each connection]."""
-        if self._end is not None and self._end.active():
-            self._end.cancel()
+        call_off(self._end)
         self.site.closed(self)
         with suppress(OSError):  # it has ended already
             self.transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * VANISHED)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._end is not None and self._end.active():
-            self._end.cancel()
+        call_off(self._end)
         self.site.closed(self)
         super().connectionLost(reason)
 

@@ -30,6 +30,7 @@ from daprdockr.model.frames import MAX_CONTENT, MAX_FRAME, FrameKind, read
 from daprdockr.model.session import SessionRequest
 from daprdockr.peer.admission import SessionRefused
 from daprdockr.peer.own import fingerprint_of
+from daprdockr.runtime.timer import call_off
 
 OPENING = 15.0
 """
@@ -100,8 +101,7 @@ class PeerChannel(Int32StringReceiver):
 
     def admit(self) -> None:
         """Take note that the other side may have a session."""
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
+        call_off(self._deadline)
 
     def connectionMade(self) -> None:
         self._deadline = self._reactor.callLater(OPENING, self.abort)
@@ -206,9 +206,8 @@ class PeerChannel(Int32StringReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._over = True
-        for timer in (self._deadline, self._lingering):
-            if timer is not None and timer.active():
-                timer.cancel()
+        call_off(self._deadline)
+        call_off(self._lingering)
         self._on_end(self)
         if self._session is not None:
             self._session.gone()

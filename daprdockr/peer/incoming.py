@@ -20,6 +20,7 @@ from daprdockr.model.frames import FrameKind
 from daprdockr.peer.admission import SessionRefused
 from daprdockr.peer.channel import PeerChannel
 from daprdockr.runtime.pool import Run
+from daprdockr.runtime.timer import call_off
 from daprdockr.sessions.handing import STALL
 
 PIECE = 512 * 1024
@@ -86,6 +87,5 @@ class Incoming:
     def fail(self, why: str) -> None:
         """End it; a no-op when all of it has arrived."""
         if not self.whole.called:
-            if self._silent.active():
-                self._silent.cancel()
+            call_off(self._silent)
             self.whole.errback(SessionRefused(f"the image did not arrive: {why}"))

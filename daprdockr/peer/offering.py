@@ -28,6 +28,7 @@ from daprdockr.peer.admission import IMAGES, SessionRefused
 from daprdockr.peer.channel import AT_FAULT, PeerChannel
 from daprdockr.peer.images import SIGN
 from daprdockr.runtime.pool import Run
+from daprdockr.runtime.timer import call_off
 from daprdockr.sessions.archive import ImageArchive, read_archive
 from daprdockr.sessions.handing import STALL
 from daprdockr.sessions.spool import GivesImages, keep, spool
@@ -172,8 +173,7 @@ class OfferSession:
 
     def resume(self) -> None:
         waits, self._clear = self._clear, None
-        if self._stalled is not None and self._stalled.active():
-            self._stalled.cancel()
+        call_off(self._stalled)
         if waits is not None:
             waits.callback(None)
 
@@ -195,9 +195,8 @@ class OfferSession:
         self._stop_signs()
         self._offers.under_way.discard(self)
         self._taken.addErrback(lambda _: None)  # nobody waits for it any more
-        for timer in (self._late, self._stalled):
-            if timer is not None and timer.active():
-                timer.cancel()
+        call_off(self._late)
+        call_off(self._stalled)
 
     def _stop_signs(self) -> None:
         if self._signs.running:

@@ -1,4 +1,4 @@
-"""A call that is made later, once, however often it is asked for."""
+"""Calls that are made later: ``Timer`` makes one once, however often it is asked for."""
 
 from __future__ import annotations
 
@@ -32,5 +32,10 @@ class Timer:
 
     def cancel(self) -> None:
         """Do not make the call; a no-op if none is due."""
-        if self._due is not None and self._due.active():
-            self._due.cancel()
+        call_off(self._due)
+
+
+def call_off(call: IDelayedCall | None) -> None:
+    """Do not make a call; a no-op if there is none, or none is due any more."""
+    if call is not None and call.active():
+        call.cancel()

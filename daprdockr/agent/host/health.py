@@ -45,6 +45,7 @@ from daprdockr.agent.host.probe import Probe, Target, Unmade, Unreached
 from daprdockr.model.names import ServiceName, one_line
 from daprdockr.model.wanted.health import Health
 from daprdockr.planning.diagnosis import UNKNOWN, Diagnosis
+from daprdockr.runtime.timer import call_off
 
 FIRST_DELAY = 0.05
 """
@@ -137,8 +138,7 @@ class HealthChecks(Service):
 
     def _dismiss(self, container: str) -> None:
         patient = self._patients.pop(container)
-        if patient.next_probe is not None and patient.next_probe.active():
-            patient.next_probe.cancel()
+        call_off(patient.next_probe)
         if patient.probing is not None:
             patient.probing.cancel()
 

@@ -37,6 +37,7 @@ from daprdockr.dns.forwarding.shares import Client
 from daprdockr.dns.forwarding.upstreams import Upstreams
 from daprdockr.dns.forwarding.waiting import Open, OpenQuestions, Waiter
 from daprdockr.dns.message.query import Query
+from daprdockr.runtime.timer import call_off
 
 RESPONSE_SECONDS = 1.8
 """How long a client waits before it gets an old reply; RFC 8767 section 5: the client response timer."""
@@ -159,7 +160,7 @@ class Forwarder:
         opened = self._waiting.gives_way(client, self._clock.seconds())
         if opened is None:
             return False
-        self._lose_patience(opened)
+        call_off(opened.timeout)
         self._turn_away(opened.asked, self._waiting.end(opened))
         self._give_up(opened.task)
         return True
@@ -200,7 +201,7 @@ class Forwarder:
     def _end(self, reply: Reply | None, opened: Open, task: Deferred[Any]) -> None:
         if self._waiting.get(opened.asked) is not opened or opened.task is not task:
             return  # Another question took its place, or it was sent to other upstreams.
-        self._lose_patience(opened)
+        call_off(opened.timeout)
         if reply is None:
             self.counts.unanswered += 1
             reply = opened.asked.unanswered()
@@ -226,11 +227,6 @@ class Forwarder:
         if packet is not None:
             self.counts.stale += clients
         return packet
-
-    @staticmethod
-    def _lose_patience(opened: Open) -> None:
-        if opened.timeout is not None and opened.timeout.active():
-            opened.timeout.cancel()
 
 
 def _answer(waiters: list[Waiter], packet: bytes | None) -> None:
