@@ -32,7 +32,6 @@ Note [One complaint]
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from attrs import define, evolve, field
 from twisted.application.service import Service
@@ -146,17 +145,19 @@ class HealthChecks(Service):
         patient.next_probe = self._reactor.callLater(delay, self._begin, patient)
 
     def _begin(self, patient: _Patient) -> None:
-        async def probe() -> str | None:
-            return await self._probe(patient.target)
+        patient.probing = Deferred.fromCoroutine(self._examine(patient))
+        patient.probing.addErrback(lambda failure: self.log.failure("a health check went wrong", failure))
 
+    async def _examine(self, patient: _Patient) -> None:
         patient.began = self._reactor.seconds()
-        probing: Deferred[Any] = Deferred.fromCoroutine(probe())
+        probing = Deferred.fromCoroutine(self._probe(patient.target))
         if patient.target.check.type != "exec":  # its time begins when it has a thread
             probing.addTimeout(patient.target.check.timeout + _GIVE_UP, self._reactor, _given_up)
-        patient.probing = probing
-        probing.addCallbacks(lambda reason: reason, lambda failure: failure.getErrorMessage() or "no answer")
-        probing.addCallback(self._judge, patient)
-        probing.addErrback(lambda failure: self.log.failure("a health check went wrong", failure))
+        try:
+            reason = await probing
+        except Exception as error:  # also when the container was dismissed meanwhile
+            reason = str(error) or "no answer"
+        self._judge(reason, patient)
 
     def _judge(self, reason: str | None, patient: _Patient) -> None:
         """See Note [Verdicts]."""
