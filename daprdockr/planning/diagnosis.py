@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from daprdockr.model.wanted.health import Health
+
 
 @frozen
 class Diagnosis:
@@ -18,6 +20,8 @@ class Diagnosis:
     """The reason why nginx, or the relay, cannot reach it, if it is unhealthy for that alone."""
     complaint: str = ""
     """The finding of its check when it became unhealthy, or while it starts slowly."""
+    check: Health | None = None
+    """The check that the verdict is from: the former one where the definition has just changed; None: none is known."""
 
 
 UNKNOWN = Diagnosis()

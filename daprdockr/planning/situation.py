@@ -130,8 +130,6 @@ class OnHost:
     """By container id, as far as anything is known of its health."""
     checks: Mapping[str, Health] = field(factory=dict)
     """By container id: the health check of the definition that it was made from."""
-    judging: Mapping[str, Health] = field(factory=dict)
-    """By container id: the check that the verdict is from; where the definition has just changed, the former one."""
     renewed: Mapping[str, tuple[str, ...]] = field(factory=dict)
     """By container id: the stamps of the contents that were put into its files and signalled, as far as known."""
     stopping: Collection[str] = frozenset()

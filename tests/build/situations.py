@@ -106,8 +106,8 @@ def situation(
 def grouped(here: Here, name: ServiceName, **fields: Any) -> Situation:
     """
     A situation from what is known, each by its own word; ``claims`` are those of the owners, and of ``images`` and
-    ``pulls``, both by reference, what belongs to the definition counts. ``verdicts``, ``failed``, ``unreached`` and
-    ``complaints``, by container id, are what is known of the health of each.
+    ``pulls``, both by reference, what belongs to the definition counts. ``verdicts``, ``failed``, ``unreached``,
+    ``complaints`` and ``judging``, by container id, are what is known of the health of each.
     """
     service = fields.get("service")
     image = service.definition.container.image if service else ""
@@ -140,7 +140,13 @@ _GROUPS: dict[str, Any] = {
 _HOMES = {field.name: group for group, made in _GROUPS.items() for field in fields_of(made)}
 
 
-_OF_HEALTH = {"verdicts": "verdict", "failed": "failed", "unreached": "unreached", "complaints": "complaint"}
+_OF_HEALTH = {
+    "verdicts": "verdict",
+    "failed": "failed",
+    "unreached": "unreached",
+    "complaints": "complaint",
+    "judging": "check",
+}
 """Each part of the diagnoses of containers, by the word for what tests state of it by container id."""
 
 

@@ -31,7 +31,7 @@ Note [One complaint]
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from attrs import define, evolve, field
 from twisted.application.service import Service
@@ -42,7 +42,6 @@ from twisted.python.failure import Failure
 
 from daprdockr.agent.host.probe import Probe, Target, Unmade, Unreached
 from daprdockr.model.names import ServiceName, one_line
-from daprdockr.model.wanted.health import Health
 from daprdockr.planning.diagnosis import UNKNOWN, Diagnosis
 from daprdockr.runtime.timer import call_off
 
@@ -106,7 +105,7 @@ class HealthChecks(Service):
     def of(self, container: str) -> Diagnosis:
         """Return what is known of a container's health, by its id."""
         patient = self._patients.get(container)
-        return UNKNOWN if patient is None else patient.known
+        return UNKNOWN if patient is None else evolve(patient.known, check=patient.target.check)
 
     def follow(self, service: ServiceName, targets: Mapping[str, Target]) -> None:
         """Check these containers of a service, by id, from now on, and no others of it."""
@@ -125,10 +124,6 @@ class HealthChecks(Service):
             self._by_service[service] = dict(targets)
         else:
             self._by_service.pop(service, None)
-
-    def judging(self, containers: Iterable[str]) -> dict[str, Health]:
-        """Return the check of each container, by id; the verdict on it, if there is one, comes from this check."""
-        return {one: self._patients[one].target.check for one in containers if one in self._patients}
 
     def stopService(self) -> None:
         super().stopService()

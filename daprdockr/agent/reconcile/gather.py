@@ -79,7 +79,6 @@ class GatherHost:
             lacking=self.failures.lacking.get(name, ""),
             networks=cut_off.intersection(key for network in there for key in (network.name, network.id)),
             health=self._health_of(ids),
-            judging=self.health.judging(ids),
             checks=self.checks.of(name),
             renewed={one.id: self.renewed[one.mark] for one in copies if one.mark in self.renewed},
             stopping=self._stopping(name, ids),

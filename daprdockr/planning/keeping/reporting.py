@@ -147,7 +147,8 @@ def _delivered(situation: Situation, serving: ContainerState, definition: Defini
 def _judged(situation: Situation, serving: ContainerState, definition: Definition) -> str:
     """Return the digest of the check that the verdict is from: a changed one has not found anything at first."""
     check = _check_of(situation, serving, definition)
-    return check.digest if check.type in ("none", "docker") else situation.host.judging.get(serving.id, check).digest
+    judging = situation.host.diagnosis(serving.id).check or check
+    return check.digest if check.type in ("none", "docker") else judging.digest
 
 
 def _routed(situation: Situation, serving: ContainerState, definition: Definition) -> RoutedPorts:

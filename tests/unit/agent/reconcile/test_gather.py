@@ -212,7 +212,7 @@ class ReadTests(GatherCase):
         self.agent.host.containers.stopping(self.situation(API).host.containers[1][0].id)
         (own,) = self.situation().host.containers[1]
         host = self.situation().host
-        self.assertEqual((host.health, host.stopping), ({own.id: Diagnosis(verdict=True)}, set()))
+        self.assertEqual((host.health, host.stopping), ({own.id: Diagnosis(verdict=True, check=CHECKED.check)}, set()))
         self.assertEqual(len(self.situation(API).host.stopping), 1)
 
     def test_networks(self) -> None:
