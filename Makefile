@@ -13,20 +13,18 @@ WITH_ENGINE := $(PYTHON) -m tests.rig.engine run
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 21
 
-demo: ## as root: bring the system up and show it at work; ONCE=1 ends by itself
-	@scripts/install-packages demo
-	@$(MAKE) --silent --no-print-directory venv
+demo: ready-demo ## as root: bring the system up and show it at work; ONCE=1 ends by itself
 	@$(WITH_ENGINE) .demo/engine -- $(PYTHON) -m tools.demo $(if $(ONCE),--once)
 
-cluster: ## as root: three hosts with agent, Docker Engine and etcd on this machine, to play with
-	@scripts/install-packages test
-	@$(MAKE) --silent --no-print-directory venv
+cluster: ready-test ## as root: three hosts with agent, Docker Engine and etcd on this machine, to play with
 	@$(PYTHON) -m tests.rig.cluster
 
-test: ## as root: install what the tests need and run them all
-	@scripts/install-packages test
-	@$(MAKE) --silent --no-print-directory venv
+test: ready-test ## as root: install what the tests need and run them all
 	@$(PYTHON) -m tools.run_tests
+
+ready-%: # with packages of the system first, as .venv needs some of them
+	@scripts/install-packages $*
+	@$(MAKE) --silent --no-print-directory venv
 
 venv: .venv/.complete ## bring .venv up to date with setup.py
 
@@ -47,90 +45,58 @@ packaging: ## wheel, editable and source installations into an empty environment
 coverage: unit ## the lines the unit tests leave out
 	@$(PYTHON) -m coverage report --skip-covered --show-missing
 
-model: ## as root: check the models of claims and rollouts with spin; five minutes on two cores
-	@scripts/install-packages test
-	@$(MAKE) --silent --no-print-directory venv
+model: ready-test ## as root: check the models of claims and rollouts with spin; five minutes on two cores
 	@$(PYTHON) -m tools.check_model
 
-bench-converge: ## as root: from set to running, beside docker run and Swarm mode
-	@scripts/install-packages test
-	@$(MAKE) --silent --no-print-directory venv
+bench-converge: ready-test ## as root: from set to running, beside docker run and Swarm mode
 	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.converge
 
-bench-slowness: ## as root: the repair of one service while others hang; eight minutes
-	@scripts/install-packages test
-	@$(MAKE) --silent --no-print-directory venv
+bench-slowness: ready-test ## as root: the repair of one service while others hang; eight minutes
 	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.slowness
 
-bench-stalled: ## as root: what a reader of logs that stalls for a minute costs agents and other readers; two minutes
-	@scripts/install-packages test
-	@$(MAKE) --silent --no-print-directory venv
+bench-stalled: ready-test ## as root: what a reader of logs that stalls for a minute costs agents and other readers; two minutes
 	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.stalled $(ARGS)
 
-bench-dns: ## as root: DNS on one core beside Knot, BIND and others; twenty minutes; ARGS="--rounds 1 --scenarios mix"
-	@scripts/install-packages bench
-	@$(MAKE) --silent --no-print-directory venv
+bench-dns: ready-bench ## as root: DNS on one core beside Knot, BIND and others; twenty minutes; ARGS="--rounds 1 --scenarios mix"
 	@$(PYTHON) -m benchmarks.dns $(ARGS)
 
-bench-scale: ## as root: 100 and 1,000 agents in one process; an hour on two cores; ARGS="--agents 100:20"
-	@scripts/install-packages test
-	@$(MAKE) --silent --no-print-directory venv
+bench-scale: ready-test ## as root: 100 and 1,000 agents in one process; an hour on two cores; ARGS="--agents 100:20"
 	@$(PYTHON) -m benchmarks.scale $(ARGS)
 
 bench-change: venv ## what one change in the cluster costs an agent; five minutes; ARGS="--nodes 100"
 	@$(PYTHON) -m benchmarks.change $(ARGS)
 
-bench-memory: ## as root: memory and idle processor time of an agent, without services and with 1,000 instances; four minutes
-	@scripts/install-packages test
-	@$(MAKE) --silent --no-print-directory venv
+bench-memory: ready-test ## as root: memory and idle processor time of an agent, without services and with 1,000 instances; four minutes
 	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.memory $(ARGS)
 
-bench-page: ## as root: the status page of 1,000 instances in Chromium; half a minute; ARGS="--instances 100"
-	@scripts/install-packages test
-	@$(MAKE) --silent --no-print-directory venv
+bench-page: ready-test ## as root: the status page of 1,000 instances in Chromium; half a minute; ARGS="--instances 100"
 	@$(PYTHON) -m benchmarks.page $(ARGS)
 
-bench-failover: ## as root: a host is cut off, its instances run elsewhere; beside Swarm mode on the same three hosts
-	@scripts/install-packages test
-	@$(MAKE) --silent --no-print-directory venv
+bench-failover: ready-test ## as root: a host is cut off, its instances run elsewhere; beside Swarm mode on the same three hosts
 	@$(PYTHON) -m benchmarks.failover $(if $(TTL),--ttl $(TTL)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ELECTION),--election $(ELECTION)) $(if $(TUNED),--tuned)
 
-bench-push: ## as root: push of a changed image to three hosts, beside docker save and docker load; two minutes; ARGS="--rounds 3"
-	@scripts/install-packages test
-	@$(MAKE) --silent --no-print-directory venv
+bench-push: ready-test ## as root: push of a changed image to three hosts, beside docker save and docker load; two minutes; ARGS="--rounds 3"
 	@$(PYTHON) -m benchmarks.push $(ARGS)
 
-bench-reads: ## commands that read 1,000 instances, by the agent of their machine and by etcd; two minutes
-	@scripts/install-packages test
-	@$(MAKE) --silent --no-print-directory venv
+bench-reads: ready-test ## commands that read 1,000 instances, by the agent of their machine and by etcd; two minutes
 	@$(PYTHON) -m benchmarks.reads $(ARGS)
 
-bench-rollout: ## as root: a changed definition replaces 2, 10 and 40 instances; beside Swarm; ARGS="--rollouts 20 --rate 1000"
-	@scripts/install-packages test
-	@$(MAKE) --silent --no-print-directory venv
+bench-rollout: ready-test ## as root: a changed definition replaces 2, 10 and 40 instances; beside Swarm; ARGS="--rollouts 20 --rate 1000"
 	@$(PYTHON) -m benchmarks.rollout $(ARGS)
 
-bench-handshakes: ## as root: TLS handshakes while certificates are renewed, and their cost; three minutes; ARGS="--renewals 5"
-	@scripts/install-packages test
-	@$(MAKE) --silent --no-print-directory venv
+bench-handshakes: ready-test ## as root: TLS handshakes while certificates are renewed, and their cost; three minutes; ARGS="--renewals 5"
 	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.handshakes $(ARGS)
 
-bench-http: ## as root: the agent's door beside other proxies, and what is lost; half an hour; ARGS="--parts rate --rounds 2"
-	@scripts/install-packages bench-http
-	@$(MAKE) --silent --no-print-directory venv
+bench-http: ready-bench-http ## as root: the agent's door beside other proxies, and what is lost; half an hour; ARGS="--parts rate --rounds 2"
 	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.http $(ARGS)
 
-fresh: ## as root: a cluster by init and join on three hosts of a fresh Debian 12; four minutes; ARGS="--suite trixie"
-	@scripts/install-packages fresh
-	@$(MAKE) --silent --no-print-directory venv
+fresh: ready-fresh ## as root: a cluster by init and join on three hosts of a fresh Debian 12; four minutes; ARGS="--suite trixie"
 	@$(PYTHON) -m tests.fresh $(ARGS)
 
 oldest: venv ## unit tests with the oldest packages that setup.py allows, and the oldest Python here; some minutes
 	@$(PYTHON) -m tools.oldest $(TESTS)
 
-chaos: ## as root: random faults on five hosts under load; SEED=7 FAULTS=100, else a seed is drawn and FAULTS is 10
-	@scripts/install-packages test
-	@$(MAKE) --silent --no-print-directory venv
+chaos: ready-test ## as root: random faults on five hosts under load; SEED=7 FAULTS=100, else a seed is drawn and FAULTS is 10
 	@$(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(KINDS),--kinds "$(KINDS)")
 
 fuzz: venv ## random values for each key in etcd and each file of an agent; SEED=7 VALUES=100000; ten minutes
