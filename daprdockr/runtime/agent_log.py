@@ -29,8 +29,6 @@ from twisted.python.logfile import LogFile
 
 from daprdockr.model.errors import BadInput
 
-FORMATS = ("text", "json")
-
 OURS = "daprdockr"
 LONGEST_FIELD = 2000
 """Characters of a field in JSON; a traceback may have ten times as many."""
@@ -97,7 +95,7 @@ _FORMS: Mapping[str, Callable[[LogEvent], str | None]] = {"text": as_text, "json
 
 
 def written(file: TextIO, form: str) -> ILogObserver:
-    """Return what writes the news to a file in one of the ``FORMATS``."""
+    """Return what writes the news to a file, in the form ``text`` or ``json``."""
     news: Any = is_news
     observer: ILogObserver = FilteringLogObserver(FileLogObserver(file, _FORMS[form]), [news])
     return observer
@@ -105,7 +103,7 @@ def written(file: TextIO, form: str) -> ILogObserver:
 
 def observer(form: str, twistd: Mapping[str, Any], reactor: Any, stdout: TextIO) -> ILogObserver | None:
     """
-    Return what writes the log in one of the ``FORMATS`` to where twistd would; None where twistd has to write it, or to
+    Return what writes the log, as ``written`` does, to where twistd would; None where twistd has to write it, or to
     refuse that, itself.
 
     :param twistd: the options of twistd.

@@ -24,7 +24,7 @@ def refusal(cluster: ClusterView, definition: Definition, node: str) -> Hindranc
     """
     Return why a node would not take one more instance of a service, None if it would.
 
-    The kinds of ``RANKED_LAST`` keep it from nothing: such a node takes what no other can.
+    ``FAILING`` and ``DARK`` keep it from nothing: such a node is ranked last, and takes what no other can.
     """
     claims = cluster.claims(definition.name)
     held = held_by_node(claims, cluster.successors(definition.name))
@@ -78,8 +78,6 @@ def _with_holders(cluster: ClusterView, definition: Definition, node: str, found
 
 
 _MOST_NAMED = 3
-
-RANKED_LAST = (Bar.FAILING, Bar.DARK)
 
 
 def _one_because(definition: Definition) -> str:
