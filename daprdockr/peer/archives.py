@@ -25,13 +25,14 @@ from daprdockr.model.session import BackupAsked, RestoreAsked
 from daprdockr.peer.channel import InputFrames, PeerChannel
 from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.reaching import Reached, reach
+from daprdockr.peer.streamed import Streamed
 from daprdockr.peer.tar_walk import TarWalk
 
 _END = bytes(1024)
 """The end of each tar archive."""
 
 
-class BackupSession:
+class BackupSession(Streamed):
     """The archive of a volume. See ``begin``."""
 
     def __init__(self, channel: PeerChannel, asked: BackupAsked, here: OnThisNode) -> None:
@@ -39,7 +40,6 @@ class BackupSession:
         self._asked = asked
         self._here = here
         self._reached: Reached | None = None
-        self._stream: EngineAnswer | None = None
         self._walk = TarWalk()
 
     async def begin(self, by: str) -> None:
@@ -58,18 +58,6 @@ class BackupSession:
 
     def frame(self, kind: FrameKind, content: bytes) -> None:
         raise BadInput("who makes a backup sends nothing")
-
-    def pause(self) -> None:
-        if self._stream is not None:
-            self._stream.pause()
-
-    def resume(self) -> None:
-        if self._stream is not None:
-            self._stream.resume()
-
-    def gone(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
 
     def received(self, data: bytes) -> None:
         self._walk.take(data)

@@ -22,13 +22,13 @@ from twisted.python.failure import Failure
 
 from daprdockr.engine.pieces import ERRORS, Pieces
 from daprdockr.engine.signalled import KNOWN, send_signal
-from daprdockr.engine.streams import EngineAnswer
 from daprdockr.model.errors import BadInput, EngineError, EngineUnavailable
 from daprdockr.model.frames import FrameKind, read_window
 from daprdockr.model.names import one_line
 from daprdockr.model.session import ExecAsked
 from daprdockr.peer.channel import InputFrames, PeerChannel
 from daprdockr.peer.on_this_node import OnThisNode
+from daprdockr.peer.streamed import Streamed
 
 GRACE, HANG_UP_STEP = 10.0, 0.5
 SETTLE, SETTLE_STEP = 5.0, 0.05
@@ -38,7 +38,7 @@ _LONGEST = 200
 """The most characters of a command in its event."""
 
 
-class CommandSession:
+class CommandSession(Streamed):
     """
     One command. See ``begin``.
 
@@ -61,7 +61,6 @@ class CommandSession:
         self._reactor = reactor
         self._send_signal = send
         self._execution = ""
-        self._stream: EngineAnswer | None = None
         self._pieces = None if asked.terminal else Pieces(self._send)
         self._is_lost = False
         self._has_ended = False
@@ -113,20 +112,11 @@ class CommandSession:
         else:
             raise BadInput(f"a command takes no frame of the kind {kind.name}")
 
-    def pause(self) -> None:
-        if self._stream is not None:
-            self._stream.pause()
-
-    def resume(self) -> None:
-        if self._stream is not None:
-            self._stream.resume()
-
     def gone(self) -> None:
         """See Note [A command that nobody waits for]."""
         self._is_lost = True
         if not self._has_ended:
-            if self._stream is not None:
-                self._stream.close()
+            super().gone()
             if self._execution:
                 self._spawn(self._hang_up())
 

@@ -16,11 +16,12 @@ from daprdockr.model.session import ForwardAsked
 from daprdockr.peer.admission import SessionRefused
 from daprdockr.peer.channel import InputFrames, PeerChannel
 from daprdockr.peer.on_this_node import OnThisNode
+from daprdockr.peer.streamed import Streamed
 
 CONNECT_TIMEOUT = 5
 
 
-class ForwardSession:
+class ForwardSession(Streamed):
     """One connection. See ``begin``."""
 
     def __init__(self, channel: PeerChannel, asked: ForwardAsked, here: OnThisNode, reactor: Any) -> None:
@@ -28,7 +29,6 @@ class ForwardSession:
         self._asked = asked
         self._here = here
         self._reactor = reactor
-        self._stream: ByteStream | None = None
         self._input_ended = False
         self._output_ended = False
 
@@ -73,18 +73,6 @@ class ForwardSession:
             self._close_when_both_ended()
         else:
             raise BadInput(f"a connection takes no frame of the kind {kind.name}")
-
-    def pause(self) -> None:
-        if self._stream is not None:
-            self._stream.pause()
-
-    def resume(self) -> None:
-        if self._stream is not None:
-            self._stream.resume()
-
-    def gone(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
 
     def received(self, data: bytes) -> None:
         self._channel.send(FrameKind.OUTPUT, data)
