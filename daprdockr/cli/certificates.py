@@ -22,11 +22,11 @@ from daprdockr.sealing.certificates import facts_of, read_pair, seal_pair
 
 @frozen
 class Certificates:
-    """:ivar clock: wall-clock seconds."""
+    """:ivar wall: wall-clock seconds."""
 
     request: Request
     store: Store
-    clock: Callable[[], float]
+    wall: Callable[[], float]
 
     def add(self, chain: bytes, key: bytes) -> tuple[str, CertificateRecord]:
         """
@@ -36,7 +36,7 @@ class Certificates:
         :raises NoClusterKey: there is no key to seal it to.
         """
         pair = read_pair(chain, key)
-        facts, now = facts_of(pair), self.clock()
+        facts, now = facts_of(pair), self.wall()
         if now >= facts.not_after:
             raise BadInput("the certificate has expired: give a newer one")
         name, stamp = facts.names[0], os.urandom(6).hex()

@@ -36,13 +36,13 @@ LEFT = 30 * 86400
 @frozen
 class Definitions:
     """
-    :ivar clock: wall-clock seconds.
+    :ivar wall: wall-clock seconds.
     :ivar stored: the definitions that were put in force, or were so before.
     """
 
     request: Request
     store: Store
-    clock: Callable[[], float]
+    wall: Callable[[], float]
     stored: list[Definition] = field(factory=list)
 
     def put(self, service: ServiceName, decide: Callable[[Entry | None], Definition], how: str = "") -> Definition:
@@ -61,7 +61,7 @@ class Definitions:
             _check_characters(wanted)
             if readable(entry, service) == wanted:
                 return None
-            record = RevisionRecord(wanted, self.clock(), by)
+            record = RevisionRecord(wanted, self.wall(), by)
             history, present = self._judged(entry, self.history(service))
             conditions, operations = history.storing(self.request.keys, record, _revision(entry), present)
             return conditions, (*operations, *self._ending(wanted, readable(entry, service)))

@@ -22,11 +22,11 @@ from daprdockr.model.wanted.files import stamp_of
 
 @frozen
 class Files:
-    """:ivar clock: wall-clock seconds."""
+    """:ivar wall: wall-clock seconds."""
 
     request: Request
     store: Store
-    clock: Callable[[], float]
+    wall: Callable[[], float]
 
     def put(
         self, name: str, content: bytes, insist: Callable[[Entry | None], object] = lambda entry: None
@@ -49,7 +49,7 @@ class Files:
             insist(entry)
             changed = True
             number = before.revision + 1 if before is not None else 1
-            written = FileRecord(number, stamp, len(content), self.clock(), author(self.request))
+            written = FileRecord(number, stamp, len(content), self.wall(), author(self.request))
             puts = Put(keys.file(name), written.encode()), Put(keys.content(name), FileContent(content).encode())
             return (unchanged(keys.file(name), entry),), puts
 

@@ -51,11 +51,11 @@ class MadeKey:
 
 @frozen
 class Secrets:
-    """:ivar clock: wall-clock seconds."""
+    """:ivar wall: wall-clock seconds."""
 
     request: Request
     store: Store
-    clock: Callable[[], float]
+    wall: Callable[[], float]
 
     def make_key(self, path: Path) -> MadeKey:
         """
@@ -123,7 +123,7 @@ class Secrets:
             if key is None:
                 raise NoClusterKey("there is no cluster key to seal it to: daprdockrcmd secret key FILE makes one")
             public, number = public_key(key), before.revision + 1 if before else 1
-            written = SecretRecord(number, stamp, len(value), public.id, self.clock(), author(self.request))
+            written = SecretRecord(number, stamp, len(value), public.id, self.wall(), author(self.request))
             sealed = SealedValue(public.id, stamp, seal(public, value, bound_to(name, stamp)))
             conditions = (unchanged(keys.secret(name), entry), unchanged(keys.public_key, key))
             puts = Put(keys.secret(name), written.encode()), Put(keys.sealed_secret(name), sealed.encode())

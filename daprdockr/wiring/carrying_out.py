@@ -72,7 +72,7 @@ def _around_rollouts(base: Foundation, found: Found, progress: InProgress) -> Ro
         containers=found.local.host.containers,
         last_words=ReadLastWords(base.docker.engine, base.outside.pools.engine.checks),
         image_of=ImageOf(base.docker.engine, base.outside.pools.engine.work, found.local.host.stock),
-        clock=base.outside.clocks.wall,
+        wall=base.outside.clocks.wall,
         under_way=progress.under_way,
         stopped=progress.stopped,
     )

@@ -63,7 +63,7 @@ def certifying(base: Foundation, around: Surroundings, nginx: Nginx) -> Certifyi
         unknown=files.default if files is not None and settings.https_unknown == "default" else None,
         ticket=_tickets(base, around),
         serve=nginx.door.certify,
-        clock=outside.clocks.wall,
+        wall=outside.clocks.wall,
     )
 
 

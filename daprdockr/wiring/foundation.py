@@ -83,7 +83,7 @@ def foundation(settings: Settings, state: StateDir, outside: Outside) -> Foundat
         store=outside.etcd.store,
         keys=keys,
         node=settings.node,
-        wall_clock=outside.clocks.wall,
+        wall=outside.clocks.wall,
     )
     docker = outside.docker(state.holder.former)
     cluster = Cluster(keys)

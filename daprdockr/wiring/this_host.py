@@ -90,7 +90,7 @@ def _host(base: Foundation, failures: Failures) -> Host:
         failures=failures,
         on_changes=base.signals.services_changed,
         on_cut_off=stock.doubt,
-        wall_clock=outside.clocks.wall,
+        wall=outside.clocks.wall,
         on_death=Deaths(
             last_words=ReadLastWords(base.docker.engine, outside.pools.engine.checks),
             failures=failures,

@@ -125,7 +125,7 @@ class CarryOutCase(SynchronousTestCase):
             containers=self.host.containers,
             last_words=ReadLastWords(self.engine, OnePool(run_at_once)),
             image_of=ImageOf(self.engine, OnePool(run_at_once), self.host.stock),
-            clock=lambda: 1000.0,
+            wall=lambda: 1000.0,
             under_way=self.under_way,
             stopped=self.stopped,
         )

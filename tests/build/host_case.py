@@ -74,7 +74,7 @@ class HostCase(SynchronousTestCase):
             failures=self.failures,
             on_changes=self.changed,
             on_cut_off=stock.doubt,
-            wall_clock=lambda: self.engine.now,
+            wall=lambda: self.engine.now,
         )
         return Host(
             reactor=self.clock,

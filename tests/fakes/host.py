@@ -21,7 +21,7 @@ def memory_host(reactor: Any, engine: MemoryEngine, failures: Failures) -> Host:
         failures=failures,
         on_changes=lambda services: None,
         on_cut_off=stock.doubt,
-        wall_clock=lambda: engine.now,
+        wall=lambda: engine.now,
     )
     return Host(
         reactor=reactor,

@@ -42,7 +42,7 @@ class Certifying(Periodic):
     :param given: returns the pairs of the operator's files.
     :param unknown: the pair for names that have none; None: they are refused.
     :param serve: takes what nginx should hold.
-    :param clock: wall-clock seconds.
+    :param wall: wall-clock seconds.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Certifying(Periodic):
         unknown: CertificatePair | None,
         ticket: Callable[[int], bytes],
         serve: Callable[[CertificateState], None],
-        clock: Callable[[], float],
+        wall: Callable[[], float],
     ) -> None:
         super().__init__(reactor=reactor, interval=INTERVAL, failing="certificates could not be read", at_once=True)
         self._sealed = sealed
@@ -62,7 +62,7 @@ class Certifying(Periodic):
         self._unknown = unknown
         self._ticket = ticket
         self._serve = serve
-        self._clock = clock
+        self._wall = wall
         self._again = self._busy = False
         self._left_out: tuple[str, ...] = ()
         self.troubles: Mapping[str, str] = {}
@@ -114,7 +114,7 @@ class Certifying(Periodic):
 
     async def _certify(self) -> None:
         found = await self._sealed.certificates()
-        now, given = self._clock(), self._given()
+        now, given = self._wall(), self._given()
         served = chosen((*given.certificates, *found), now)
         state = certificate_state(served, self._unknown, self._ticket(int(now // DAY)))
         self._serve(state)

@@ -65,7 +65,7 @@ class Containers:
         failures: Failures,
         on_changes: Callable[[Iterable[ServiceName]], None],
         on_cut_off: Callable[[str], None],
-        wall_clock: Callable[[], float],
+        wall: Callable[[], float],
         on_death: Callable[[ContainerState, bool, str], None] = lambda container, news, unhealthy: None,
         is_held_back: Callable[[ContainerState], bool] = lambda container: False,
     ) -> None:
@@ -75,7 +75,7 @@ class Containers:
         self._on_death = on_death
         self._is_held_back = is_held_back
         self._endings = Endings(reactor)
-        self.signals = SentSignals(wall_clock)
+        self.signals = SentSignals(wall)
         self._held_back: dict[str, ContainerState] = {}
         self._containers: dict[str, ContainerState] = {}
         self._services: dict[ServiceName, dict[int, tuple[ContainerState, ...]]] = {}

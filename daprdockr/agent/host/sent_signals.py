@@ -19,15 +19,15 @@ LATE = 5.0
 
 
 class SentSignals:
-    """:param wall_clock: seconds since the epoch."""
+    """:param wall: seconds since the epoch."""
 
-    def __init__(self, wall_clock: Callable[[], float]) -> None:
-        self._wall_clock = wall_clock
+    def __init__(self, wall: Callable[[], float]) -> None:
+        self._wall = wall
         self._at: dict[str, float] = {}
 
     def sent(self, container: str) -> None:
         """Take note that a container was sent a signal now."""
-        self._at[container] = self._wall_clock()
+        self._at[container] = self._wall()
 
     def explain(self, ended: ContainerState) -> bool:
         """Return whether a container was sent a signal after its last start and shortly before its end; forget that."""

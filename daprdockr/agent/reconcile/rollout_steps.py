@@ -41,14 +41,14 @@ from daprdockr.runtime.pool import Run
 class RolloutSurroundings:
     """
     The parts beside etcd: ``containers`` of this host, their ``last_words``, and ``image_of``, which returns the digest
-    of the image that one was made from by a reference ("": not known); the wall ``clock``; ``under_way``, which learns
+    of the image that one was made from by a reference ("": not known); the ``wall`` clock; ``under_way``, which learns
     that definitions are marked; ``stopped``, which learns of rollouts that are about to be stopped.
     """
 
     containers: Containers
     last_words: Callable[[ContainerState], Awaitable[LastWords]]
     image_of: Callable[[str, str], Awaitable[str]]
-    clock: Callable[[], float]
+    wall: Callable[[], float]
     under_way: UnderWay
     stopped: RolloutEvents
 
@@ -122,7 +122,7 @@ class RolloutSteps:
         conditions: Sequence[Condition] = [Unchanged(keys.service(step.service), step.revision)]
         operations: Sequence[Operation] = ()
         if back is not None:
-            restored = RevisionRecord(back.record.definition, self.around.clock(), f"revert by node {self.here().node}")
+            restored = RevisionRecord(back.record.definition, self.around.wall(), f"revert by node {self.here().node}")
             present = RevisionRecord(service.definition.stated)
             conditions, operations = history.storing(keys, restored, step.revision, present)
         ended = Put(keys.rollout(step.service), record.encode())

@@ -20,11 +20,11 @@ MOST = 50
 
 
 class GoneNodes:
-    """:param wall_clock: seconds since the epoch, for people to read."""
+    """:param wall: seconds since the epoch, for people to read."""
 
-    def __init__(self, cluster: ClusterView, wall_clock: Callable[[], float]) -> None:
+    def __init__(self, cluster: ClusterView, wall: Callable[[], float]) -> None:
         self._cluster = cluster
-        self._wall_clock = wall_clock
+        self._wall = wall
         self._there: frozenset[str] = frozenset()
         self._cordoned: frozenset[str] = frozenset()
         self._gone: dict[str, float] = {}
@@ -35,7 +35,7 @@ class GoneNodes:
         if not changes.nodes:
             return
         there, cordoned = frozenset(self._cluster.nodes), frozenset(self._cluster.cordoned)
-        now = self._wall_clock()
+        now = self._wall()
         self._gone |= dict.fromkeys(self._there - there, now)
         latest = sorted(self._gone.items(), key=lambda item: -item[1])[:MOST]
         self._gone = {name: at for name, at in latest if name not in there}
@@ -47,5 +47,5 @@ class GoneNodes:
         Yield the nodes that are gone, each with the time at which its lease ended, and whether it was meant to go:
         somebody had cordoned it, or did so then.
         """
-        oldest = self._wall_clock() - KEPT
+        oldest = self._wall() - KEPT
         yield from ((name, at, name in self._meant) for name, at in sorted(self._gone.items()) if at >= oldest)

@@ -65,20 +65,20 @@ class _Waiting:
 class Journal(Service):
     """
     :param run: runs a call to ``store`` in a thread.
-    :param wall_clock: seconds since the epoch, for people to read.
+    :param wall: seconds since the epoch, for people to read.
     """
 
     log = Logger()
 
     def __init__(
-        self, *, reactor: IReactorTime, run: Run, store: Store, keys: Keys, node: str, wall_clock: Callable[[], float]
+        self, *, reactor: IReactorTime, run: Run, store: Store, keys: Keys, node: str, wall: Callable[[], float]
     ) -> None:
         self._reactor = reactor
         self._run = run
         self._store = store
         self._keys = keys
         self._node = node
-        self._wall_clock = wall_clock
+        self._wall = wall
         self._waiting: deque[_Waiting] = deque(maxlen=MOST_WAITING)
         self._writing: Deferred[None] | None = None
         self._again = Timer(reactor, self._write_soon)
@@ -93,11 +93,11 @@ class Journal(Service):
         logged, or the person who did it. These texts are untrusted: control characters are escaped before they reach a
         log or a terminal.
         """
-        self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text, tuple(lines), by)))
+        self._record(_Waiting(Event(self._wall(), self._node, subject, text, tuple(lines), by)))
 
     def record_expected(self, subject: str, text: str) -> None:
         """Record an event that is no trouble: the log has it, but not as a warning."""
-        self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text)), is_trouble=False)
+        self._record(_Waiting(Event(self._wall(), self._node, subject, text)), is_trouble=False)
 
     def record_once(self, subject: str, text: str, *what: object, by: str = "") -> None:
         """Record an event about something that all agents see, unless one of them did: ``what`` is the same for all."""
@@ -106,17 +106,17 @@ class Journal(Service):
 
     def record_last(self, key: str, subject: str, text: str) -> None:
         """Record that the agent is stopped, at a key where others find it: Note [The last event]."""
-        self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text), key), is_trouble=False)
+        self._record(_Waiting(Event(self._wall(), self._node, subject, text), key), is_trouble=False)
         self._waiting.rotate()
 
     def record_first(self, key: str, subject: str, text: str, ago: float, by: str = "") -> None:
         """Record an event of so many seconds ago, unless an agent wrote one at this key before."""
-        event = Event(self._wall_clock() - ago, self._node, subject, text, by=by)
+        event = Event(self._wall() - ago, self._node, subject, text, by=by)
         self._record(_Waiting(event, key, is_first=True))
 
     def record_instead(self, key: str, subject: str, text: str) -> None:
         """Record an event that is no trouble, and delete the one at this key."""
-        self._record(_Waiting(Event(self._wall_clock(), self._node, subject, text), instead_of=key), is_trouble=False)
+        self._record(_Waiting(Event(self._wall(), self._node, subject, text), instead_of=key), is_trouble=False)
 
     async def told(self, *places: str) -> frozenset[str]:
         """Return the keys of the events that begin with one of these. :raises EtcdError: as the store does."""

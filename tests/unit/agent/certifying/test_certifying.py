@@ -51,7 +51,7 @@ class CertifyingTests(SynchronousTestCase):
             unknown=DEFAULT,
             ticket=lambda day: b"%d" % day,
             serve=self.served.append,
-            clock=lambda: NOW + self.reactor.seconds(),
+            wall=lambda: NOW + self.reactor.seconds(),
         )
         self.certifying.unusable.subscribe(self.take)
         self.addCleanup(self.certifying.stopService)

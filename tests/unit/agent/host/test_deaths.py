@@ -41,7 +41,7 @@ class DeathsTests(SynchronousTestCase):
             failures=self.failures,
             on_changes=lambda services: None,
             on_cut_off=lambda network: None,
-            wall_clock=lambda: 0.0,
+            wall=lambda: 0.0,
             on_death=deaths,
         )
         self.state = evolve(container(), started=1000.0)

@@ -254,7 +254,7 @@ class LaterTests(SynchronousTestCase):
         store.put(KEYS.node("c"), NodeRecord().encode(), lease)
         cluster.replace(store.list(KEYS.mirrored))
         store.put(KEYS.stopped("c", cluster.nodes["c"].created), Event(1.0, "c", "c", STOPPED).encode(), lease)
-        journal = Journal(reactor=clock, run=run_at_once, store=store, keys=KEYS, node="c", wall_clock=lambda: 2.0)
+        journal = Journal(reactor=clock, run=run_at_once, store=store, keys=KEYS, node="c", wall=lambda: 2.0)
         journal.startService()
         store.unavailable = True
         course = OwnCourse(reactor=clock, cluster=cluster, node="c", heartbeat=Lease(lease), journal=journal)

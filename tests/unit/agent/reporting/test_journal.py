@@ -28,9 +28,7 @@ class JournalCase(SynchronousTestCase):
         self.wall = NOON
 
     def make(self, run: Run = run_at_once, node: str = "a") -> Journal:
-        return Journal(
-            reactor=self.clock, run=run, store=self.store, keys=KEYS, node=node, wall_clock=lambda: self.wall
-        )
+        return Journal(reactor=self.clock, run=run, store=self.store, keys=KEYS, node=node, wall=lambda: self.wall)
 
     def started(self, node: str = "a") -> Journal:
         journal = self.make(node=node)
