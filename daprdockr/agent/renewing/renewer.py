@@ -179,7 +179,9 @@ class Renewer(Periodic):
     def _ended(self, result: object, desk: Desk, name: str) -> None:
         """The end of an attempt makes room for another one; one that failed by a fault of ours is not begun at once."""
         desk.under_way.pop(name, None)
-        if isinstance(result, Failure) and not result.check(CancelledError):
+        if isinstance(result, Failure) and result.check(TermEnded):
+            self._lose(desk)
+        elif isinstance(result, Failure) and not result.check(CancelledError):
             self.log.failure("the attempt for {name} failed unexpectedly", result, name=name)
             record, now = desk.obtain.record(name), self._chances.wall()
             rested = now + pause(record.failures + 1, self._chances.fraction())
@@ -191,8 +193,6 @@ class Renewer(Periodic):
         try:
             await desk.obtain(name)
             self._record_event(name, "a new certificate is stored")
-        except TermEnded:
-            self._lose(desk)
         except NoSuchKey as error:
             await self._resign(str(error))
         except EtcdError:
@@ -212,8 +212,6 @@ class Renewer(Periodic):
         self._record_event(name, f"no certificate: {reason}; the next attempt is in {rest / 60:.0f} min")
         try:
             await self._vault.keep(desk.term, name, record, drop_order=isinstance(error, OrderLost))
-        except TermEnded:
-            self._lose(desk)
         except EtcdError as lost:
             self.log.info("the outcome for {name} was not stored: {reason}", name=name, reason=lost)
 
@@ -231,8 +229,6 @@ class Renewer(Periodic):
         desk.records[name] = found = evolve(record, renew=renew, ask=now + ask_after(wish))
         try:
             await self._vault.keep(desk.term, name, found)
-        except TermEnded:
-            self._lose(desk)
         except EtcdError:
             return  # it is asked again by the next renewer, at worst
 
@@ -242,7 +238,5 @@ class Renewer(Periodic):
             await desk.obtain.hide(name)
             await self._vault.forget(desk.term, name)
             del desk.records[name]
-        except TermEnded:
-            self._lose(desk)
         except EtcdError:
             desk.records[name] = evolve(desk.records[name], ask=self._chances.wall() + ETCD_REST)
