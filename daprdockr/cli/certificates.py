@@ -10,13 +10,12 @@ from attrs import frozen
 
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
-from daprdockr.cli.secrets import NoClusterKey
-from daprdockr.cli.stored import Transaction, change, delete_both, unchanged
+from daprdockr.cli.secrets import sealing_key
+from daprdockr.cli.stored import Transaction, change, decoded, delete_both, unchanged
 from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.certificate import STORED, CertificatePair, CertificateRecord, certificate_puts
 from daprdockr.model.stored.entries import Entry
-from daprdockr.model.stored.sealed import public_key
 from daprdockr.sealing.certificates import facts_of, read_pair, seal_pair
 
 
@@ -48,12 +47,10 @@ class Certificates:
 
         def transaction(entry: Entry | None) -> Transaction | None:
             nonlocal written
-            if _stamp(entry) == record.stamp:  # a lost answer shows as what we want
+            before = decoded(entry, CertificateRecord.decode)
+            if before is not None and before.stamp == record.stamp:  # a lost answer shows as what we want
                 return None
-            key = self.store.get(keys.public_key)
-            if key is None:
-                raise NoClusterKey("there is no cluster key to seal it to: daprdockrcmd secret key FILE makes one")
-            public = public_key(key)
+            key, public = sealing_key(keys, self.store)
             written = CertificateRecord(record.stamp, public.id, record.facts, record.source, record.time, record.by)
             conditions = (
                 unchanged(keys.certificate(name), entry),
@@ -69,10 +66,3 @@ class Certificates:
         keys = self.request.keys
         if not delete_both(self.store, keys.certificate(name), keys.sealed_certificate(name)):
             raise NotFound(f"no certificate is stored as {name}: daprdockrcmd certificates lists what there is")
-
-
-def _stamp(entry: Entry | None) -> str:
-    try:
-        return "" if entry is None else CertificateRecord.decode(entry.value).stamp
-    except BadInput:
-        return ""

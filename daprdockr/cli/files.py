@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 
 from attrs import frozen
 
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import Transaction, change, unchanged
+from daprdockr.cli.stored import Transaction, change, decoded, decoded_below, unchanged
 from daprdockr.cli.users import absent_value, delete_value, users
 from daprdockr.model.errors import BadInput
 from daprdockr.model.seams import Store
@@ -42,7 +41,7 @@ class Files:
 
         def transaction(entry: Entry | None) -> Transaction | None:
             nonlocal written, changed
-            before = _record(entry)
+            before = decoded(entry, FileRecord.decode)
             if before is not None and before.stamp == stamp:  # so a lost answer shows as what we want
                 written = before
                 return None
@@ -83,16 +82,8 @@ class Files:
 
     def known(self) -> dict[str, FileRecord | None]:
         """Return the records of all files by name; None is one that this version cannot read."""
-        place = self.request.keys.files
-        entries = self.store.list(place).entries
-        return {entry.key.removeprefix(place): _record(entry) for entry in entries}
+        return decoded_below(self.store, self.request.keys.files, FileRecord.decode)
 
 
 def _names(definition: Definition) -> list[str]:
     return [use.name for use in definition.files if use.content is None]
-
-
-def _record(entry: Entry | None) -> FileRecord | None:
-    with suppress(BadInput):
-        return None if entry is None else FileRecord.decode(entry.value)
-    return None

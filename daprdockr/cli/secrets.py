@@ -18,11 +18,12 @@ from attrs import frozen
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import snapshot
-from daprdockr.cli.stored import Transaction, change, unchanged
+from daprdockr.cli.stored import Transaction, change, decoded, decoded_below, unchanged
 from daprdockr.cli.users import delete_value, users
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Delete, Entry, Operation, Put
+from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to, public_key
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.sealing.boxes import PrivateKey, seal
@@ -115,14 +116,11 @@ class Secrets:
 
         def transaction(entry: Entry | None) -> Transaction | None:
             nonlocal written
-            before = _record(entry)
+            before = decoded(entry, SecretRecord.decode)
             if before is not None and before.stamp == stamp:  # a lost answer shows as what we want
                 written = before
                 return None
-            key = self.store.get(keys.public_key)
-            if key is None:
-                raise NoClusterKey("there is no cluster key to seal it to: daprdockrcmd secret key FILE makes one")
-            public, number = public_key(key), before.revision + 1 if before else 1
+            (key, public), number = sealing_key(keys, self.store), before.revision + 1 if before else 1
             written = SecretRecord(number, stamp, len(value), public.id, self.wall(), author(self.request))
             sealed = SealedValue(public.id, stamp, seal(public, value, bound_to(name, stamp)))
             conditions = (unchanged(keys.secret(name), entry), unchanged(keys.public_key, key))
@@ -144,9 +142,7 @@ class Secrets:
 
     def known(self) -> dict[str, SecretRecord | None]:
         """Return the records of all secrets by name; None is one that this version cannot read."""
-        place = self.request.keys.secrets
-        entries = self.store.list(place).entries
-        return {entry.key.removeprefix(place): _record(entry) for entry in entries}
+        return decoded_below(self.store, self.request.keys.secrets, SecretRecord.decode)
 
     def _stored_key(self) -> PublicKey | None:
         entry = self.store.get(self.request.keys.public_key)
@@ -157,8 +153,9 @@ def _names(definition: Definition) -> list[str]:
     return [use.name for use in definition.secrets]
 
 
-def _record(entry: Entry | None) -> SecretRecord | None:
-    try:
-        return None if entry is None else SecretRecord.decode(entry.value)
-    except BadInput:
-        return None
+def sealing_key(keys: Keys, store: Store) -> tuple[Entry, PublicKey]:
+    """Return the entry of the cluster's public key, and the key. :raises NoClusterKey: there is none."""
+    entry = store.get(keys.public_key)
+    if entry is None:
+        raise NoClusterKey("there is no cluster key to seal it to: daprdockrcmd secret key FILE makes one")
+    return entry, public_key(entry)

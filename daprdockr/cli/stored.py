@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 from attrs import evolve
 
@@ -24,6 +25,8 @@ from daprdockr.model.wanted.definition import Definition
 
 ATTEMPTS = 8
 """So often somebody else may have changed the key in between, or an answer be lost."""
+
+T = TypeVar("T")
 
 Transaction = tuple[Sequence[Condition], Sequence[Operation]]
 
@@ -57,6 +60,18 @@ def as_restarted(given: Definition, stored: Definition | None) -> Definition:
     that sets it, so a person's file lacks it, and storing that file again must not replace containers.
     """
     return given if given.restarted or stored is None else evolve(given, restarted=stored.restarted)
+
+
+def decoded(entry: Entry | None, decode: Callable[[bytes], T]) -> T | None:
+    """Return what an entry holds; None if there is none, or one that this version cannot read."""
+    with suppress(BadInput):
+        return None if entry is None else decode(entry.value)
+    return None
+
+
+def decoded_below(store: Store, place: str, decode: Callable[[bytes], T]) -> dict[str, T | None]:
+    """Return what the entries below a place hold, by name; None is one that this version cannot read."""
+    return {entry.key.removeprefix(place): decoded(entry, decode) for entry in store.list(place).entries}
 
 
 def existing(entry: Entry | None, service: ServiceName) -> Definition:

@@ -12,7 +12,6 @@ Note [Stopped again, too late]
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 
 from attrs import evolve
 
@@ -22,8 +21,7 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import Transaction, change, unchanged
-from daprdockr.model.errors import BadInput
+from daprdockr.cli.stored import Transaction, change, decoded, unchanged
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Delete, Entry, Put
@@ -73,7 +71,7 @@ def _go_on(request: Request, store: Store, service: ServiceName) -> bool:
 
     def transaction(record: Entry | None) -> Transaction | None:
         nonlocal waited
-        stopped = _read(record)
+        stopped = decoded(record, RolloutRecord.decode)
         if record is None or stopped is None or stopped.state is RolloutState.REVERTED:
             return None
         waited = True
@@ -91,7 +89,7 @@ def _acknowledge(request: Request, store: Store, service: ServiceName) -> bool:
 
     def transaction(entry: Entry | None) -> Transaction | None:
         nonlocal was_reverted
-        record = _read(entry)
+        record = decoded(entry, RolloutRecord.decode)
         if record is None or record.state is not RolloutState.REVERTED or record.acknowledged:
             return None
         was_reverted = True
@@ -99,13 +97,6 @@ def _acknowledge(request: Request, store: Store, service: ServiceName) -> bool:
 
     change(store, key, transaction)
     return was_reverted
-
-
-def _read(entry: Entry | None) -> RolloutRecord | None:
-    """Return the record; None if there is none, or a newer version wrote it."""
-    with suppress(BadInput):
-        return None if entry is None else RolloutRecord.decode(entry.value)
-    return None
 
 
 COMMAND = Command(
