@@ -64,8 +64,8 @@ def _likeness(one: str, other: str) -> float:
 
 def stored_services(request: Request, store: Store) -> Iterator[ServiceName]:
     """Yield the services that have a definition, readable or not."""
-    place = request.keys.services
-    for entry in store.list(place).entries:
-        group, _, service = entry.key.removeprefix(place).partition("/")
+    for entry in store.list(request.keys.services).entries:
         with suppress(BadInput):
-            yield ServiceName(group=group, service=service)
+            name = request.keys.read(entry.key)
+            if isinstance(name, ServiceName):
+                yield name
