@@ -90,7 +90,6 @@ PURE = (
     "daprdockr.dns.answering.reverse",
     "daprdockr.dns.zone.zone",
     "daprdockr.guard.orders",
-    "daprdockr.model.backoff",
     "daprdockr.proxy.certificates",
     "daprdockr.proxy.clients",
     "daprdockr.proxy.message",
