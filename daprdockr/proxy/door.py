@@ -2,6 +2,11 @@
 The unix socket of nginx on which the agent sends routes and reads what is in force.
 
 There is no other sign that a reload took effect: ``nginx -t`` passes where a reload fails, and a signal has no answer.
+
+Note [Time for a long message]
+    A worker takes over a message that nobody waits for any more to its end, and the next one waits behind it. So one
+    that is given up too early and sent again never gets through. All routes that nginx is given at most are 30 MB,
+    which it reads and takes over within a second or two where nothing else runs.
 """
 
 from __future__ import annotations
@@ -21,6 +26,9 @@ from daprdockr.model.errors import ProxyError
 
 MAX_ANSWER = 128 * 1024
 """The most bytes of an answer that are read: ``lua/door/control.lua`` bounds the longest one."""
+
+SLOWEST = 1_000_000
+"""Bytes of a message that are taken over in a second at least: Note [Time for a long message]."""
 
 OK, CONFLICT = 200, 409
 
@@ -64,7 +72,7 @@ class Asking(Protocol):
 class DoorSocket:
     """
     :ivar path: the unix socket of the configuration.
-    :ivar timeout: the timeout of an answer, in seconds.
+    :ivar timeout: the timeout of an answer to a short message, in seconds.
     :ivar whose: the program that answers.
     :ivar what: what it is sent there, and the path of that.
     """
@@ -125,6 +133,6 @@ class DoorSocket:
         try:
             asking = await endpoint.connect(factory)
             assert isinstance(asking, Asking)
-            return await asking.answer.addTimeout(self.timeout, self.reactor)
+            return await asking.answer.addTimeout(self.timeout + len(request) / SLOWEST, self.reactor)
         except (ConnectError, DeferredTimeout, OSError):
             return 0, ""

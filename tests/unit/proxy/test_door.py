@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.testing import StringTransport
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.proxy.door import MAX_ANSWER, Asking
+from daprdockr.model.errors import ProxyError
+from daprdockr.proxy.door import MAX_ANSWER, Asking, DoorSocket
 
 DONE = Failure(ConnectionDone())
 
@@ -56,3 +57,18 @@ class AskingTests(SynchronousTestCase):
         self.assertTrue(self.transport.disconnecting)
         self.asking.connectionLost(DONE)
         self.failureResultOf(self.asking.answer, CancelledError)
+
+
+class DoorSocketTests(SynchronousTestCase):
+    """``DoorSocket`` on connections in memory."""
+
+    def test_timeout(self) -> None:
+        """A message gets two seconds, and a long one a second for each MB besides."""
+        for size, seconds in ((10, 2), (5_000_000, 7)):
+            reactor = MemoryReactorClock()
+            sent = Deferred.fromCoroutine(DoorSocket(path="door.sock", reactor=reactor).send(b"x" * size))
+            reactor.unixClients[0][1].buildProtocol(None).makeConnection(StringTransport())
+            reactor.advance(seconds - 0.1)
+            self.assertNoResult(sent)
+            reactor.advance(0.2)
+            self.failureResultOf(sent, ProxyError)
