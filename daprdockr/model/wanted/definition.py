@@ -176,6 +176,7 @@ class Definition:
             udp=(one.container_port for one in self.udp),
             tcp_of=(one.port for one in self.tcp),
             udp_of=(one.port for one in self.udp),
+            http_entries=len(self.http),
         )
 
     @cached_property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
@@ -15,9 +17,10 @@ class RoutedPortsTests(SynchronousTestCase):
         http = [{"HostName": f"{name}.example.com", "ContainerPort": port} for name, port in (("a", 80), ("b", 90))]
         tcp = [{"Port": port, "ContainerPort": 5432} for port in (1, 2)]
         found = definition(Http=http, Tcp=tcp).routed_ports
-        self.assertEqual(found, RoutedPorts((80, 90), (5432,), tcp_of=(1, 2)))
-        self.assertEqual(found.write(), {"Http": [80, 90], "Tcp": [5432], "TcpOf": [1, 2]})
-        self.assertEqual(RoutedPorts.read(found.write(), "Routed"), found)
+        self.assertEqual(found, RoutedPorts((80, 90), (5432,), tcp_of=(1, 2), http_entries=2))
+        written = json.loads(json.dumps(found.write()))
+        self.assertEqual(written, {"Http": [80, 90], "Tcp": [5432], "TcpOf": [1, 2], "HttpEntries": 2})
+        self.assertEqual(RoutedPorts.read(written, "Routed"), found)
         self.assertRaises(BadInput, RoutedPorts.read, {"Http": [0]}, "Routed")
 
     def test_unknown(self) -> None:
@@ -33,6 +36,13 @@ class RoutedPortsTests(SynchronousTestCase):
         """A port that the container did not have is that of the entry in the same place, or the only one."""
         self.assertEqual([RoutedPorts((80, 90)).led_to("http", n, 70) for n in (0, 1, 2)], [80, 90, 70])
         self.assertEqual([RoutedPorts((80,)).led_to("http", n, 70) for n in (0, 1, 2)], [80, 80, 80])
+
+    def test_added(self) -> None:
+        """An entry of HTTP that the container had not leads to no port of it, also where it had one port for all."""
+        for own in (RoutedPorts((80,), http_entries=2), RoutedPorts((80, 90), http_entries=2)):
+            self.assertEqual(own.led_to("http", 2, 70), 70)
+        self.assertEqual([RoutedPorts((80,), http_entries=2).led_to("http", n, 70) for n in (0, 1)], [80, 80])
+        self.assertEqual(RoutedPorts(tcp=(90,), http_entries=1).led_to("tcp", 1, 70, 5), 90)
 
     def test_routes(self) -> None:
         """A route is known by its port, wherever it stands; one that the container had not leads to no port of it."""
