@@ -254,14 +254,14 @@ class Nginx(Service):
     async def _apply(self, settings: NginxSettings) -> None:
         """:raises DiskError: a file could not be written. :raises ProxyError: as ``TakingUp.serve``."""
         assert self._process is not None
-        before = await self._socket.generation()
         try:
-            self._generation = await self._taking_up.serve(self._process, settings)
+            served = await self._taking_up.serve(self._process, settings)
         except OSError as error:
             raise DiskError(str(unwritable(self._files, error))) from None
         finally:
             self.door.start()  # not earlier: an nginx that starts does not answer yet, which is no fault
-        if before and before != self._generation:
+        self._generation = served.generation
+        if served.reloaded:
             await deferLater(self._reactor, RELOADED)
             self.door.begin_again()  # Note [An nginx that was reloaded]
         self.log.info("nginx serves on {listeners}", listeners=", ".join(one.text for one in settings.listeners))

@@ -33,6 +33,14 @@ FIRST_POLL, LAST_POLL = 0.01, 0.25
 """Seconds between two polls of the generation, at first and at last."""
 
 
+@frozen
+class Served:
+    """The ``generation`` that nginx serves now; ``reloaded``: its master served another one before."""
+
+    generation: str
+    reloaded: bool
+
+
 @frozen(kw_only=True)
 class TakingUp:
     """:ivar run: runs a blocking call in a thread: rendering and syncing files take too long for the reactor."""
@@ -45,9 +53,9 @@ class TakingUp:
     reactor: IReactorTime
     run: Run
 
-    async def serve(self, process: SupervisedProcess, settings: NginxSettings) -> str:
+    async def serve(self, process: SupervisedProcess, settings: NginxSettings) -> Served:
         """
-        Make nginx run with these settings, unless it does; return the generation. See Note [Taking up a configuration].
+        Make nginx run with these settings, unless it does. See Note [Taking up a configuration].
 
         :raises ProxyError: it does not; the last good configuration is in place again.
         :raises OSError: a file cannot be written.
@@ -64,7 +72,7 @@ class TakingUp:
             await self.run(self.files.put_back)
             raise
         await self.run(self.files.keep)
-        return configuration.generation
+        return Served(configuration.generation, reloaded=serving not in ("", configuration.generation))
 
     async def _take_up(self, process: SupervisedProcess, generation: str) -> None:
         """Have the installed file read, and wait until it is served. :raises ProxyError: it is not."""
