@@ -3,19 +3,15 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 from pathlib import Path
 
-from daprdockr.model.errors import NotFound
+from daprdockr.model.errors import EXHAUSTED, NotFound
 from daprdockr.model.etcd_member import HostPart
 from daprdockr.model.names import check_label
 
 # Root name servers: addresses that only the default route leads to. Connecting a UDP socket sends nothing to them.
 _FAR = ((socket.AF_INET, "198.41.0.4"), (socket.AF_INET6, "2001:503:ba3e::2:30"))
-
-_NO_ANSWER = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-"""Without a socket the kernel was not even asked."""
 
 
 def default_address() -> str:
@@ -31,7 +27,7 @@ def default_address() -> str:
                 probe.connect((far, 53))
                 return str(probe.getsockname()[0])
         except OSError as error:
-            if error.errno in _NO_ANSWER:
+            if error.errno in EXHAUSTED:
                 raise
     raise NotFound("this host has no default route: name its address with --host or HOST_IP")
 
@@ -78,7 +74,7 @@ def is_here(address: str) -> bool:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.bind((address, 0))
     except OSError as error:
-        if error.errno in _NO_ANSWER:
+        if error.errno in EXHAUSTED:
             raise
         return False
     return True

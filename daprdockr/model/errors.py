@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+import errno
+
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""The errno values of a call that this host has no file descriptor or memory left for."""
+
 
 class DaprdockrError(Exception):
     """The root of all errors below."""

@@ -30,7 +30,7 @@ from zope.interface import implementer
 
 from daprdockr.agent.host.command_check import CommandCheck
 from daprdockr.agent.host.probe import Probe, Target, Unmade, Unreached
-from daprdockr.model.errors import EngineUnavailable
+from daprdockr.model.errors import EXHAUSTED, EngineUnavailable
 from daprdockr.model.seams import Engine
 from daprdockr.model.wanted.health import Health
 from daprdockr.runtime.pool import Pool
@@ -38,7 +38,7 @@ from daprdockr.runtime.pool import Pool
 _LATE = "there is no answer in time"
 _MAX_BODY = 64 * 1024
 _MAX_HEAD = 64 * 1024
-_OF_THIS_HOST = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+_OF_THIS_HOST = EXHAUSTED | {errno.EADDRNOTAVAIL}
 """The errors of a connection that was not tried, because this host has no file, memory or port left for it."""
 
 
