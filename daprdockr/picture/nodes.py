@@ -169,10 +169,9 @@ def dark(cluster: ClusterView, mute: Container[str] = ()) -> dict[str, str]:
     :param mute: those whose trouble is shown elsewhere.
     """
     clashing = clashes(cluster.nodes.values())
-    records = {name: node.record for name, node in sorted(cluster.nodes.items()) if name not in mute}
     found = {
         name: record.trouble or clashing.get(name) or ("" if record.ready else record.unready or UNKNOWN)
-        for name, record in records.items()
+        for name, record in _reports(cluster, mute)
     }
     return {name: reason for name, reason in found.items() if reason}
 
@@ -183,5 +182,9 @@ def ailing(cluster: ClusterView, mute: Container[str] = ()) -> dict[str, dict[st
 
     :param mute: those that cannot report it, or its end.
     """
-    records = {name: node.record for name, node in sorted(cluster.nodes.items()) if name not in mute}
-    return {name: dict(record.ailing) for name, record in records.items() if record.ailing}
+    return {name: dict(record.ailing) for name, record in _reports(cluster, mute) if record.ailing}
+
+
+def _reports(cluster: ClusterView, mute: Container[str]) -> list[tuple[str, NodeRecord]]:
+    """Return the nodes by name with what each reports, less those in ``mute``."""
+    return [(name, node.record) for name, node in sorted(cluster.nodes.items()) if name not in mute]
