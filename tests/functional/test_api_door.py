@@ -8,7 +8,7 @@ import socket
 from twisted.trial.unittest import TestCase
 
 from tests.rig.agent_process import AgentProcess
-from tests.rig.docker_engine import engine_url
+from tests.rig.docker_engine import engine_url, until
 from tests.rig.etcd_members import missing, shared
 
 CHUNK, CHUNKS = b"a=b&" * 16384, 4096
@@ -45,6 +45,7 @@ class ApiDoorTests(TestCase):
         """The counts of the agent and of nginx can be scraped; a page of another name reads nothing."""
         self.agent.dig("nothing.container", "A")
         url = f"http://127.0.0.1:{self.agent.api_port}/metrics"
+        until(lambda: "daprdockr_http_held_requests_total" in self.agent.curl("", url))  # nginx may still be starting
         found = self.agent.curl("", url)
         for line in (
             'daprdockr_dns_replies_total{result="nxdomain",type="A"} 1.0',
