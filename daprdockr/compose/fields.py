@@ -210,7 +210,8 @@ def _site(service: ComposeService, key: str, labels: Mapping[str, str | None]) -
     hosts = (_HOST.search(value) for name, value in given.items() if name.endswith(".rule"))
     host = next((found[1] for found in hosts if found), "example.com")
     port = next((value for name, value in given.items() if name.endswith(".loadbalancer.server.port")), "8080")
-    example = f"x-daprdockr: {{Http: {{HostName: {host}, ContainerPort: {port}}}}}"
+    is_grpc = any(name.endswith(".loadbalancer.server.scheme") and value == "h2c" for name, value in given.items())
+    example = f"x-daprdockr: {{Http: {{HostName: {host}, ContainerPort: {port}{', Grpc: true' if is_grpc else ''}}}}}"
     service.find(key, f"no proxy reads labels: for a host name, write {example}", weighty=False)
 
 

@@ -194,12 +194,24 @@ def render(settings: NginxSettings) -> Configuration:
     text = _environment.get_template("nginx.conf.j2").render(
         settings=settings,
         generation=_PLACEHOLDER,
+        about_client=_about_client,
         aliases=[alias for name in OUR_HEADERS for alias in aliases(name)],
         variables=_VARIABLES,
         ciphers=CIPHERS,
     )
     generation = _digest(text)
     return Configuration(text.replace(_PLACEHOLDER, generation), generation)
+
+
+def _about_client(host: str, port: str, scheme: str) -> tuple[tuple[str, str], ...]:
+    """Return the headers about a client without their ``X-``, and their values in nginx's syntax."""
+    return (
+        ("Real-IP", "$remote_addr"),
+        ("Forwarded-For", "$remote_addr"),
+        ("Forwarded-Proto", scheme),
+        ("Forwarded-Host", host),
+        ("Forwarded-Port", port),
+    )
 
 
 def checked(content: bytes) -> bytes:

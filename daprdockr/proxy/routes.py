@@ -38,8 +38,8 @@ class Route:
     a request waits ``hold`` seconds for one.
 
     :ivar pool: names the instances at one port of the service; "": at the first port of its ``Http``.
-    :ivar strip_path: as ``Http`` has it, like ``max_header``, ``max_body``, ``timeout``, ``sticky`` and
-        ``buffer``.
+    :ivar strip_path: as ``Http`` has it, like ``max_header``, ``max_body``, ``timeout``, ``sticky``, ``buffer`` and
+        ``grpc``.
     :ivar pause: the request of an operator that no request reaches the instances; None: there is none.
     :ivar tls: as ``Http`` has it, like ``hsts``.
     """
@@ -56,6 +56,7 @@ class Route:
     timeout: float = TIMEOUT
     sticky: str = ""
     buffer: bool = False
+    grpc: bool = False
     tls: str = AUTO
     hsts: int = 0
     pause: PauseRecord | None = None
@@ -164,6 +165,8 @@ def _location(route: Route) -> Iterator[tuple[str, object]]:
         yield "sticky", route.sticky
     if route.buffer:
         yield "buffer", min(route.max_body or MOST_BUFFERED, MOST_BUFFERED)
+    if route.grpc:
+        yield "grpc", True
 
 
 def _wishes_of_tls(route: Route) -> Iterator[tuple[str, object]]:

@@ -185,6 +185,7 @@ def _usable_routes(service: HttpService, refusals: set[Refusal]) -> Iterator[Rou
                 timeout=http.timeout,
                 sticky=http.sticky,
                 buffer=http.buffer,
+                grpc=http.grpc,
                 tls=http.tls,
                 hsts=http.hsts,
                 pause=service.pause,

@@ -99,6 +99,7 @@ class Http:
     :ivar max_body: bytes that the body of a request may have; 0: any number.
     :ivar timeout: how many seconds an instance may send nothing while a client waits for its answer, or for more of it.
     :ivar buffer: whether a body is read whole before an instance gets it, with its length.
+    :ivar grpc: whether the instances speak gRPC: HTTP/2 without TLS.
     :ivar tls: one of ``TLS``.
     :ivar hsts: for how many seconds browsers that came by TLS use nothing else; 0: nothing asks them to.
     :ivar sticky: the name of a cookie that brings a client back to its instance; "": none does.
@@ -114,6 +115,7 @@ class Http:
     timeout: float = TIMEOUT
     sticky: str = ""
     buffer: bool = False
+    grpc: bool = False
     tls: str = AUTO
     hsts: int = 0
 
@@ -122,6 +124,7 @@ class Http:
         entry = cls(**read_members(value, path, _MEMBERS, required=("HostName", "ContainerPort")))
         if entry.buffer and entry.max_body > MOST_BUFFERED:
             raise BadInput(f"{path}.MaxBody: with Buffer it can be {MOST_BUFFERED} at most, or leave Buffer out")
+        _check_grpc(entry, path)
         if entry.hsts and entry.tls == OFF:
             raise BadInput(f"{path}.Hsts: browsers cannot use TLS where Tls is off, leave one of them out")
         return entry
@@ -129,6 +132,17 @@ class Http:
     def write(self) -> dict[str, Any]:
         written: dict[str, Any] = {"HostName": ",".join(self.host_names), "ContainerPort": str(self.container_port)}
         return written | changed_members(self, Http(self.host_names, self.container_port), _MEMBERS)
+
+
+def _check_grpc(entry: Http, path: str) -> None:
+    """:raises BadInput: it is for gRPC, and asks for what that has not."""
+    if not entry.grpc:
+        return
+    if entry.tls == OFF:
+        raise BadInput(f"{path}.Grpc: clients of gRPC come by TLS, leave Tls out")
+    for name in ("StripPath", "MaxBody", "Buffer", "Sticky"):
+        if getattr(entry, _MEMBERS[name][0]):
+            raise BadInput(f"{path}.{name}: a call by gRPC has nothing of the kind, leave it or Grpc out")
 
 
 def read_entries(value: object, path: str) -> tuple[Http, ...]:
@@ -165,6 +179,7 @@ _MEMBERS: Members = {
     "Timeout": ("timeout", reading.seconds(0.1, 86400)),
     "Sticky": ("sticky", cookie_name),
     "Buffer": ("buffer", reading.boolean),
+    "Grpc": ("grpc", reading.boolean),
     "Tls": ("tls", reading.one_of(*TLS)),
     "Hsts": ("hsts", reading.integer(0, 2**31 - 1)),
     "Hold": ("hold", reading.seconds(0, 60)),

@@ -191,6 +191,8 @@ class SiteTests(ServiceCase):
         self.assertEqual([line % ("shop.test", 3000)], self.found(labels=labels))
         self.assertEqual([f"deploy.{line}" % ("shop.test", 3000)], self.found(deploy={"labels": labels}))
         self.assertEqual([line % ("example.com", 8080)], self.found(labels=["traefik.http.routers.web.tls=true"]))
+        grpc = {**labels, "traefik.http.services.web.loadbalancer.server.scheme": "h2c"}
+        self.assertEqual([line % ("shop.test", "3000, Grpc: true")], self.found(labels=grpc))
         own: Any = {"x-daprdockr": {"HTTP": {"HostName": "shop.test", "ContainerPort": 3000}}}
         self.assertEqual([], self.found(labels=labels, **own))
 

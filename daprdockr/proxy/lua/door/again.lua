@@ -6,10 +6,10 @@
 -- back through error_page and waits for an endpoint that it did not try, as long as its service holds requests
 -- (hold.lua). A new list of endpoints counts as untried: a container that was started anew may listen where the old one
 -- did. A request with a body comes back only if no endpoint received any of it and we have all of it: nginx reads the
--- rest only once. No more than two endpoints receive the same request, which may be what ends them; and only one that
--- lets the route's timeout pass, for the other might do the same, and work on it twice as long. nginx sends a request
--- on to another location ten times, and answers by a page of its own then; so one that has come back eight times waits
--- no more.
+-- rest only once, and of a call by gRPC it never says whether it has read all. No more than two endpoints receive the
+-- same request, which may be what ends them; and only one that lets the route's timeout pass, for the other might do
+-- the same, and work on it twice as long. nginx sends a request on to another location ten times, and answers by a page
+-- of its own then; so one that has come back eight times waits no more.
 
 local body = require "door.body"
 local choose = require "door.choose"
@@ -48,7 +48,7 @@ function M.is_allowed(ctx)
 end
 
 local function repeatable(ctx)
-    if not M.is_allowed(ctx) then
+    if ctx.location.grpc or not M.is_allowed(ctx) then
         return false
     end
     if ctx.room then

@@ -36,6 +36,27 @@ local function strip(location)
     end
 end
 
+-- The location in which an admitted request goes on; nil where it stays in the one for most.
+local function elsewhere(ctx, may_have_body, is_bounded, is_unusual)
+    local location, is_ready = ctx.location, hold.ready(ctx)
+    if location.grpc then
+        return is_ready and "@called" or "@held_call"
+    end
+    if may_have_body and body.take(location) then
+        return "@buffered"
+    end
+    if is_bounded and body.is_unannounced() then
+        return "@unannounced"
+    end
+    if not is_ready then
+        return "@held"
+    end
+    if is_unusual or location.strip or location.sticky or not interim.is_ready() then
+        interim.leave()
+        return "@unusual"
+    end
+end
+
 -- access phase of a request that comes in; `is_elsewhere` where the location that it came to passes none on
 function M.admit(is_elsewhere)
     local host = ngx.var.host
@@ -60,23 +81,10 @@ function M.admit(is_elsewhere)
     if is_bad then
         return pages.refuse(400, BAD_HEADER)
     end
-    local is_ready = hold.ready(ctx)
-    if may_have_body and body.take(location) then
+    local next_location = elsewhere(ctx, may_have_body, is_bounded, is_unusual or is_elsewhere)
+    if next_location then
         strip(location)
-        return ngx.exec("@buffered")
-    end
-    if is_bounded and body.is_unannounced() then
-        strip(location)
-        return ngx.exec("@unannounced")
-    end
-    if not is_ready then
-        strip(location)
-        return ngx.exec("@held")
-    end
-    if is_unusual or is_elsewhere or location.strip or location.sticky or not interim.is_ready() then
-        strip(location)
-        interim.leave()
-        return ngx.exec("@unusual")
+        return ngx.exec(next_location)
     end
 end
 
