@@ -64,11 +64,11 @@ class RefusalEvents:
 
 
 def upstreams(
-    claims: Iterable[Claim], node: str, kind: Kind, index: int, container_port: int, of: int = 0
+    claims: Iterable[Claim], node: str, kind: Kind, index: int, container_port: int, of: int | str
 ) -> tuple[Upstream, ...]:
     """
     Return the healthy instances that publish the port of an entry, as ``node`` reaches them. The entry is the one at
-    ``index`` in that part of the definition, of the port ``of``: Note [The ports of its own definition] in
+    ``index`` in that part of the definition, and known by ``of``: Note [The ports of its own definition] in
     ``model.wanted.routed_ports``.
     """
     led = ((claim, claim.record.routed.led_to(kind, index, container_port, of)) for claim in claims)

@@ -136,7 +136,7 @@ class Publish:
         http = known.definition.http
         if not known.definition.instances:  # none will come: a request would wait in vain, in the place of others
             http = tuple(evolve(one, hold=0.0) for one in http)
-        entries = tuple(HttpEntry(h, of_entry(i, h.container_port)) for i, h in enumerate(http))
+        entries = tuple(HttpEntry(h, of_entry(i, h.container_port, h.known_by)) for i, h in enumerate(http))
         return HttpService(service, entries, known.created, self._cluster.pauses.get(service))
 
 

@@ -174,9 +174,9 @@ class Definition:
             http=(one.container_port for one in self.http),
             tcp=(one.container_port for one in self.tcp),
             udp=(one.container_port for one in self.udp),
-            tcp_of=(one.port for one in self.tcp),
-            udp_of=(one.port for one in self.udp),
-            http_entries=len(self.http),
+            http_of=tuple(one.known_by for one in self.http),
+            tcp_of=tuple(one.port for one in self.tcp),
+            udp_of=tuple(one.port for one in self.udp),
         )
 
     @cached_property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
@@ -118,6 +120,11 @@ class Http:
     grpc: bool = False
     tls: str = AUTO
     hsts: int = 0
+
+    @cached_property
+    def known_by(self) -> str:
+        """8 hex digits for the first host name and the path: the same in another definition with other ports."""
+        return hashlib.sha256(f"{self.host_names[0]}{self.path}".encode()).hexdigest()[:8]
 
     @classmethod
     def read(cls, value: object, path: str) -> Http:

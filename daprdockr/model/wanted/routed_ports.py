@@ -6,9 +6,9 @@ Note [The ports of its own definition]
     listens on another port from now on did not before, so a route leads to each container at the port that the
     container's own definition states. The claim has these ports from the time when that definition was the present one.
     An entry of the present definition is led to the same port, if the own one has that among its ports of that kind;
-    else to that of the own one's entry in the same place. Routes of ``Tcp`` and ``Udp`` are known by their ``Port``
-    instead of the place. One that the own definition did not have, such as an entry of ``Http`` beyond its last one,
-    leads to no port of the container: its requests wait for a container that has it.
+    else to that of the own one's entry of the same name. One of ``Tcp`` and ``Udp`` is known by its ``Port``, one of
+    ``Http`` by ``Http.known_by``. An entry that the own definition did not have leads to no port of the container: its
+    requests wait for a container that has it. Claims of older agents have no names; there the place counts.
 """
 
 from __future__ import annotations
@@ -31,26 +31,22 @@ def _shortened(ports: Iterable[int]) -> tuple[int, ...]:
     return found if len(set(found)) > 1 else found[:1]
 
 
-def _in_order(ports: Iterable[int]) -> tuple[int, ...]:
-    return tuple(ports)
-
-
 @frozen
 class RoutedPorts:
     """
     The container ports of the entries of ``Http``, ``Tcp`` and ``Udp``, in order; one if all are the same.
 
-    :ivar http_entries: how many entries ``Http`` has; 0 also where an older agent wrote it.
-    :ivar tcp_of: the ports of a node that lead to those of ``tcp``, in their order; none where an older agent wrote it.
+    :ivar http_of: what the entries of ``http`` are known by, in their order; none where an older agent wrote it.
+    :ivar tcp_of: the ports of a node that lead to those of ``tcp``, likewise.
     :ivar udp_of: those of ``udp``.
     """
 
     http: tuple[int, ...] = field(default=(), converter=_shortened)
     tcp: tuple[int, ...] = field(default=(), converter=_shortened)
     udp: tuple[int, ...] = field(default=(), converter=_shortened)
-    tcp_of: tuple[int, ...] = field(default=(), converter=_in_order)
-    udp_of: tuple[int, ...] = field(default=(), converter=_in_order)
-    http_entries: int = 0
+    http_of: tuple[str, ...] = ()
+    tcp_of: tuple[int, ...] = ()
+    udp_of: tuple[int, ...] = ()
 
     @classmethod
     def read(cls, value: object, path: str) -> RoutedPorts:
@@ -59,27 +55,26 @@ class RoutedPorts:
     def write(self) -> dict[str, Any]:
         return changed_members(self, RoutedPorts(), _MEMBERS)
 
-    def led_to(self, kind: Kind, index: int, port: int, of: int = 0) -> int:
+    def led_to(self, kind: Kind, index: int, port: int, of: int | str) -> int:
         """
         Return the port for the entry at ``index`` that states ``port``: Note [The ports of its own definition].
 
-        :param of: the port of a node that leads there; 0 for an entry of ``Http``.
+        :param of: what the entry is known by.
         """
         own: Sequence[int] = getattr(self, kind)
-        routes = {"tcp": self.tcp_of, "udp": self.udp_of}.get(kind, ())
-        is_added = of not in routes if routes else 0 < self.http_entries <= index and kind == "http"
-        if port in own or not own or is_added:
+        known: Sequence[int | str] = getattr(self, f"{kind}_of")
+        if port in own or not own or (known and of not in known):
             return port
-        index = routes.index(of) if routes else index
+        index = known.index(of) if known else index
         return own[index] if index < len(own) else own[0] if len(own) == 1 else port
 
 
-_PORTS = reading.list_of(reading.port)
+_PORTS = reading.tuple_of(reading.port)
 _MEMBERS: Members = {
     "Http": ("http", _PORTS),
     "Tcp": ("tcp", _PORTS),
     "Udp": ("udp", _PORTS),
+    "HttpOf": ("http_of", reading.texts),
     "TcpOf": ("tcp_of", _PORTS),
     "UdpOf": ("udp_of", _PORTS),
-    "HttpEntries": ("http_entries", reading.integer(0, 2**31 - 1)),
 }

@@ -152,13 +152,14 @@ class RouteTests(PublishCase):
             self.assertEqual((self.routes, self.routings[-1].routes[0].hold), ({"example.com": []}, hold))
 
     def test_added(self) -> None:
-        """An entry that is added, with another port, leads to no container of the former definition."""
+        """An entry that is added, in whatever place, with another port leads to no container of the former one."""
         admin = {"HostName": "admin.example.com", "ContainerPort": 9090}
-        self.change(
-            self.defined(definition(instances=2, Http=[HTTP, admin])),
-            self.claimed(1, record("a", routed=WITH_HTTP.routed_ports)),
-        )
-        self.assertEqual((len(self.routes["example.com"]), self.routes["admin.example.com"]), (1, []))
+        for entries in ([HTTP, admin], [admin, HTTP], [admin, {**HTTP, "ContainerPort": 9091}]):
+            self.change(
+                self.defined(definition(instances=2, Http=entries)),
+                self.claimed(1, record("a", routed=WITH_HTTP.routed_ports)),
+            )
+            self.assertEqual((len(self.routes["example.com"]), self.routes["admin.example.com"]), (1, []))
 
     def test_not_published(self) -> None:
         """An instance whose port is not published on its host is not routed to."""
