@@ -1,6 +1,6 @@
 # -*- test-case-name: tests.functional.test_etcd_stubs -*-
 """
-The only importer of gRPC and of etcd3 (as python3-etcd3 installs it), for the generated messages and stubs alone.
+The only importer of etcd3 (as python3-etcd3 installs it), for the generated messages and stubs alone.
 
 Its client, watcher, lock and lease classes are not used: they hang without a deadline, miss events after a broken
 connection, and ignore arguments. Importing this module takes about 0.15 s, nearly all of it gRPC.
@@ -8,17 +8,12 @@ connection, and ignore arguments. Importing this module takes about 0.15 s, near
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from daprdockr.model.errors import BadInput
-
-# gRPC's core writes to standard error by itself, even at level INFO; to debug it, set the variable.
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-
-import grpc
+from daprdockr.runtime.quiet_grpc import grpc
 
 try:
     from etcd3.etcdrpc import (

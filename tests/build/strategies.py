@@ -92,11 +92,12 @@ def _http(draw: st.DrawFn) -> Any:
 
 _HEALTH = _object(
     {
-        "Type": st.sampled_from(["http", "tcp", "exec", "docker", "none"]),
+        "Type": st.sampled_from(["http", "tcp", "grpc", "exec", "docker", "none"]),
         "Port": _PORT,
         "Cmd": st.just(["check", "-q"]),
     },
     Path=st.sampled_from(["/", "/healthz?full=1"]),
+    Service=st.sampled_from(["shop.Cart", ""]),
     Interval=SECONDS,
     Timeout=SECONDS,
     Retries=st.integers(1, 100),

@@ -9,6 +9,8 @@ from attrs import field, frozen
 from daprdockr.model.names import ServiceName
 from daprdockr.model.wanted.health import Health
 
+LATE = "there is no answer in time"
+
 
 @frozen
 class Target:

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.agent.host.test_probe -*-
-"""One health check of a container: HTTP by treq, TCP by a connection, exec by the Engine."""
+"""One health check of a container: HTTP by treq, TCP by a connection, gRPC by a call, exec by the Engine."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 from zope.interface import implementer
 
+from daprdockr.agent.host.call_check import CallCheck
 from daprdockr.agent.host.command_check import CommandCheck
-from daprdockr.agent.host.probe import Probe, Target, Unmade, Unreached
+from daprdockr.agent.host.probe import LATE, Probe, Target, Unmade, Unreached
 from daprdockr.model.errors import EXHAUSTED, EngineUnavailable
 from daprdockr.model.seams import Engine
 from daprdockr.model.wanted.health import Health
 from daprdockr.runtime.pool import Pool
 
-_LATE = "there is no answer in time"
 _MAX_BODY = 64 * 1024
 _MAX_HEAD = 64 * 1024
 _OF_THIS_HOST = EXHAUSTED | {errno.EADDRNOTAVAIL}
@@ -47,10 +47,11 @@ class RealProbe:
 
     def __init__(self, *, reactor: Any, pool: Pool, engine: Engine) -> None:
         self._reactor = reactor
+        self._call = CallCheck(reactor)
         self._exec = CommandCheck(reactor=reactor, pool=pool, engine=engine)
 
     async def __call__(self, target: Target) -> str | None:
-        checks: dict[str, Probe] = {"http": self._http, "tcp": self._tcp, "exec": self._exec}
+        checks: dict[str, Probe] = {"http": self._http, "tcp": self._tcp, "grpc": self._grpc, "exec": self._exec}
         check = checks.get(target.check.type)
         try:
             return (await check(target) if check else None) or await self._by_route(target)
@@ -71,7 +72,7 @@ class RealProbe:
             try:
                 await self._connect(host, port, target.check.timeout)
             except ConnectingCancelledError:  # the check itself took so long that the rest is given up
-                return _unreached(target, host, port, _LATE)
+                return _unreached(target, host, port, LATE)
             except (ConnectError, OSError) as error:
                 if _number(error) in _OF_THIS_HOST:
                     raise
@@ -81,6 +82,10 @@ class RealProbe:
     async def _tcp(self, target: Target) -> str | None:
         await self._connect(target.host, target.port, target.check.timeout)
         return None
+
+    async def _grpc(self, target: Target) -> str | None:
+        """Connect first: gRPC does not say why it could not."""
+        return await self._tcp(target) or await self._call(target)
 
     async def _connect(self, host: str, port: int, timeout: float) -> None:
         kind = TCP6ClientEndpoint if ":" in host else TCP4ClientEndpoint
@@ -110,7 +115,7 @@ class RealProbe:
                 raise ValueError(f"the answer has a head of more than {_MAX_HEAD} bytes") from None
             return _without_answer(error)
         except (DNSLookupError, ConnectingCancelledError):  # the time was over before it was connected
-            return _LATE
+            return LATE
         return None if 200 <= response.code < 400 else f"status {response.code}"
 
 
@@ -129,7 +134,7 @@ def _sent(check: Health) -> Iterator[tuple[str, str]]:
 def _without_answer(error: ResponseFailed) -> str:
     """Return what went wrong, in words: the text of the error itself is not for people."""
     if any(reason.check(CancelledError) for reason in error.reasons):
-        return _LATE
+        return LATE
     if any(reason.check(ParseError) for reason in error.reasons):
         return "the answer is not HTTP"
     is_silent = isinstance(error, ResponseNeverReceived)

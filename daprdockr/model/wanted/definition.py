@@ -22,7 +22,7 @@ from daprdockr.model.names import MAX_INSTANCES, ServiceName, check_label, short
 from daprdockr.model.wanted.before import Before
 from daprdockr.model.wanted.container import Container
 from daprdockr.model.wanted.files import FileUses, essence_of_files, file_uses, with_stamps
-from daprdockr.model.wanted.health import Health
+from daprdockr.model.wanted.health import BY_PORT, Health
 from daprdockr.model.wanted.http import Http, read_entries, write_entries
 from daprdockr.model.wanted.pinned import asked, pinned
 from daprdockr.model.wanted.placement import Placement
@@ -79,7 +79,7 @@ class Definition:
         if "schedule" in given:
             _refuse_for_job(given.keys())
         definition = cls(name=name, after=after, **{"instances": 0 if "schedule" in given else 1, **given})
-        if definition.check.type in ("http", "tcp") and not definition.check.port:
+        if definition.check.type in BY_PORT and not definition.check.port:
             raise BadInput("Health.Port is missing: there is no ContainerPort of Http or Tcp to check instead")
         both = next((p for p in definition.container.host_ports if (p.protocol, p.host) in definition.routed), None)
         if both is not None:
@@ -187,7 +187,7 @@ class Definition:
         declared.update(Port(container=http.container_port) for http in self.http)
         declared.update(Port(container=route.container_port) for route in self.tcp)
         declared.update(Port(container=route.container_port, protocol="udp") for route in self.udp)
-        if self.check.type in ("http", "tcp"):
+        if self.check.type in BY_PORT:
             declared.add(Port(container=self.check.port))
         return tuple(sorted(declared))
 

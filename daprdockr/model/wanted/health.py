@@ -15,6 +15,10 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.members import Members, changed_members, read_members
 from daprdockr.model.names import shorten
 
+BY_PORT = frozenset({"http", "tcp", "grpc"})
+"""The types that connect to a port."""
+
+_TYPES = ("http", "tcp", "grpc", "exec", "docker", "none")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", re.ASCII)
 _NOT_TO_BE_SENT = frozenset(
     {"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect", "keep-alive"}
@@ -29,7 +33,7 @@ class Health:
     ``retries`` failures in a row make an instance that never was healthy unhealthy; those of the first ``start_period``
     seconds of a run do not count until it was healthy once; ``command`` is what type ``exec`` runs in the container.
     ``headers`` are sent by type ``http`` beside ``host``, the value of the ``Host`` header ("": the first HTTP host
-    name).
+    name). ``service`` is that of which type ``grpc`` asks ("": the server as a whole).
     """
 
     type: str = "none"
@@ -42,12 +46,13 @@ class Health:
     command: tuple[str, ...] = ()
     host: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    service: str = ""
 
     @classmethod
     def read(cls, value: object, path: str) -> Health:
         given = read_members(value, path, _MEMBERS)
         if "type" not in given:
-            raise BadInput(f"{path}.Type is missing, write one of http, tcp, exec, docker, none")
+            raise BadInput(f"{path}.Type is missing, write one of {', '.join(_TYPES)}")
         if given["type"] == "exec" and not given.get("command"):
             raise BadInput(f'{path}.Cmd is missing: type exec runs a command, such as ["pg_isready"]')
         return cls(**given)
@@ -74,6 +79,12 @@ def _path(value: object, path: str) -> str:
     if isinstance(value, str) and re.fullmatch(r"/[!-~]{0,1023}", value):
         return value
     raise BadInput(f"{path}: {shorten(value)} is not usable, write a path that starts with / and has no spaces")
+
+
+def _service(value: object, path: str) -> str:
+    if isinstance(value, str) and re.fullmatch(r"[!-~]{0,127}", value):
+        return value
+    raise BadInput(f"{path}: {shorten(value)} is not usable, write the name of a service of gRPC, such as shop.Cart")
 
 
 def _host(value: object, path: str) -> str:
@@ -103,7 +114,7 @@ def _headers(value: object, path: str) -> tuple[tuple[str, str], ...]:
 
 
 _MEMBERS: Members = {
-    "Type": ("type", reading.one_of("http", "tcp", "exec", "docker", "none")),
+    "Type": ("type", reading.one_of(*_TYPES)),
     "Path": ("path", _path),
     "Port": ("port", reading.port),
     "Interval": ("interval", reading.seconds(0.1, 3600)),
@@ -113,6 +124,7 @@ _MEMBERS: Members = {
     "Cmd": ("command", reading.free_texts),
     "Host": ("host", _host),
     "Headers": ("headers", _headers),
+    "Service": ("service", _service),
 }
 _FORMS = {"Port": str, "Cmd": list, "Headers": dict}
 """The JSON form of members that are not written as they are kept."""

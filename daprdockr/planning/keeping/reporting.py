@@ -274,6 +274,8 @@ def why_unhealthy(situation: Situation, container: ContainerState, definition: D
             return _with(_OWN_CHECK, container.complaint)
         case "exec":
             return _with(f"the command {' '.join(check.command)} fails", known.complaint)
+        case "grpc":
+            return _with(f"gRPC's health check on port {check.port} fails", known.complaint)
         case "tcp":
             return f"nothing answers on port {check.port}"
     return _with(f"no success from {check.path} on port {check.port}", known.complaint)

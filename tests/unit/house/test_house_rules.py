@@ -19,7 +19,7 @@ from tests.unit.house.sources import CHECKOUT, Source, lies_in, sources
 # Imported in these modules and rooms alone.
 ONLY_IN: Mapping[str, tuple[str, ...]] = {
     "etcd3": ("daprdockr.etcd.stubs",),
-    "grpc": ("daprdockr.etcd.stubs",),
+    "grpc": ("daprdockr.runtime.quiet_grpc",),
     "google": ("daprdockr.etcd.stubs",),
     "docker": ("daprdockr.engine",),
     "acme": ("daprdockr.acme",),

@@ -244,6 +244,7 @@ class RunningTests(SynchronousTestCase):
             ({"Type": "http", "Port": 81, "Path": "/up"}, "no success from /up on port 81: status 503"),
             ({"Type": "exec", "Cmd": ["pg_isready"]}, "the command pg_isready fails: status 503"),
             ({"Type": "tcp", "Port": 81}, "nothing answers on port 81"),
+            ({"Type": "grpc", "Port": 81}, "gRPC's health check on port 81 fails: status 503"),
         ):
             checked = definition(Health=health)
             for verdicts, state in (({"c1": False}, State.UNHEALTHY), ({}, State.STARTING)):
