@@ -14,7 +14,8 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.routes import Route, Upstream
 from tests.build.pairs import self_signed as pair_for
-from tests.rig.grpc_here import Caller, EchoServer
+from tests.rig.grpc_app import EchoServer
+from tests.rig.grpc_client import Caller
 from tests.rig.nginx_here import WEB, route
 from tests.rig.tls_here import NAME, TlsTestCase, state_of
 
@@ -36,8 +37,8 @@ class CallTests(TlsTestCase):
         super().setUp()
         self.pair = pair_for((NAME,))
 
-    def instance(self, number: int, port: int = 0) -> EchoServer:
-        server = EchoServer(str(number), port)
+    def instance(self, number: int) -> EchoServer:
+        server = EchoServer(str(number))
         self.addCleanup(deferToThread, server.stop)
         return server
 

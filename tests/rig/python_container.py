@@ -36,7 +36,7 @@ def python_container(*words: str, environment: Mapping[str, str] | None = None) 
 def mounted() -> Iterator[Path]:
     """The directories that Python and its packages lie in, none of them within another."""
     libraries = [path for path in map(Path, LIBRARIES) if path.exists()]
-    wanted = sorted({Path(sys.prefix), Path(sys.base_prefix), CHECKOUT, *libraries})
+    wanted = sorted({Path(sys.prefix).resolve(), Path(sys.base_prefix), CHECKOUT, *libraries})
     outermost: list[Path] = []
     for path in wanted:
         if not any(path.is_relative_to(other) for other in outermost):

@@ -1,17 +1,22 @@
-"""Instances that speak gRPC, in this process, and a client that calls them by TLS."""
+"""
+A service that speaks gRPC. As a program it serves at port 8080, names its answers after its instance, and ends at
+SIGTERM when it has answered.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
 
-from tests.rig.nginx_here import LIMIT
-
 SERVICE = "shop.Echo"
+SERVING = b"\x08\x01"
+"""A ``HealthCheckResponse``."""
 
 
 class EchoServer:
@@ -22,7 +27,7 @@ class EchoServer:
     what it sees of the call, ``Fail`` with a status, ``Sleep`` after as many seconds as the text says.
     """
 
-    def __init__(self, name: str, port: int = 0) -> None:
+    def __init__(self, name: str, address: str = "127.0.0.1:0") -> None:
         self.name = name.encode()
         self.calls = 0
         self._server = grpc.server(ThreadPoolExecutor(20), options=(("grpc.so_reuseport", 0),))
@@ -34,12 +39,15 @@ class EchoServer:
             "Count": grpc.unary_stream_rpc_method_handler(self._count),
             "Chat": grpc.stream_stream_rpc_method_handler(self._chat),
         }
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        health = {"Check": grpc.unary_unary_rpc_method_handler(lambda *_: SERVING)}
+        for service, offered in ((SERVICE, methods), ("grpc.health.v1.Health", health)):
+            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, offered),))
+        self.port = self._server.add_insecure_port(address)
         self._server.start()
 
-    def stop(self) -> None:
-        self._server.stop(None).wait(LIMIT)
+    def stop(self, grace: float | None = None) -> None:
+        """Take no more calls; those under way have ``grace`` seconds."""
+        self._server.stop(grace).wait(60)
 
     def _answer(self, message: bytes) -> bytes:
         self.calls += 1
@@ -68,38 +76,13 @@ class EchoServer:
         return map(self._answer, messages)
 
 
-class Caller:
-    """A client that calls by TLS with one connection. Its methods block: they belong into a thread."""
+def main() -> None:
+    ending = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    server = EchoServer(f"{os.environ['DAPRDOCKR_INSTANCE']} {os.environ.get('VERSION', '')}", "0.0.0.0:8080")
+    ending.wait()
+    server.stop(5)
 
-    def __init__(self, port: int, host_name: str, authority: bytes) -> None:
-        options = (("grpc.ssl_target_name_override", host_name), ("grpc.enable_retries", 0))
-        credentials = grpc.ssl_channel_credentials(authority)
-        self._channel = grpc.secure_channel(f"127.0.0.1:{port}", credentials, options=options)
 
-    def close(self) -> None:
-        self._channel.close()
-
-    def call(self, method: str, message: bytes = b"", metadata: Mapping[str, str] | None = None) -> bytes:
-        """:raises grpc.RpcError: the call fails."""
-        call = self._channel.unary_unary(f"/{SERVICE}/{method}")
-        said: bytes = call(message, timeout=LIMIT, metadata=tuple((metadata or {}).items()))
-        return said
-
-    def count(self, to: int) -> list[bytes]:
-        return list(self._channel.unary_stream(f"/{SERVICE}/Count")(str(to).encode(), timeout=LIMIT))
-
-    def chat(self, between: Callable[[int], None], rounds: int) -> list[bytes]:
-        """Say as many words on one call, each after the answer to the one before, and ``between`` before it."""
-        answered = threading.Semaphore()
-
-        def words() -> Iterator[bytes]:
-            for number in range(rounds):
-                answered.acquire()
-                between(number)
-                yield str(number).encode()
-
-        found = []
-        for answer in self._channel.stream_stream(f"/{SERVICE}/Chat")(words(), timeout=LIMIT):
-            found.append(answer)
-            answered.release()
-        return found
+if __name__ == "__main__":
+    main()
