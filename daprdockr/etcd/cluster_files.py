@@ -208,15 +208,16 @@ class ClusterFiles:
     def become(self, part: HostPart) -> None:
         """
         Make this host a part of a cluster, by the last file. Marks of a former one, which somebody removed by hand, do
-        not count for this one.
+        not count for this one; and a client keeps nothing that an interrupted attempt to be a member received.
 
         :raises BadInput: a file cannot be written, or removed.
         """
-        for mark in (self.began, self.recovery, self.leaving):
+        of_members = () if part.is_member else (self.authority_key, self.member_certificate)
+        for path in (self.began, self.recovery, self.leaving, *of_members):
             try:
-                mark.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
             except OSError as error:
-                raise BadInput(f"{mark} cannot be removed: {error.strerror}") from None
+                raise BadInput(f"{path} cannot be removed: {error.strerror}") from None
         self.write(self.host, part.encode())
 
     def part(self) -> HostPart | None:

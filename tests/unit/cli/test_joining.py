@@ -74,6 +74,7 @@ class JoiningHostTests(SynchronousTestCase):
         self.answer = CLIENT
         for _ in range(2):
             self.assertFalse(evolve(self.host, is_client=True).join(TOKEN).is_member)
+        self.assertFalse(self.files.authority_key.exists() or self.files.member_certificate.exists())
         self.assertEqual([type(asked) for asked in self.asked], [JoinAsked, ClientJoinAsked])
 
     def test_interrupted(self) -> None:
