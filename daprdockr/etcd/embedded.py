@@ -32,8 +32,12 @@ from twisted.logger import Logger
 
 from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.channel import addresses
+from daprdockr.etcd.ending import reason_in
 from daprdockr.model.errors import BadInput
+from daprdockr.model.trouble import Trouble
+from daprdockr.model.troubles.etcd import EtcdDown
 from daprdockr.process.kept import private_directory
+from daprdockr.process.output import OutputFile
 from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
 
 QUOTA = "ETCD_QUOTA_BACKEND_BYTES"
@@ -74,7 +78,9 @@ class EmbeddedEtcd(Service):
         usable_with: Collection[str] = (),
     ) -> None:
         self._data = directory / "data"
-        self._output = directory / "etcd.log"
+        self._output = OutputFile(directory / "etcd.log")
+        self._written = 0
+        self._ended: EtcdDown | None = None
         self._flags = flags
         found = shutil.which("etcd", path=environment.get("PATH", os.defpath))
         if found is None:
@@ -86,7 +92,7 @@ class EmbeddedEtcd(Service):
             identity=f"--data-dir={self._data} ",
             pidfile=directory / "process.json",
             environment={name: value for name, value in environment.items() if not _concerns_etcd(name)},
-            output=self._output,
+            output=self._output.path,
             usable_with=usable_with,
         )
         self._process = SupervisedProcess(
@@ -106,6 +112,10 @@ class EmbeddedEtcd(Service):
         """The pid of etcd; None while it does not run."""
         return self._process.pid
 
+    @property
+    def condition(self) -> Trouble | None:
+        return None if self._process.is_steady else self._ended
+
     def startService(self) -> None:
         super().startService()
         self._process.startService()
@@ -116,16 +126,20 @@ class EmbeddedEtcd(Service):
 
     def retire(self) -> Deferred[None] | None:
         """Start it no more; a process that runs is let go of, or ended as at an exit."""
+        self._ended = None
         return self._process.stopService() if self._process.running else None
 
     def _prepare(self) -> None:
         """:raises BadInput, OSError: it cannot be started now."""
+        self._written = self._output.size()
         private_directory(self._data.parent)
         self._data.mkdir(mode=0o700, exist_ok=True)
         self._process.program = evolve(self._process.program, argv=[self._program, *self._flags(self._data)])
 
     def _exited(self, reason: str) -> None:
-        self.log.warn("embedded etcd {reason}; it may say why in {path}", reason=reason, path=str(self._output))
+        said = reason_in(self._output.since(self._written))
+        self._ended = EtcdDown(": ".join(filter(None, (reason, said))))
+        self.log.warn("embedded etcd {reason}; {path} may say more", reason=self._ended.reason, path=self._output.path)
 
 
 def _concerns_etcd(variable: str) -> bool:

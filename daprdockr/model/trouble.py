@@ -7,7 +7,7 @@ A part has a ``condition``, which is one of these, or None while nothing is wron
 from __future__ import annotations
 
 from daprdockr.model.troubles.dns import DnsNotServed
-from daprdockr.model.troubles.etcd import EtcdDoubted, EtcdLost, EtcdNotReached, WritesRefused
+from daprdockr.model.troubles.etcd import EtcdDoubted, EtcdDown, EtcdLost, EtcdNotReached, WritesRefused
 from daprdockr.model.troubles.host import (
     EngineHangs,
     EngineLost,
@@ -26,6 +26,7 @@ Trouble = (
     EtcdNotReached
     | EtcdDoubted
     | EtcdLost
+    | EtcdDown
     | WritesRefused
     | NoBeatYet
     | BeatFailed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from attrs import define, frozen
@@ -18,6 +18,7 @@ MAX_LINE = 4096
 MAX_FILE = 4 * 1024 * 1024
 """The size in bytes of an output file above which its end is moved to ``<name>.1``, replacing an older one."""
 
+_MOST_READ = 64 * 1024
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRIM = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -91,6 +92,20 @@ class OutputFile:
                 self._move(descriptor, size)
         finally:
             os.close(descriptor)
+
+    def size(self) -> int:
+        """Return how many bytes were written until now; 0 where there is no file."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def since(self, size: int) -> str:
+        """Return the output after the first ``size`` bytes, the last 64 KiB at most; nothing if it cannot be read."""
+        with suppress(OSError), self.path.open("rb") as file:
+            written = self.size()
+            if size > written:  # trimmed in between
+                size = 0
+            file.seek(max(size, written - _MOST_READ))
+            return file.read(_MOST_READ).decode("utf-8", "replace")
+        return ""
 
     def _move(self, descriptor: int, size: int) -> None:
         end = os.pread(descriptor, MAX_FILE, size - MAX_FILE)

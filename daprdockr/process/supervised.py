@@ -125,6 +125,11 @@ class SupervisedProcess(Service):
         """The pid of the process; None while there is none."""
         return None if self._hold is None else self._hold.pid
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether its process has run for ``STEADY`` seconds."""
+        return self._hold is not None and self.reactor.seconds() - self._since >= STEADY
+
     def signal(self, name: str) -> None:
         """Signal the process (not its group); ``name`` without ``SIG``. A no-op while there is none."""
         if self._hold is not None:

@@ -32,7 +32,6 @@ from daprdockr.proxy.configuration import SOCKET, checked
 MAX_BYTES = 64 * 1024 * 1024
 """The largest configuration that is read, in bytes: 10,000 sites take about 5 MB."""
 
-_MOST_OUTPUT = 64 * 1024
 
 _KEYS = re.compile(rb'door_tls\.seed\("([^"]+)/certificates\.json"\)')
 """Finds the directory with the keys of certificates in a configuration that has TLS listeners."""
@@ -113,19 +112,6 @@ class ProxyFiles:
         # A text that is there already is not written again: a full disk keeps no nginx from its start.
         if text is not None and text != read_kept(self.configuration, MAX_BYTES, bytes):
             replace_file(self.configuration, text, synced=False)
-
-    def output_size(self) -> int:
-        """Return the bytes that nginx has written until now."""
-        return self.output.stat().st_size if self.output.exists() else 0
-
-    def output_since(self, size: int) -> str:
-        """Return the output of nginx after the first ``size`` bytes, at most 64 KiB."""
-        if size > self.output_size():  # trimmed in between
-            size = 0
-        with contextlib.suppress(FileNotFoundError), self.output.open("rb") as file:
-            file.seek(size)
-            return file.read(_MOST_OUTPUT).decode("utf-8", "replace")
-        return ""
 
     def clear_socket(self) -> None:
         """

@@ -19,6 +19,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from daprdockr.model.errors import ProxyError
+from daprdockr.process.output import OutputFile
 from daprdockr.process.supervised import SupervisedProcess
 from daprdockr.proxy.configuration import NginxSettings, render
 from daprdockr.proxy.door import DoorSocket
@@ -76,7 +77,8 @@ class TakingUp:
 
     async def _take_up(self, process: SupervisedProcess, generation: str) -> None:
         """Have the installed file read, and wait until it is served. :raises ProxyError: it is not."""
-        written = self.files.output_size()
+        output = OutputFile(self.files.output)
+        written = output.size()
         if process.pid is None:
             _start_now(process)
         signalled, said = False, ""
@@ -88,7 +90,7 @@ class TakingUp:
                 process.signal("HUP")
                 signalled = True
             await deferLater(self.reactor, pause)
-            said = await self.run(self.files.output_since, written)
+            said = await self.run(output.since, written)
             if gave_up(said):
                 break
         self.end_without_socket(process)

@@ -119,6 +119,8 @@ def _reported(
 ) -> Iterable[HasCondition]:
     """Yield the parts whose troubles are reported to others: none that is in trouble merely because etcd is away."""
     yield from (local.host, local.guarded, known.contested, known.mirror.snapshots)
+    if outward.embedded_etcd is not None:
+        yield outward.embedded_etcd
     if outward.nginx is not None:
         yield outward.nginx
     yield outward.relay

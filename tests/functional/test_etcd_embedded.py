@@ -90,6 +90,17 @@ class EmbeddedEtcdTests(TestCase):
         self.assertEqual(await self.value(), b"kept")
         await etcd.stopService()  # type: ignore[misc]  # it runs, so there is a Deferred
 
+    async def test_damaged(self) -> None:
+        """The reason why it does not start is in its condition."""
+        (self.directory / "data/member/snap").mkdir(parents=True)
+        (self.directory / "data/member/wal").mkdir()
+        (self.directory / "data/member/snap/db").write_text("damaged")
+        etcd = self.embedded()
+        etcd.startService()
+        await deferToThread(until, lambda: etcd.condition is not None)
+        self.assertIn("failed to open database: ", str(etcd.condition))
+        etcd.stopService()
+
     async def test_adopted(self) -> None:
         """One that was left running is adopted, not started twice, and stopped when that is asked for."""
         first = self.embedded(stop_at_exit=False)

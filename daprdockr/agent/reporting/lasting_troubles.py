@@ -6,8 +6,8 @@ disk that takes no files.
 Note [Begun and over]
     ``/healthz`` shows a trouble of this agent at once. Other nodes learn of one that lasts for ``LASTS`` seconds: it is
     an event, with the words that it has then, and so is its end, when the part has been well for as long. Meanwhile the
-    node's record has it, for ``status``, ``nodes`` and the page of each node. Troubles with etcd and the lease are
-    none: all nodes have them at once, and nothing could be written meanwhile.
+    node's record has it, for ``status``, ``nodes`` and the page of each node. Those of an agent that cannot reach etcd,
+    or has no lease, are none: nothing could be written meanwhile.
 
 Note [Words that change]
     Each change of the record is a write that every node receives, and the words of a trouble may have a number that

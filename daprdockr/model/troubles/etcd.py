@@ -45,6 +45,17 @@ class EtcdLost:
 
 
 @frozen
+class EtcdDown:
+    """The etcd beside the agent ended, or could not be started, and has not run for long since."""
+
+    component: ClassVar[Component] = Component.ETCD
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the etcd of this host does not run: {self.reason}"
+
+
+@frozen
 class WritesRefused:
     """It refuses writes of these keys; of any key, if none is named."""
 

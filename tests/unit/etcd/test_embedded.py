@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.embedded import EmbeddedEtcd, flags, listening, private_flags, reached_with
 from daprdockr.model.errors import BadInput
+from daprdockr.model.troubles.etcd import EtcdDown
 from tests.build.programs import with_etcd
 from tests.fakes.process import ProcessReactor
 
@@ -113,3 +114,23 @@ class EmbeddedEtcdTests(SynchronousTestCase):
         self.reactor.processes[0].end()
         self.successResultOf(gone)
         self.assertIsNone(etcd.stopService())
+
+    def test_ended(self) -> None:
+        """One that ended has a condition with its reason until it has run for a while; one that is retired has none."""
+        etcd = self.embedded(f"{self.programs}:{os.defpath}")
+        etcd.startService()
+        self.assertIsNone(etcd.condition)
+        line = '{"level":"fatal","msg":"discovery failed","error":"address already in use"}'
+        (self.directory / "etcd/etcd.log").write_text(f"{line}\npanic: x\n")
+        self.reactor.processes[0].end(status=1)
+        ended = EtcdDown("exit status 1: discovery failed: address already in use")
+        self.assertEqual(etcd.condition, ended)
+        self.reactor.advance(9)
+        self.reactor.advance(9)
+        self.assertEqual((len(self.reactor.processes), etcd.condition), (2, ended))
+        self.reactor.advance(10)
+        self.assertIsNone(etcd.condition)
+        self.reactor.processes[1].end(by=9)
+        self.assertEqual(etcd.condition, EtcdDown("killed by SIGKILL"))
+        etcd.retire()
+        self.assertIsNone(etcd.condition)

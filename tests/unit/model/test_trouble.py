@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.trouble import Trouble, line
 from daprdockr.model.troubles.component import Component
 from daprdockr.model.troubles.dns import DnsNotServed
-from daprdockr.model.troubles.etcd import EtcdDoubted, EtcdLost, EtcdNotReached, WritesRefused
+from daprdockr.model.troubles.etcd import EtcdDoubted, EtcdDown, EtcdLost, EtcdNotReached, WritesRefused
 from daprdockr.model.troubles.host import (
     EngineHangs,
     EngineLost,
@@ -34,6 +34,7 @@ LINES: dict[Trouble, str] = {
     DOUBTED: "frozen: it went back (daprdockrcmd trust-etcd shows what to do)",
     EtcdLost("no answer"): "no answer",
     EtcdLost("no answer", DOUBTED): "frozen: it went back (daprdockrcmd trust-etcd shows what to do); no answer",
+    EtcdDown("exit status 1"): "the etcd of this host does not run: exit status 1",
     WritesRefused("NOSPACE"): "cannot write: NOSPACE",
     WritesRefused("denied", ("/a", "/b")): "cannot write /a /b: denied",
     NoBeatYet(): "etcd has not answered yet",

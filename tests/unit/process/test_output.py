@@ -101,6 +101,19 @@ class OutputFileTests(SynchronousTestCase):
         self.assertRaises(OSError, self.output.trim)
         self.assertEqual(self.path.stat().st_size, 0)
 
+    def test_since(self) -> None:
+        """The output since a moment is read, also when the file was cut short meanwhile, and no more than its end."""
+        self.assertEqual((self.output.size(), self.output.since(0)), (0, ""))
+        self.path.parent.mkdir(parents=True)
+        self.path.write_text("old\n")
+        size = self.output.size()
+        self.path.write_text("old\nnew \ufffd\n")
+        self.assertEqual(self.output.since(size), "new \ufffd\n")
+        self.path.write_text("n")
+        self.assertEqual(self.output.since(size), "n")
+        self.path.write_text("x" * 1_000_000 + "end")
+        self.assertEqual(self.output.since(size), "x" * 65533 + "end")
+
     def test_private(self) -> None:
         """File and directory are their owner's alone."""
         os.close(self.output.open())

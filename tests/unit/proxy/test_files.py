@@ -142,20 +142,3 @@ class ProxyFilesTests(SynchronousTestCase):
         self.files.clear_socket()
         self.files.clear_socket()
         self.assertFalse(self.files.socket.exists())
-
-    def test_output(self) -> None:
-        """The output of nginx since a moment is read, also when the file was cut short meanwhile."""
-        self.files.prepare()
-        self.assertEqual((self.files.output_size(), self.files.output_since(0)), (0, ""))
-        self.files.output.write_text("old\n")
-        size = self.files.output_size()
-        self.files.output.write_text("old\nnew \ufffd\n")
-        self.assertEqual(self.files.output_since(size), "new \ufffd\n")
-        self.files.output.write_text("n")
-        self.assertEqual(self.files.output_since(size), "n")
-
-    def test_output_is_bounded(self) -> None:
-        """No more than a bounded part of the output is read."""
-        self.files.prepare()
-        self.files.output.write_text("x" * 1_000_000)
-        self.assertEqual(len(self.files.output_since(0)), 65536)
