@@ -134,6 +134,13 @@ class CallTests(TlsTestCase):
         code, *_ = await deferToThread(failure, self.caller(), "Say", b"a")
         self.assertEqual(code, grpc.StatusCode.UNIMPLEMENTED)
 
+    async def test_no_grpc(self) -> None:
+        """Where the instances speak something else the page of the answer says so, which curl shows."""
+        await self.served(state_of(self.pair), evolve(route(NAME, self.upstream()), grpc=True))
+        code, *_ = await deferToThread(failure, self.caller(), "Say", b"a")
+        self.assertEqual(code, grpc.StatusCode.UNAVAILABLE)
+        self.assertIn("speaks no gRPC (HTTP/2 without TLS)", await self.curl("--http2"))
+
     async def test_beside_http(self) -> None:
         """Another path of the same name leads to instances that speak HTTP."""
         page = ServiceName(group="shop", service="page")

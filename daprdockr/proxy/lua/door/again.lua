@@ -26,6 +26,7 @@ local IDEMPOTENT = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE
     PROPFIND = true, REPORT = true, SEARCH = true }
 
 local NO_ANSWER = "the instance of this service broke its answer off, or answered with something other than HTTP"
+local NO_CALL = "the instance of this service broke its answer off, or speaks no gRPC (HTTP/2 without TLS)"
 local CUT_BODY = "the instance of this service ended the connection before it had taken the whole body"
 local INTERIM = "the instance of this service sends interim answers (such as 103), which cannot pass by HTTP/2, to "
     .. "HEAD, or with a Content-Length"
@@ -105,7 +106,8 @@ function M.readmit(is_unread)
     end
     local answered = tonumber(last("upstream_bytes_received")) or 0
     if answered > 0 then
-        return pages.refuse(502, answered < MOST_HEADERS and NO_ANSWER or LONG_ANSWER)
+        local why = ctx.location.grpc and NO_CALL or NO_ANSWER
+        return pages.refuse(502, answered < MOST_HEADERS and why or LONG_ANSWER)
     end
     if is_unread or not repeatable(ctx) then
         return pages.refuse(502, is_cut() and CUT_BODY or nil)
