@@ -117,7 +117,7 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             " {other}",
         ),
         (r"^nothing answers on port (?P<port>\d+)", _LISTEN),
-        (r"^no success from \S+ on port (?P<port>\d+): .*refused", _LISTEN),
+        (r"^(no success from \S+|gRPC's health check) on port (?P<port>\d+).*refused", _LISTEN),
         (
             r"^no success from (?P<path>\S+) on port \d+: status 4",
             "have the program answer {path} with 200 to 399, or correct Health.Path; what it wants besides goes into"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,13 @@ import treq
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionAborted, DNSLookupError
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionAborted,
+    DNSLookupError,
+    TimeoutError,
+)
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as StreamProtocol
 from twisted.python.failure import Failure
@@ -58,9 +65,7 @@ class RealProbe:
         except EngineUnavailable as error:
             return Unmade(str(error))
         except (ConnectError, OSError) as error:
-            if _number(error) in _OF_THIS_HOST:
-                return Unmade(str(error))
-            raise
+            return Unmade(_words(error)) if _number(error) in _OF_THIS_HOST else _words(error)
 
     async def _by_route(self, target: Target) -> Unreached | None:
         """
@@ -76,7 +81,7 @@ class RealProbe:
             except (ConnectError, OSError) as error:
                 if _number(error) in _OF_THIS_HOST:
                     raise
-                return _unreached(target, host, port, str(error))
+                return _unreached(target, host, port, _words(error))
         return None
 
     async def _tcp(self, target: Target) -> str | None:
@@ -170,6 +175,14 @@ def _number(error: Exception) -> int | None:
     """Return the error number of the operating system behind a connection that failed."""
     number = getattr(error, "osError", None) if isinstance(error, ConnectError) else getattr(error, "errno", None)
     return number if isinstance(number, int) else None
+
+
+def _words(error: Exception) -> str:
+    """Return the kernel's own words, which Twisted wraps in its own, or that it said nothing."""
+    number = _number(error)
+    if number is not None:
+        return os.strerror(number)
+    return LATE if isinstance(error, TimeoutError) else str(error)
 
 
 class _BoundedFactory(HTTPConnectionPool._factory):  # type: ignore[misc, valid-type]  # it has no public name

@@ -6,10 +6,10 @@ import errno
 import gzip
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectBindError, ConnectionRefusedError
+from twisted.internet.error import ConnectBindError, TCPTimedOutError, TimeoutError
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
@@ -209,9 +209,18 @@ class TcpTests(ProbeCase):
         self.assertIsNone(await self.look(TCP, self.listen(Place(stays=True), "::1"), "::1"))
 
     async def test_refused(self) -> None:
-        """Where nothing listens the look raises what the kernel said."""
-        with self.assertRaises(ConnectionRefusedError):
-            await self.look(TCP, 1)
+        """Where nothing listens the complaint is what the kernel said."""
+        for check in (TCP, HTTP):
+            self.assertEqual(await self.look(check, 1), "Connection refused")
+
+    async def test_no_answer(self) -> None:
+        """Where nothing comes in time, by the timeout of the check or the kernel's, the complaint says that."""
+        for error, words in (
+            (TimeoutError(), "there is no answer in time"),
+            (TCPTimedOutError(osError=errno.ETIMEDOUT), "Connection timed out"),
+        ):
+            probe = RealProbe(reactor=FailingReactor(error), pool=OnePool(run_at_once), engine=self.engine)
+            self.assertEqual(await probe(Target("c1", TCP, "192.0.2.1", 1)), words)
 
 
 class ContainerCase(ProbeCase):
@@ -278,11 +287,17 @@ class ExecTests(ContainerCase):
         self.assertIsInstance(await self.run_command("good"), Unmade)
 
 
-class FullReactor:
-    """A reactor of a process that may open no more files."""
+FULL = ConnectBindError(errno.EMFILE, "Too many open files")
+
+
+@frozen
+class FailingReactor:
+    """A reactor whose connections all fail in the same way."""
+
+    error: Exception
 
     def connectTCP(self, host: str, port: int, factory: Any, **how: Any) -> None:  # noqa: N802  # the name of the interface
-        factory.clientConnectionFailed(None, Failure(ConnectBindError(errno.EMFILE, "Too many open files")))
+        factory.clientConnectionFailed(None, Failure(self.error))
 
 
 class SilentReactor:
@@ -304,7 +319,7 @@ class FullHostTests(ContainerCase):
 
     async def test_no_result(self) -> None:
         """A check that could not be made is no result, and nor is a route that could not be tried."""
-        probe = RealProbe(reactor=FullReactor(), pool=OnePool(run_at_once), engine=self.engine)
+        probe = RealProbe(reactor=FailingReactor(FULL), pool=OnePool(run_at_once), engine=self.engine)
         routed = Target(self.container, Health("none"), routes=((LOOPBACK, 1),))
         for target in (Target(self.container, TCP, LOOPBACK, 1), routed):
             self.assertIsInstance(await probe(target), Unmade)
@@ -328,7 +343,7 @@ class RouteTests(ContainerCase):
         for check in (TCP, HTTP, GOOD, Health("none"), Health("docker")):
             reason = await self.routed(check, 1)
             assert isinstance(reason, Unreached)
-            self.assertIn("nginx cannot reach it at 127.0.0.1:1 (", reason)
+            self.assertEqual(reason, "nginx cannot reach it at 127.0.0.1:1 (Connection refused)")
 
     async def test_given_up(self) -> None:
         """A check that is given up while nobody answers on its route says that, and not that the container is ill."""

@@ -266,9 +266,10 @@ class TroubleTests(WhyCase):
     def test_no_listener(self) -> None:
         """Where nobody answers the port is named, and the usual mistake: also while the instance is still starting."""
         wanted = self.define(named("web"))
-        refused = "no success from / on port 80: Connection was refused by other side: 111: Connection refused"
+        refused = "no success from / on port 80: Connection refused"
+        call = "gRPC's health check on port 80 fails: Connection refused"
         for state in (State.STARTING, State.UNHEALTHY):
-            for reason in ("nothing answers on port 80", refused):
+            for reason in ("nothing answers on port 80", refused, call):
                 self.claim(wanted, state=state, healthy=False, reason=reason)
                 self.assertIn("- have the program listen at port 80 on all addresses", self.text("web.myapp"))
         self.claim(wanted, state=State.UNHEALTHY, healthy=False, reason="no success from / on port 80: status 500")
