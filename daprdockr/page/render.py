@@ -46,6 +46,7 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
     autoescape=True,
+    auto_reload=False,  # an upgrade of the package replaces them under an agent that runs
 )
 _environment.filters["instances"] = number_of_instances
 

@@ -63,6 +63,7 @@ _environment = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
     autoescape=False,
+    auto_reload=False,  # an upgrade of the package replaces it under an agent that runs
 )
 
 
