@@ -28,8 +28,7 @@ from attrs import frozen
 from benchmarks.clock import wait_until
 from benchmarks.population import fill
 from benchmarks.report import aligned, verdict
-from daprdockr.arguments.local_reads import SOCKET
-from daprdockr.cli.parse import STATE
+from daprdockr.arguments.local_reads import SOCKET, STATE
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.stored.keys import Keys
 from tests.build.values import named

@@ -15,7 +15,7 @@ ETCD_PARAMETERS = (
     Parameter(
         "etcd",
         "URLS",
-        "etcd endpoints by comma, any of which may be down",
+        "etcd endpoints, separated by commas, any of which may be down",
         default="http://localhost:5001,http://localhost:5002,http://localhost:5003",
         variable="ETCD_HOSTS",
     ),

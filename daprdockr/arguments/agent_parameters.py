@@ -56,7 +56,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "dns-upstream",
         "ADDR[:PORT],...",
-        "name servers that other names are forwarded to, or none (default: those of /etc/resolv.conf)",
+        "name servers for names outside container, or none (default: those of /etc/resolv.conf)",
         read=parameter.upstreams,
     ),
     Parameter(
@@ -69,7 +69,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "dns-allow",
         "CIDR,...",
-        "networks that may have other names forwarded (default: loopback and private ranges)",
+        "networks whose clients may ask for names outside container (default: loopback and private ranges)",
         read=parameter.networks,
     ),
     Parameter(

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 STATE_DIR = "/var/lib/daprdockr"
+STATE = "DAPRDOCKR_STATE_DIR"
+"""The variable that names the state directory of this machine's agent."""
 SOCKET = "api.sock"
 """The name of the unix socket in the state directory."""
 CONTAINERS = "containers"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from daprdockr.arguments.access import ETCD_PARAMETERS
+from daprdockr.arguments.local_reads import STATE, STATE_DIR
 from daprdockr.arguments.parameter import Parameter
 from daprdockr.model.stored.keys import Keys
 
@@ -48,7 +49,7 @@ CHANGES = (
     Flag(
         "http-host",
         "NAMES",
-        "HTTP host names by comma that lead to the service",
+        "HTTP host names that lead to the service, separated by commas",
         "``Http.HostName``: host names, separated by commas",
     ),
     Flag("http-port", "PORT", "container port that they lead to", "``Http.ContainerPort``"),
@@ -79,13 +80,13 @@ OF_COMMANDS = (
     Flag(
         "profile",
         "NAMES",
-        "services of Compose files that are there with these profiles alone",
+        "take the services of these profiles of a Compose file too, separated by commas",
         "take the services of Compose files too that have one of these profiles, separated by commas; ``*`` is all",
     ),
     Flag(
         "incomplete",
         "",
-        "put a Compose file in force though it would mean something else",
+        "take a Compose file though its services would mean something else here",
         "let {commands} take a Compose file though it has keys that are not carried over, and without which its"
         " services mean something else",
     ),
@@ -112,7 +113,7 @@ OF_COMMANDS = (
     Flag(
         "wait",
         "",
-        "go on until instances are where, and as, they are wanted",
+        "wait until instances are as they are wanted, or have left a drained node",
         "let ``drain`` print its progress, and end when nothing is left that might leave; let ``apply`` end when all"
         " services in the files are healthy, and fail if a rollout does not end well, or somebody else changes one"
         " meanwhile",
@@ -178,7 +179,7 @@ OF_COMMANDS = (
     Flag(
         "node",
         "NODES",
-        "only these nodes, by comma",
+        "send to these nodes alone, separated by commas",
         "push to these nodes alone, separated by commas; ``-node`` may be given several times",
     ),
     Flag("yes", "", "let {commands} go on without asking"),
@@ -195,7 +196,8 @@ REACH = (
     Flag(
         "state-dir",
         "DIR",
-        "state directory of the agent here, whose cluster is meant when -etcd is absent",
+        "state directory of the agent here, whose cluster is meant when -etcd is absent"
+        f" (env {STATE}; default {STATE_DIR})",
         "as ``--state-dir`` of the agent: where neither ``-etcd`` nor ``ETCD_HOSTS`` is given, the cluster is meant"
         " that ``init`` or ``join`` made this host a part of",
     ),

@@ -12,7 +12,7 @@ from pathlib import Path
 from attrs import evolve
 
 from daprdockr.arguments.access import ETCD_PARAMETERS, access_of_host, read_access
-from daprdockr.arguments.local_reads import SOCKET
+from daprdockr.arguments.local_reads import SOCKET, STATE
 from daprdockr.arguments.parameter import absolute_path, whole_number
 from daprdockr.cli.command import ACTIONS, WORDS, Command, load
 from daprdockr.cli.flags import CHANGES, REACH, names
@@ -25,8 +25,6 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.names import MOST_TAIL, check_label, shorten
 from daprdockr.model.stored.keys import Keys
 
-STATE = "DAPRDOCKR_STATE_DIR"
-"""The variable that names the state directory of this machine's agent."""
 _USERS = ("SUDO_USER", "LOGNAME", "USER")
 """The variables that name the person, the best first."""
 
@@ -154,6 +152,8 @@ def _check_flags(command: Command, given: Sequence[str], service: str, operands:
             is_word = name == "svc" and service and "SERVICE" in command.word and "=" not in command.word
             words = " ".join(map(shorten, (service, *operands)))
             instead = f"write {command.name} {words}" if is_word else "leave it out"
+            if command.name == "get" and name in names(CHANGES):
+                instead = "write -set too, which changes a definition"
             raise BadInput(f"-{name} has no use with {command.spelled}: {instead}")
         if name in command.only_waiting and "wait" not in given:
             raise BadInput(f"-{name} has no use with {command.spelled} unless it waits: add -wait")

@@ -46,9 +46,8 @@ def ended(begun: Callable[[], int]) -> int:
 
 def begin() -> int:
     """Carry out the command line of this process."""
-    from daprdockr.arguments.local_reads import STATE_DIR
+    from daprdockr.arguments.local_reads import STATE, STATE_DIR
     from daprdockr.cli.main import connect_late, main
-    from daprdockr.cli.parse import STATE
 
     stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
     stderr = sys.stderr or io.StringIO()

@@ -124,6 +124,6 @@ COMMAND = Command(
         " ``etcd authority`` are those by which nodes reach etcd",
         "seal a certificate with its chain, and the key that belongs to it, both PEM, with the cluster key, and store"
         " it under the first of its names. What was stored under that name is replaced; nodes show it within a second",
-        "delete the certificate that is stored under this name; nodes show it no more within a second",
+        "delete the certificate that is stored under this name; within a second no node shows it any more",
     ),
 )

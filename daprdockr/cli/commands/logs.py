@@ -87,7 +87,7 @@ COMMAND = Command(
     check=_check,
     reference=(
         "print what the containers of a service, or of one instance, logged, on all nodes, in the order of time; those"
-        " that have stopped too, as long as their node keeps them. A node that is lost is said on stderr, and the"
+        " that have stopped too, as long as their node keeps them. A node that is lost is named on stderr, and the"
         " others go on. The lines of a service begin with the names of its instances, in colours on a terminal. In"
         " JSON each line is an object with its time and stream",
     ),

@@ -121,7 +121,7 @@ COMMAND = Command(
     reference=(
         "the named volumes of all instances: the node that has each, and how the instance is, or whether it waits for"
         " that node; and the other named volumes of the nodes, with the containers that mount them, or as unused."
-        " A node that does not answer is said on stderr",
+        " A node that does not answer is named on stderr",
         "print the content of a named volume as a tar archive, with owners, modes and links, by way of the node with"
         " the instance; its container need not run. Files that change meanwhile may be there in part, so stop the"
         " program's writing first, or use its own means. It fails if the archive is not whole",

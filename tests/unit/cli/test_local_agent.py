@@ -12,9 +12,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.arguments.local_reads import SOCKET
+from daprdockr.arguments.local_reads import SOCKET, STATE
 from daprdockr.cli.local_agent import MOST
-from daprdockr.cli.parse import STATE
 from tests.fakes.command_line import LentStore, Outcome, command_line
 
 SEEN = {"Node": "a", "InTouch": True, "Revision": 7}

@@ -18,7 +18,7 @@ REFUSED = {
     "-stdin -del -svc web.myapp": "-stdin and -del",
     "-ip -get": "-get and -ip",
     "ps -set": "-set and ps",
-    "-image x -svc web.myapp": "-image has no use with -get",
+    "-image x -svc web.myapp": "-image has no use with -get: write -set too",
     "-del -svc web.myapp -instances 3": "-instances has no use with -del",
     "-ip -svc web.myapp": "-svc has no use with -ip",
     "-o table": "-o: -get prints JSON alone",

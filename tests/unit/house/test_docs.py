@@ -155,6 +155,13 @@ class ReferenceTests(SynchronousTestCase):
         (told,) = re.findall("^Exit status: (.*)$", manual.text(), re.MULTILINE)
         self.assertEqual(statuses, {int(status) for status in re.findall(r"\d+", told)})
 
+    def test_variables(self) -> None:
+        """Each variable of the environment that it names is in the page of help, or in the help of a command."""
+        told = {text for text in literals(read(COMMAND_LINE)[0]) if re.fullmatch(r"[A-Z]+(?:_[A-Z]+)+", text)}
+        helped = manual.text() + "".join(map(manual.of_command, WORDS))
+        self.assertTrue(told)
+        self.assertEqual(set(), {name for name in told if name not in helped})
+
     def test_definition_keys(self) -> None:
         """Its table has every key of a definition and no other."""
         told = {row[0] for row in rows(DEFINITION, "Definition of a service")}
