@@ -195,14 +195,21 @@ class ReferenceTests(SynchronousTestCase):
         examples = [Definition.parse(block.encode()) for block in blocks if block.startswith("{")]
         self.assertTrue(examples)
 
+    def test_programs_typed(self) -> None:
+        """A program of the environment that the guide types by its name alone is one that *Installing* links."""
+        lines = [words for page in GUIDE for words in command_lines(page) if words]
+        linked = {Path(word).name for words in lines if words[:2] == ["ln", "-s"] for word in words[2:-1]}
+        self.assertIn("daprdockrcmd", linked)
+        self.assertEqual(set(), {words[0] for words in lines} & {"pip", "python", "twistd", "daprdockrd"} - linked)
+
     def test_commands_typed(self) -> None:
         """The commands of its examples are understood by agent and command line."""
         agents = commands = 0
         Path("root.password").write_text("secret\n")  # the guide makes it
         for words in (words for page in (README, *GUIDE) for words in command_lines(page)):
-            if words[:1] == ["twistd"]:
+            if words[:1] in (["twistd"], ["daprdockrd"]):
                 agents += 1
-                given = words[words.index("daprdockr") + 1 :]
+                given = words[words.index("daprdockr") + 1 :] if words[0] == "twistd" else words[1:]
                 Options({"HOST_IP": "192.0.2.1"}).parseOptions([*given, "--node", "host1"])
             elif words[:1] == ["daprdockrcmd"]:
                 commands += 1
