@@ -38,7 +38,8 @@ class EtcdWatch:
     """
     Implements ``daprdockr.model.seams.Watch``; one thread iterates over it, once.
 
-    The first batch is empty, and says that the watch is open and in which cluster.
+    The first batch is empty, and says that the watch is open and in which cluster. It ends without an error when it is
+    closed, or its connection is because another one replaced it: then a list has to follow.
     """
 
     def __init__(self, session: Session, prefixes: Prefixes, revision: int) -> None:
@@ -57,6 +58,7 @@ class EtcdWatch:
     def __iter__(self) -> Iterator[Batch]:
         """:raises EtcdUnavailable, EtcdRefused, EtcdHistoryLost: when it breaks."""
         try:
+            replaced = self._session.replaced
             choice, lane = self._session.lane()
             requests = iter(self._requests.get, None)
             self._call = self._session.stream(lane, lambda lane: lane.watch.Watch, requests, self._token)
@@ -72,7 +74,7 @@ class EtcdWatch:
             if not self._closed:
                 raise EtcdUnavailable("etcd ended the watch: it is opened again")
         except (grpc.RpcError, ValueError) as error:
-            if self._closed:
+            if self._closed or self._session.replaced != replaced:
                 return
             if is_too_large(error):
                 raise EtcdHistoryLost("a change in etcd is too large for a watch: list again") from error

@@ -11,12 +11,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.failover import Failover
-from daprdockr.etcd.session import Session
+from daprdockr.etcd.session import RETIREMENT, Session
 from daprdockr.etcd.stubs import ResponseHeader, WatchResponse, is_part, kv
 from daprdockr.etcd.watch import EtcdWatch
 from daprdockr.model.errors import EtcdHistoryLost
 from daprdockr.model.stored.entries import Batch
 from tests.fakes.failed_call import Code, FailedCall
+
+CANCELLED = FailedCall(Code.CANCELLED, "Locally cancelled by application!")
+CLOSED = FailedCall(Code.UNKNOWN, "Stream removed (Channel closed!)")
+TOO_LARGE = FailedCall(Code.RESOURCE_EXHAUSTED, "CLIENT: Received message larger than max (16777300 vs. 16777216)")
 
 
 class Responses:
@@ -35,24 +39,36 @@ class Responses:
         return found
 
     def cancel(self) -> None:
-        pass
+        self._failure = CANCELLED
 
 
 @frozen
 class MemoryLane:
-    """A lane to a member whose watch brings ``responses``."""
+    """A lane to a member whose watch brings ``responses``, then a failure."""
 
     responses: list[Any]
+    failure: Exception = TOO_LARGE
 
     @property
     def watch(self) -> MemoryLane:
         return self
 
+    @property
+    def kv(self) -> MemoryLane:
+        return self
+
+    @property
+    def channel(self) -> MemoryLane:
+        return self
+
     def Watch(self, requests: Any, metadata: Any) -> Responses:  # noqa: N802 - etcd's name
-        return Responses(self.responses, TOO_LARGE)
+        return Responses(self.responses, self.failure)
 
+    def Range(self, request: Any, **options: Any) -> None:  # noqa: N802 - etcd's name
+        """Answer a call."""
 
-TOO_LARGE = FailedCall(Code.RESOURCE_EXHAUSTED, "CLIENT: Received message larger than max (16777300 vs. 16777216)")
+    def close(self) -> None:
+        """Be closed, as a channel is."""
 
 
 def response(*events: tuple[str, int], part: bool = False, created: bool = False) -> Any:
@@ -109,6 +125,19 @@ class WatchTests(SynchronousTestCase):
             response(("/p/b/1", 5)), response(("/p/a/1", 6), ("/p/b/2", 7)), prefixes=("/p/a/", "/p/c/")
         )
         self.assertEqual(told, [(4, []), (5, []), (7, ["/p/a/1"])])
+
+    def test_replaced(self) -> None:
+        """A watch whose connection another one replaced ends without an error, and blames no member."""
+        clock = Clock()
+        lanes: Any = [MemoryLane([response(created=True)], CLOSED), MemoryLane([])]
+        session = Session(Access.parse("http://a:1"), 3.0, clock.seconds, lambda access: (lanes.pop(0),), self.failover)
+        watch = iter(EtcdWatch(session, "/p/", 5))
+        self.assertEqual(next(watch).revision, 4)
+        session.reopen()
+        clock.advance(RETIREMENT)
+        session.call(lambda lane: lane.kv.Range, None, deadline=session.deadline())
+        self.assertEqual(list(watch), [])
+        self.assertEqual(self.failover.number, 0)
 
     def test_too_large(self) -> None:
         """A message that is too large ends the watch in favour of a list, and blames no member."""
