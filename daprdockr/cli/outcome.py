@@ -37,7 +37,14 @@ def status_of(error: Exception) -> int:
 
 
 def not_done(timeout: float, lacking: Sequence[tuple[object, str]]) -> str:
-    """Return the states of instances, or of what else is named, at the timeout, no more of them than fit a line."""
-    shown = [f"{instance} is {lack}" for instance, lack in lacking[:_SHOWN]]
+    """
+    Return the states of instances, or of what else is named, at the timeout, no more of them than fit a line; a reason
+    that several have stands there once.
+    """
+    shown: list[str] = []
+    for instance, lack in lacking[:_SHOWN]:
+        state, begin, reason = lack.partition(" (")
+        is_given = bool(begin) and any(one.endswith(begin + reason) for one in shown)
+        shown.append(f"{instance} is {f'{state} (for the same reason)' if is_given else lack}")
     more = [f"and {len(lacking) - _SHOWN} more"] if len(lacking) > _SHOWN else []
     return f"not done after {timeout:g} s: {', '.join(shown + more)}"

@@ -107,6 +107,15 @@ class WaitTests(SynchronousTestCase):
         self.store.put(KEYS.service(WEB.name), many.encode())
         self.assertIn("and 8997 more", command_line(self.store, "wait", "-timeout", "0").stderr)
 
+    def test_same_reason(self) -> None:
+        """A reason that several instances have stands there once."""
+        for number in (1, 2):
+            self.claim(number, ClaimRecord(node=f"n{number}", state=State.PULLING, reason="no (such) image"))
+        self.assertIn(
+            "1.web.myapp is pulling on n1 (no (such) image), 2.web.myapp is pulling on n2 (for the same reason)\n",
+            command_line(self.store, "wait", "web.myapp", "-timeout", "0").stderr,
+        )
+
     def test_scaled_meanwhile(self) -> None:
         """The number of wanted instances may change while it waits."""
         self.claim(1)
