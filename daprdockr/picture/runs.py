@@ -18,6 +18,9 @@ ENDED_BADLY = frozenset({RunState.FAILED.value, RunState.LOST.value, RunState.MI
 _ENDED = frozenset({RunState.DONE, RunState.FAILED, RunState.LOST})
 """The states of a run that began once, and does not go on."""
 
+_SAID = {RunState.FAILED.value: "failed", RunState.MISSED.value: "was missed"}
+"""Words for a run in these states; one in another state is said to be in that."""
+
 JOB_COLUMNS: tuple[Column, ...] = (
     ("JOB", lambda row: row["Job"]),
     ("SCHEDULE", lambda row: row["Schedule"]),
@@ -68,6 +71,11 @@ def run_row(run: KnownRun) -> Row:
         "Arguments": list(record.arguments),
         "By": record.by,
     }
+
+
+def run_text(number: int, state: str) -> str:
+    """Return how a run is, as the beginning of a sentence: ``run 12 failed``."""
+    return f"run {number} {_SAID.get(state, f'is {state}')}"
 
 
 def job_row(cluster: ClusterView, name: ServiceName, now: float) -> Row | None:

@@ -14,7 +14,7 @@ from daprdockr.model.stored.revisioned import Claim, KnownRun, Service
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.picture.cells import host_names
 from daprdockr.picture.instances import is_current, stopping, waiting_for_volumes
-from daprdockr.picture.runs import last_run
+from daprdockr.picture.runs import last_run, run_text
 from daprdockr.picture.table import Column, Row, Table
 from daprdockr.planning.candidates import Candidate, candidates
 from daprdockr.planning.fitting import why_nowhere
@@ -107,7 +107,7 @@ def _failed_run(last: KnownRun | None) -> str:
     """Return what went wrong with the last run of a job; "" if nothing."""
     if last is None or not last.record.reason:
         return ""
-    return f"run {last.number} is {last.record.state.value}: {last.record.reason}"
+    return f"{run_text(last.number, last.record.state.value)}: {last.record.reason}"
 
 
 def _waiting(cluster: ClusterView, service: Service, nodes: Iterable[Candidate]) -> str:

@@ -226,7 +226,7 @@ def _standing(
 
 def _would(seen: Candidate | None, definition: Definition, needed: bool) -> str:
     if not needed:
-        return "could take one more, none needs a node"
+        return "could take one more, but no instance waits for a node"
     pulls = seen is not None and mark(definition.image) not in seen.images
     return "can take one" + (", and has to pull the image first" if pulls else "")
 

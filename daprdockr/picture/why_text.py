@@ -10,7 +10,7 @@ from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.history import Revision
 from daprdockr.picture.cells import moment
 from daprdockr.picture.rollouts import story
-from daprdockr.picture.runs import last_run
+from daprdockr.picture.runs import last_run, run_text
 from daprdockr.picture.table import Row
 from daprdockr.picture.why import MOST_TAKEN, InstanceView, NodeView, Why
 from daprdockr.picture.wrapped import WIDTH, wrapped
@@ -35,7 +35,7 @@ def _runs(cluster: ClusterView, service: ServiceName) -> Iterator[str]:
         record = last.record
         on = f" on {record.node}" if record.node else ""
         yield from wrapped(
-            f"run {last.number} is {record.state.value}{on}{f': {record.reason}' if record.reason else ''}"
+            f"{run_text(last.number, record.state.value)}{on}{f': {record.reason}' if record.reason else ''}"
         )
 
 
@@ -49,7 +49,7 @@ def _job(job: Row) -> Iterator[str]:
     on = f" on {job['Node']}" if job["Node"] else ""
     at = f", at {moment(job['Ended'])}" if job["Ended"] else ""
     reason = f": {job['Reason']}" if job["Reason"] else ""
-    yield from wrapped(f"run {job['Run']} is {job['State']}{on}{at}{reason}")
+    yield from wrapped(f"{run_text(job['Run'], job['State'])}{on}{at}{reason}")
 
 
 def _lines(found: Why) -> Iterator[str]:

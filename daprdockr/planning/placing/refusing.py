@@ -42,7 +42,7 @@ def refusal(cluster: ClusterView, definition: Definition, node: str) -> Hindranc
     if seen.dark:
         return Hindrance(Bar.DARK, f"nothing starts there: {cluster.nodes[node].record.trouble}")
     if node in failing(definition.name, claims.values(), [seen]):
-        return Hindrance(Bar.FAILING, "it does not come up there")
+        return Hindrance(Bar.FAILING, "it has not come up there")
     return None
 
 

@@ -195,6 +195,14 @@ class ReferenceTests(SynchronousTestCase):
         examples = [Definition.parse(block.encode()) for block in blocks if block.startswith("{")]
         self.assertTrue(examples)
 
+    def test_answers_of_why(self) -> None:
+        """An answer of ``why`` in an example names the revision, as the command does."""
+        typed = re.compile(r"(?m)^\w*# daprdockrcmd why .*\n((?:(?!\w*# ).*\n?)+)")
+        blocks = [block.astext() for page in PAGES for block in read(page)[0].findall(nodes.literal_block)]
+        answers = [answer for block in blocks for answer in typed.findall(block)]
+        self.assertTrue(answers)
+        self.assertEqual([], [one for one in answers if not re.search(r"(?m)^revision \d+, stored ", one)])
+
     def test_programs_typed(self) -> None:
         """A program of the environment that the guide types by its name alone is one that *Installing* links."""
         lines = [words for page in GUIDE for words in command_lines(page) if words]

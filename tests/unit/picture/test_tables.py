@@ -148,7 +148,7 @@ class ServiceTests(SynchronousTestCase):
         failed = Entry(KEYS.run(job.name, 1), RunRecord(RunState.FAILED, reason="exited").encode(), 6, 6)
         begun_anew = Entry(KEYS.run(job.name, 2), RunRecord(RunState.SET).encode(), 7, 7)
         (row,) = service_table(cluster(defined(job, 5), failed, begun_anew)).rows
-        self.assertEqual((row["LastRun"], row["Reason"]), ("failed", "run 1 is failed: exited"))
+        self.assertEqual((row["LastRun"], row["Reason"]), ("failed", "run 1 failed: exited"))
         self.assertIsNone(service_table(cluster(defined(WEB, 5))).rows[0]["LastRun"])
 
     def test_surplus(self) -> None:

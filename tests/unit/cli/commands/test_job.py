@@ -287,14 +287,14 @@ class WhyTests(JobCase):
         self.keep(1, record(RunState.FAILED, due=600, ended=660.0, node="a", reason="exit status 3", status=3))
         why = self.run_line("why", NAME).stdout
         self.assertRegex(why, r"report.myapp is a job \(\* \* \* \* \* UTC\): it is due next at 20\d\d-.*:00Z")
-        self.assertIn("run 1 is failed on a, at 1970-01-01 00:11:00Z: exit status 3", why)
+        self.assertIn("run 1 failed on a, at 1970-01-01 00:11:00Z: exit status 3", why)
         self.assertIn("- read what run 1 logged: daprdockrcmd job logs report.myapp 1\n", why)
         self.assertIn("- run it now: daprdockrcmd job run report.myapp\n", why)
         self.assertNotIn("0 of 0", why)
         written = self.run_line("why", NAME, "-o", "json").json
         self.assertEqual((written["Well"], written["Job"]["Run"], written["Job"]["State"]), (False, 1, "failed"))
         status = self.run_line("status", NAME, "-o", "json").json
-        self.assertIn("run 1 is failed: exit status 3", str(status))
+        self.assertIn("run 1 failed: exit status 3", str(status))
 
     def test_never_begun(self) -> None:
         """A run without a container has logged nothing: the reason says what is to be corrected."""
@@ -320,7 +320,7 @@ class WhyTests(JobCase):
         self.keep(1, record(RunState.MISSED, due=600, reason="no node takes instances now"))
         why = self.run_line("why", NAME).stdout
         self.assertIn("report.myapp is a job (once): it is not due again", why)
-        self.assertIn("run 1 is missed: no node takes instances now", why)
+        self.assertIn("run 1 was missed: no node takes instances now", why)
         self.assertNotIn("job logs", why)
 
     def test_scale(self) -> None:

@@ -218,14 +218,14 @@ class TroubleTests(WhyCase):
         self.event("no-such:9", reason)
         shown = self.text("1.web.myapp")
         self.assertIn("1.web.myapp is pulling on n1 ('no-such:9' could not be pulled: manifest unknown)", shown)
-        failing = "n1 has 1.web.myapp; it does not come up there since 2026-11-28 08:21:09Z, ranked last until"
+        failing = "n1 has 1.web.myapp; it has not come up there since 2026-11-28 08:21:09Z, ranked last until"
         self.assertIn(failing, shown)
         self.assertIn("ranked last until 10 minutes pass without a failure", shown)
-        self.assertIn("n2 could take one more, none needs a node", shown)
+        self.assertIn("n2 could take one more, but no instance waits for a node", shown)
         self.assertIn("try docker pull no-such:9 there", shown)
         self.node("n2", fails=("web.myapp",))
         self.event("no-such:9", reason, node="n2")
-        failing = "n2 it does not come up there since 2026-11-28 08:21:09Z ('no-such:9' could not be pulled: manifest"
+        failing = "n2 it has not come up there since 2026-11-28 08:21:09Z ('no-such:9' could not be pulled: manifest"
         self.assertIn(failing, self.text("1.web.myapp"))
 
     def test_since(self) -> None:
@@ -236,7 +236,7 @@ class TroubleTests(WhyCase):
         self.event("web:1", "is there at last, after 2 attempts that failed", node="n2", time=TIME + 1)
         self.event("1.web.myapp", "is healthy again, after 9 s", node="n2", time=TIME + 2)
         self.event("1.web.myapp", "anna@desk runs sh from 10.0.0.9", node="n2", time=TIME + 3, by="anna@desk")
-        failing = "n2 it does not come up there since 2026-11-28 08:21:09Z (cannot start: no such network)"
+        failing = "n2 it has not come up there since 2026-11-28 08:21:09Z (cannot start: no such network)"
         self.assertIn(failing, self.text("web.myapp"))
 
     def test_crash_loop(self) -> None:

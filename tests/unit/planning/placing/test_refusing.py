@@ -112,8 +112,8 @@ class ReasonTests(SynchronousTestCase):
     def test_failures(self) -> None:
         """A node on which the service, or nothing, starts is ranked last and says so."""
         wanted = definition(instances=2)
-        self.expect(Bar.FAILING, "it does not come up there", wanted=wanted, fails=("web.myapp",))
-        self.expect(Bar.FAILING, "it does not come up there", ("web", "backing-off"), wanted=wanted)
+        self.expect(Bar.FAILING, "it has not come up there", wanted=wanted, fails=("web.myapp",))
+        self.expect(Bar.FAILING, "it has not come up there", ("web", "backing-off"), wanted=wanted)
         self.expect(Bar.DARK, "nothing starts there: the disk is full", wanted=wanted, trouble="the disk is full")
 
     def test_none(self) -> None:
