@@ -129,7 +129,7 @@ class KeyRotation:
         behind = sorted(name for name, keys in nodes.items() if keys and newest.id not in keys)
         if behind and not self.request.yes:
             raise KeyNotCopied(
-                f"{', '.join(behind)} {'has' if len(behind) == 1 else 'have'} not the new key: copy {self.path} there,"
+                f"{', '.join(behind)} {'lacks' if len(behind) == 1 else 'lack'} the new key: copy {self.path} there,"
                 " wait some seconds and run this again, or add -yes"
             )
 

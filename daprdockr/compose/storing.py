@@ -137,7 +137,7 @@ def _secret(service: ComposeService, entry: PlacedMap, key: str) -> None:
         name = own_name(service, "secrets", source)
         file, variable = declared.get("file"), declared.get("environment")
         how = f"set {name} {_written(file)}" if file else f"set {name}, with the value of {variable} on stdin"
-        service.find_value(key, f"no definition has the value: daprdockrcmd secret {how}", SecretKey(name))
+        service.find_value(key, f"set its value: daprdockrcmd secret {how}", SecretKey(name))
     target = service.taken(key, entry.get("target") or source, units.text)
     target = target if target.startswith("/") else PLACE + target
     use = {"Name": name} | ({"Target": target} if target != PLACE + name else {})

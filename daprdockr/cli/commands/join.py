@@ -54,7 +54,7 @@ def join_cluster(host: JoiningHost, agent: OwnAgent, given: str = "") -> None:
 def _as_what(part: HostPart) -> str:
     if not part.is_member:
         return ", as a client of etcd"
-    return ": its member of etcd votes when it has caught up, a second or fourth one when the next comes"
+    return ": its member of etcd votes when it has caught up, a second or a fourth one when another host has joined"
 
 
 def join(request: Request, console: Console) -> None:

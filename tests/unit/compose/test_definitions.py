@@ -364,8 +364,8 @@ class StoredTests(ServiceCase):
         )
         self.assertEqual(
             [
-                "no definition has the value: daprdockrcmd secret set shop_a, with the value of X on stdin",
-                "no definition has the value: daprdockrcmd secret set own b",
+                "set its value: daprdockrcmd secret set shop_a, with the value of X on stdin",
+                "set its value: daprdockrcmd secret set own b",
             ],
             [one.text for one in found.findings],
         )

@@ -124,7 +124,7 @@ class RotateTests(DefinitionCase):
         self.store.put(KEYS.node("n2"), NodeRecord().encode(), self.store.lease)
         done = self.rotate()
         self.assertEqual((done.status, done.stderr.count("\n"), self.present), (1, 1, old.public))
-        self.assertIn("n1 has not the new key", done.stderr)
+        self.assertIn("n1 lacks the new key", done.stderr)
         self.assertEqual(self.rotate("-yes").status, 0)
         self.assertEqual(self.opened(new), VALUES)
 
