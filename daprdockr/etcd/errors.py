@@ -9,6 +9,7 @@ Note [A write may have happened]
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from daprdockr.etcd.address import Access
@@ -37,6 +38,9 @@ _OF_ADMINISTRATION = "auth: "
 """The beginning of a refusal that etcd sends without a status of its own: what its root alone may do."""
 
 _LOST_TOKEN = ("invalid auth token", "revision of auth store is old", "user name is empty")
+_NOTATION = re.compile(r"[A-Z_]+: (?=ipv[46]:)|ipv[46]:(?=\S+:\d+: )")
+"""gRPC's status and kind of address, before the address that it tried."""
+
 _NEVER_SENT = ("failed to connect to all addresses", "Name resolution failure")
 
 
@@ -58,9 +62,13 @@ def classed(error: Exception, access: Access) -> EtcdError:
     text = (
         f"etcd cannot be reached: {failure}"
         if failure
-        else f"etcd did not answer at {access} ({reason}): {_remedy(access)}"
+        else f"etcd did not answer at {access} ({_plain(reason)}): {_remedy(access)}"
     )
     return EtcdUnavailable(text, sent=not is_never_sent(error))
+
+
+def _plain(reason: str) -> str:
+    return _NOTATION.sub("", reason).replace("%5B", "[").replace("%5D", "]")
 
 
 def _remedy(access: Access) -> str:

@@ -87,6 +87,14 @@ class ClassedTests(SynchronousTestCase):
         failed = FailedCall(Code.UNAVAILABLE, tls + "certificate has expired")
         self.assertIn("the certificate of https://10.0.0.1:1 has expired", str(classed(failed, several)))
 
+    def test_refused_connection(self) -> None:
+        """A person reads which address refused the connection, without the notation of gRPC."""
+        for place, shown in (("ipv4:10.0.0.1:1", "10.0.0.1:1"), ("ipv6:%5Bfd00::1%5D:1", "[fd00::1]:1")):
+            said = f"UNKNOWN: {place}: Failed to connect to remote host: Connection refused"
+            failed = FailedCall(Code.UNAVAILABLE, f"failed to connect to all addresses; last error: {said}")
+            text = str(classed(failed, Access.parse("http://a:1,http://b:1")))
+            self.assertIn(f"({shown}: Failed to connect to remote host: Connection refused): check", text)
+
     def test_no_handshake(self) -> None:
         """A member that answers nothing, because it waits for others, or that dies, is not called one without TLS."""
         for said in ("Endpoint closing", "recvmsg:Connection reset by peer (104)"):
