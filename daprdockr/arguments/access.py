@@ -42,6 +42,11 @@ def access_of_host(given: Mapping[str, str], state_dir: Path) -> Access | None:
     return ClusterFiles(state_dir).access()
 
 
+def is_usual(access: Access | None) -> bool:
+    """Return whether this is the etcd that is meant where nothing names one."""
+    return access is not None and str(access) == str(read_access({"etcd": str(ETCD_PARAMETERS[0].default)}))
+
+
 def is_of_cluster(state_dir: Path) -> bool:
     """
     Return whether ``daprdockrcmd init`` or ``join`` made this host a part of a cluster, as far as the user may know. It

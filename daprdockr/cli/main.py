@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
+from daprdockr.arguments.access import is_usual
 from daprdockr.cli.absent import NoSuchService, with_likely
 from daprdockr.cli.command import load
 from daprdockr.cli.console import Console
@@ -17,7 +18,7 @@ from daprdockr.cli.outcome import DONE, FULL, INTERRUPTED, WRONG_USAGE, CommandS
 from daprdockr.cli.parse import read_request
 from daprdockr.cli.request import Request
 from daprdockr.etcd.address import Access
-from daprdockr.model.errors import BadInput, DaprdockrError
+from daprdockr.model.errors import BadInput, DaprdockrError, EtcdUnavailable
 
 if TYPE_CHECKING:
     from daprdockr.model.seams import Store
@@ -85,7 +86,9 @@ def _fail(error: Exception, request: Request, console: Console) -> int:
         import traceback
 
         traceback.print_exception(error, file=console.stderr)
-    if isinstance(error, DaprdockrError):
+    if isinstance(error, EtcdUnavailable) and not error.sent and is_usual(request.access):
+        console.complain(f"{error}, or name another etcd by -etcd or ETCD_HOSTS")
+    elif isinstance(error, DaprdockrError):
         console.complain(str(error))
     elif isinstance(error, OSError) and error.errno in FULL:
         console.complain(f"nothing more can be written: {error.strerror}")

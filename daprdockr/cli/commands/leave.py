@@ -37,7 +37,7 @@ def leave(request: Request, console: Console) -> None:
     files = ClusterFiles(request.state_dir)
     part = files.part()
     if part is None:
-        console.say("this host is in no cluster")
+        console.say("this host is in no cluster of init or join")
         return
     clear_host = partial(clear, files, part, partial(end_recorded, grace=GRACE), console.say)
     unit = AgentUnit(request.state_dir, console.say)

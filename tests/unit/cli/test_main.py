@@ -16,6 +16,7 @@ from daprdockr.cli import manual
 from daprdockr.cli.main import main
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.etcd_member import HostPart
 from tests.fakes.command_line import LentStore, Outcome, command_line
 from tests.fakes.store import MemoryStore
@@ -54,6 +55,15 @@ class MainTests(SynchronousTestCase):
         self.assertEqual(command_line(MemoryStore(), "-ip", environment=given).stdout, "192.0.2.1,2001:db8::1\n")
         found = command_line(MemoryStore(), "-ip", "-o", "json", environment=given).json
         self.assertEqual(found, {"Addresses": ["192.0.2.1", "2001:db8::1"]})
+
+    def test_unnamed_etcd(self) -> None:
+        """Where no etcd was named, and none answers, the line says how to name one."""
+        away = Faulty(EtcdUnavailable("etcd did not answer: check it", sent=False))
+        line = "daprdockrcmd: etcd did not answer: check it"
+        named = command_line(away, "-get", "-svc", "web.myapp", "-etcd", "http://a:1")
+        self.assertEqual((named.status, named.stderr), (1, f"{line}\n"))
+        unnamed = command_line(away, "-get", "-svc", "web.myapp", environment={})
+        self.assertEqual(unnamed.stderr, f"{line}, or name another etcd by -etcd or ETCD_HOSTS\n")
 
     def test_version(self) -> None:
         """Every usual way to ask for the version gives it, and no etcd is asked."""
