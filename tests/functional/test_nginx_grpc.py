@@ -37,8 +37,8 @@ class CallTests(TlsTestCase):
         super().setUp()
         self.pair = pair_for((NAME,))
 
-    def instance(self, number: int) -> EchoServer:
-        server = EchoServer(str(number))
+    def instance(self, number: int, port: int = 0) -> EchoServer:
+        server = EchoServer(str(number), f"127.0.0.1:{port}")
         self.addCleanup(deferToThread, server.stop)
         return server
 
@@ -113,6 +113,19 @@ class CallTests(TlsTestCase):
         await self.published(nginx, self.route_to(gone))
         code, *_ = await deferToThread(failure, caller, "Say", b"a")
         self.assertEqual(code, grpc.StatusCode.UNAVAILABLE)
+
+    async def test_left_out(self) -> None:
+        """When one call found that no instance takes a connection, the next ones wait until one does."""
+        gone = self.instance(1)
+        await deferToThread(gone.stop)
+        nginx = await self.serving(gone, hold=30)
+        caller = self.caller()
+        code, *_ = await deferToThread(failure, caller, "Say", b"a")
+        self.assertEqual(code, grpc.StatusCode.UNAVAILABLE)
+        waiting = deferToThread(caller.call, "Say", b"a")
+        await self.until_held(nginx, 1)
+        self.instance(1, gone.port)
+        self.assertEqual(await waiting, b"1:a")
 
     async def test_held(self) -> None:
         """A call waits while its service has no healthy instance."""

@@ -160,6 +160,22 @@ function M.put_behind(key)
     trouble = math.max(trouble, broke[key])
 end
 
+-- The endpoints, by key, if all of them are left out; nil if one is not.
+function M.all_left_out(endpoints)
+    if trouble < ngx.now() then
+        return nil
+    end
+    local found = {}
+    for _, endpoint in ipairs(endpoints) do
+        local key = place(endpoint)
+        if not is_in(failed, key) then
+            return nil
+        end
+        found[key] = true
+    end
+    return found
+end
+
 -- Whether there is an endpoint that this request, which has tried some, did not try yet.
 function M.any(endpoints, tried)
     for _, endpoint in ipairs(endpoints) do

@@ -36,11 +36,18 @@ local function strip(location)
     end
 end
 
+-- The location in which a call by gRPC goes on. One that fails at all endpoints does not come back (again.lua), so it
+-- waits if others found a moment ago that none of them takes a connection.
+local function of_call(ctx, is_ready)
+    ctx.tried = is_ready and choose.all_left_out(ctx.endpoints) or ctx.tried
+    return hold.ready(ctx) and "@called" or "@held_call"
+end
+
 -- The location in which an admitted request goes on; nil where it stays in the one for most.
 local function elsewhere(ctx, may_have_body, is_bounded, is_unusual)
     local location, is_ready = ctx.location, hold.ready(ctx)
     if location.grpc then
-        return is_ready and "@called" or "@held_call"
+        return of_call(ctx, is_ready)
     end
     if may_have_body and body.take(location) then
         return "@buffered"
