@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import partial
 
 from twisted.application.internet import TCPServer
+from twisted.internet.error import CannotListenError
 from twisted.web.resource import Resource
 
 from daprdockr.agent.reporting.conditions import lines
@@ -17,10 +18,24 @@ from daprdockr.api.folder import Folder
 from daprdockr.api.healthz import Healthz
 from daprdockr.api.metrics import Metrics
 from daprdockr.api.openapi import description
+from daprdockr.model.errors import BadInput
 from daprdockr.wiring.measuring import measured
 from daprdockr.wiring.paging import paging, put_page
 from daprdockr.wiring.parts import Parts
 from daprdockr.wiring.showing import documents
+
+
+class ApiListener(TCPServer):
+    """:raises BadInput: at the start, if the address of ``--api`` cannot be bound."""
+
+    def privilegedStartService(self) -> None:
+        try:
+            super().privilegedStartService()
+        except CannotListenError as error:
+            raise BadInput(
+                f"--api {error.interface}:{error.port} cannot be listened at ({error.socketError}): free it or name"
+                " another"
+            ) from error
 
 
 def api_listener(parts: Parts) -> TCPServer | None:
@@ -31,7 +46,7 @@ def api_listener(parts: Parts) -> TCPServer | None:
     address, port = base.settings.api
     reactor = base.outside.reactor
     site = BoundedSite(served(parts), reactor=reactor)
-    return TCPServer(port, site, interface=address, reactor=reactor)
+    return ApiListener(port, site, interface=address, reactor=reactor)
 
 
 def served(parts: Parts) -> Resource:

@@ -102,7 +102,7 @@ class OrderTests(TapCase):
     def test_all(self) -> None:
         """Threads come before the edges that the loops publish to, those before the loops, and the API last."""
         agent = self.make("--dns=127.0.0.1:5353", "--http=127.0.0.1:8080", "--api=127.0.0.1:5080")
-        loops = [*self.LOOPS, "Followed", "EtcdKeeping", "LastingTroubles", "PeerListener", "TCPServer", "ReadSocket"]
+        loops = [*self.LOOPS, "Followed", "EtcdKeeping", "LastingTroubles", "PeerListener", "ApiListener", "ReadSocket"]
         self.assertEqual(self.parts(agent), [*self.THREADS, "DnsServer", "Nginx", "Relay", "Guarded", *loops])
 
     def test_off(self) -> None:
