@@ -20,7 +20,7 @@ from attrs import frozen
 
 from daprdockr.cli.stdin import read_stdin
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import ServiceName, one_line, shorten
+from daprdockr.model.names import ServiceName, one_line, printable
 from daprdockr.model.reading import parse_json
 from daprdockr.model.stored.history import RevisionRecord
 from daprdockr.model.wanted.definition import Definition
@@ -152,10 +152,13 @@ def _files(path: Path) -> list[Path]:
         if not path.is_dir():
             return [path]
         found = sorted(one for one in path.iterdir() if one.suffix.lower() in SUFFIXES and not one.name.startswith("."))
+        odd = next((one for one in found if one.exists() and not one.is_file()), None)
     except (OSError, ValueError) as error:
         raise _unreadable(str(path), error) from None
     if len(found) > MOST_FILES:
-        raise BadInput(f"{shorten(str(path))} holds more than {MOST_FILES} files: apply it in parts")
+        raise BadInput(f"{printable(str(path))} holds more than {MOST_FILES} files: apply it in parts")
+    if odd is not None:  # reading a pipe that nobody writes to would not end
+        raise BadInput(f"{printable(str(odd))} is no file: move it out of the directory")
     return found
 
 
@@ -167,4 +170,4 @@ def _bounded(name: str, data: bytes) -> bytes:
 
 def _unreadable(name: str, error: Exception) -> BadInput:
     reason = getattr(error, "strerror", None) or "no file has such a name"
-    return BadInput(f"{shorten(name)} cannot be read: {reason}")
+    return BadInput(f"{printable(name)} cannot be read: {reason}")

@@ -102,6 +102,8 @@ def _read(stem: str, chain: Path, key: Path) -> Certificate:
 def _content(path: Path) -> bytes:
     """:raises BadInput: it cannot be read."""
     try:
+        if path.exists() and not path.is_file():  # reading a pipe that nobody writes to would not end
+            raise BadInput(f"{path.name} is no file")
         content = read_given(path)
     except OSError as error:
         raise BadInput(f"{path.name} cannot be read: {error.strerror}") from None

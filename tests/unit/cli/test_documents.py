@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import socket
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -117,6 +119,17 @@ class JsonTests(FilesCase):
         ):
             self.assertIn(part, self.wrong(name))
             self.assertNotIn("\n", self.wrong(name))
+
+    def test_no_file(self) -> None:
+        """A directory with a pipe, a socket or a directory named like a file is refused; none of these is opened."""
+        self.file("b.json", WEB)
+        odd = self.directory / "a.json"
+        with socket.socket(socket.AF_UNIX) as listener:
+            for plant in (os.mkfifo, Path.mkdir, lambda path: listener.bind(str(path))):
+                plant(odd)
+                # The whole path stands there: a long one that is cut names none of the files.
+                self.assertEqual(self.wrong(str(self.directory)), f"{odd} is no file: move it out of the directory")
+                odd.rmdir() if odd.is_dir() else odd.unlink()
 
     def test_too_many(self) -> None:
         """More definitions than are read at once are refused."""

@@ -73,6 +73,7 @@ class GivenPairsTests(SynchronousTestCase):
         self.put("long.com", CertificatePair("x" * (MAX_PEM + 1), "y"))
         self.put("no name", pair)
         (self.folder / "alone.com.key").write_text(pair.key)
+        os.mkfifo(self.folder / "pipe.com.crt")
         found = self.directory.read()
         self.assertEqual([one.name for one in found.certificates], ["example.com"])
         for name, said in (
@@ -81,6 +82,7 @@ class GivenPairsTests(SynchronousTestCase):
             ("broken.com", "is no PEM"),
             ("long.com", "more than 64 KiB"),
             ("no name", "is not usable"),
+            ("pipe.com", "pipe.com.crt is no file"),
             ("alone.com", "alone.com.crt cannot be read: No such file"),
         ):
             self.assertIn(said, found.troubles.pop(name))
