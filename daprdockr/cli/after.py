@@ -20,7 +20,7 @@ def check_after(request: Request, store: Store, wanted: Definition, stored: Defi
     """
     Check the services that ``After`` names and did not name before: one that was deleted since hinders no other change.
 
-    :raises BadInput: one does not exist, or waits for this service.
+    :raises BadInput: one does not exist, or waits for this service, or this is a job.
     """
     if _new(wanted, stored):
         check_named(_after(request, store), wanted, stored)
@@ -33,6 +33,8 @@ def check_named(known: Graph, wanted: Definition, stored: Definition | None) -> 
     :raises BadInput: as ``check_after``.
     """
     for one in _new(wanted, stored):
+        if wanted.schedule is not None:  # what is stored by an earlier version stays readable
+            raise BadInput("After does not go with Schedule: leave it out, a job waits for nothing")
         if one not in known:
             raise BadInput(f"After: {one} does not exist: define it first, or leave it out")
         if circle := _way(known, one, wanted.name):
@@ -41,7 +43,10 @@ def check_named(known: Graph, wanted: Definition, stored: Definition | None) -> 
 
 
 def _new(wanted: Definition, stored: Definition | None) -> list[ServiceName]:
-    return [one for one in wanted.after if stored is None or one not in stored.after]
+    """Return those that were not named before; all, if a service becomes a job or a job a service."""
+    is_same = stored is not None and (stored.schedule is None) == (wanted.schedule is None)
+    before = stored.after if stored is not None and is_same else ()
+    return [one for one in wanted.after if one not in before]
 
 
 def _after(request: Request, store: Store) -> Graph:

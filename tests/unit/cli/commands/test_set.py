@@ -189,6 +189,18 @@ class AfterTests(DefinitionCase):
         said = f"daprdockrcmd: After: {circle}, so that none of them would start: leave one out\n"
         self.assertEqual((done.status, done.stderr), (1, said))
 
+    def test_job(self) -> None:
+        """A job waits for nothing, so it may name no service, nor may a service that becomes a job."""
+        self.define("db")
+        self.define("web", "db")
+        for service in ("report", "web"):
+            job = {"Name": service, "Group": "myapp", "Container": {"Image": "x"}, "Schedule": {"Once": True}}
+            done = self.run_line("-stdin", stdin={**job, "After": ["db"]})
+            said = "daprdockrcmd: After does not go with Schedule: leave it out, a job waits for nothing\n"
+            self.assertEqual((done.status, done.stderr), (1, said))
+        self.store.put(KEYS.service(API), json.dumps({**job, "Name": "api", "After": ["db"]}).encode())
+        self.assertEqual(self.run_line("-set", "-svc", str(API), "-image", "y").status, 0)
+
     def test_itself(self) -> None:
         """A service that waits for itself, a bad name and too many names are refused."""
         many = [f"s{number}" for number in range(17)]
