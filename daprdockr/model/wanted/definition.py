@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -77,7 +77,7 @@ class Definition:
         name = ServiceName(group=given.pop("group"), service=given.pop("service"))
         after = _services_of(given.pop("after", ()), name)
         if "schedule" in given:
-            _refuse_for_job(given.keys())
+            _refuse_for_job({attribute for attribute, item in given.items() if item != ()})
         definition = cls(name=name, after=after, **{"instances": 0 if "schedule" in given else 1, **given})
         if definition.check.type in BY_PORT and not definition.check.port:
             raise BadInput("Health.Port is missing: there is no ContainerPort of Http or Tcp to check instead")
@@ -245,7 +245,7 @@ def _services_of(texts: Sequence[str], name: ServiceName) -> tuple[ServiceName, 
     return tuple(found)
 
 
-def _refuse_for_job(given: Iterable[str]) -> None:
+def _refuse_for_job(given: Collection[str]) -> None:
     """:raises BadInput: a member is given that speaks of instances, which a job has not."""
     for member, (attribute, _) in _MEMBERS.items():
         if attribute in _NOT_FOR_JOBS and attribute in given:

@@ -118,7 +118,7 @@ def container_body(
         "StopTimeout": definition.stop_timeout,
     }
     if len(str(instance)) <= _LONGEST_HOST_NAME and host.get("UTSMode") != "host":
-        config.setdefault("Hostname", str(instance))
+        config["Hostname"] = fields.get("Hostname") or str(instance)
     host = _restrained(host, resolvers)
     return {
         **config,
@@ -132,12 +132,15 @@ def container_body(
 
 
 def _restrained(given: Mapping[str, Any], resolvers: Sequence[str]) -> dict[str, Any]:
-    """Return a ``HostConfig`` with our bounds and resolvers where the definition leaves them open."""
+    """
+    Return a ``HostConfig`` with our bounds and resolvers where the definition leaves them open: an empty value does so,
+    too. A ``PidsLimit`` of 0 does not, because the Engine takes it for no limit.
+    """
     host = dict(given)
     if resolvers:
-        host.setdefault("Dns", list(resolvers))
+        host["Dns"] = host.get("Dns") or list(resolvers)
     if host.get("Memory"):
-        host.setdefault("MemorySwap", host["Memory"])
+        host["MemorySwap"] = host.get("MemorySwap") or host["Memory"]
     host["LogConfig"] = _bounded(host.get("LogConfig", _LOG))
     host.setdefault("PidsLimit", _PIDS)
     if not any(option.startswith("no-new-privileges") for option in host.get("SecurityOpt", [])):
@@ -159,6 +162,8 @@ def _bounded(log: Mapping[str, Any]) -> Mapping[str, Any]:
     # Go takes members in any case.
     given = {name: log[key] for name in ("Type", "Config") for key in log if key.casefold() == name.casefold()}
     options = given.get("Config") or {}
+    if not given.get("Type") and not options:
+        return _LOG
     if given.get("Type") != "json-file" or not isinstance(options, Mapping) or "max-size" in options:
         return log
     return {"Type": "json-file", "Config": {**_BOUNDS, **options}}

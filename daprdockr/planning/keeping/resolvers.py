@@ -28,7 +28,7 @@ def resolvers(definition: Definition, addresses: Sequence[str], networks: Iterab
     name = network_of(definition)
     network = next((network for network in networks if name in (network.name, network.id)), None)
     reachable = tuple(a for a in addresses if network is None or family(a) in network.families)
-    if reachable or not addresses or "Dns" in definition.container.fields:
+    if reachable or not addresses or definition.container.fields.get("Dns"):
         return Resolvers(reachable)
     there = " and ".join(sorted({f"IPv{family(address)}" for address in addresses}))
     return Resolvers(

@@ -101,6 +101,12 @@ class ReadTests(SynchronousTestCase):
             self.assertTrue(str(error).startswith(part), f"{part}: {error}")
             self.assertTrue(str(error).isprintable(), str(error))
 
+    def test_job_with_empty_members(self) -> None:
+        """A job may have empty lists of what only services have; they are as if they were left out."""
+        job = {"Name": "r", "Group": "g", "Container": {"Image": "x"}, "Schedule": {"Once": True}}
+        empty: dict[str, object] = {name: [] for name in ("Http", "Tcp", "Udp", "After")}
+        self.assertEqual(Definition.read({**job, **empty}), Definition.read(job))
+
     def test_no_object(self) -> None:
         """A document that is no object is no definition."""
         for data in (b"null", b"[]", b"3", b'"web"', b"", b'{"Name": "web", "Gro', b"\0" * 1_000_000):

@@ -124,7 +124,7 @@ class BodyTests(SynchronousTestCase):
         ]
         for config, options in cases:
             self.assertEqual(body(LogConfig=config)["HostConfig"]["LogConfig"]["Config"], options, config)
-        others: list[dict[str, Any]] = [{}, {"Type": "local"}, {"Type": "json-file", "Config": ["a"]}, {"Type": ["a"]}]
+        others: list[dict[str, Any]] = [{"Type": "local"}, {"Type": "json-file", "Config": ["a"]}, {"Type": ["a"]}]
         for config in others:
             self.assertEqual(body(LogConfig=config)["HostConfig"]["LogConfig"], config)
 
@@ -154,6 +154,15 @@ class BodyTests(SynchronousTestCase):
         self.assertNotIn("Hostname", body(UTSMode="host"))
         long_name = InstanceName.parse(f"1.{'x' * 60}.y")
         self.assertNotIn("Hostname", container_body(long_name, definition(), (), {}, ()))
+
+    def test_empty(self) -> None:
+        """A field that is given and empty makes the same container as one that is left out."""
+        odd: dict[str, Any] = {"Dns": [], "Hostname": "", "MemorySwap": 0, "LogConfig": {}}
+        least = body(resolvers=("10.0.0.1",), Memory=64)
+        self.assertEqual(body(resolvers=("10.0.0.1",), Memory=64, **odd), least)
+        for config in ({"Type": ""}, {"type": "", "config": {}}, {"Type": None, "Config": None}):
+            self.assertEqual(body(resolvers=("10.0.0.1",), Memory=64, LogConfig=config), least, config)
+        self.assertEqual(body(Memory=64, PidsLimit=0)["HostConfig"]["PidsLimit"], 0)
 
     @given(DEFINITIONS, INSTANCE_NAMES)
     def test_nothing_is_lost_or_changed(self, wanted: Definition, name: InstanceName) -> None:

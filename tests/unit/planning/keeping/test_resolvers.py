@@ -54,6 +54,7 @@ class ResolversTests(SynchronousTestCase):
     def test_own(self) -> None:
         """Nothing is lacking where the definition names resolvers itself."""
         self.assertEqual(Resolvers(), found((V6,), Dns=["192.0.2.1"]))
+        self.assertTrue(found((V6,), Dns=[]).lacking)
 
     def test_reason(self) -> None:
         """The reason names what is lacking, with the remedy."""
