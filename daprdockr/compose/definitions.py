@@ -20,6 +20,7 @@ from daprdockr.compose.mounting import mounting
 from daprdockr.compose.publishing import PortOwner, publishing
 from daprdockr.compose.reaching import reaching
 from daprdockr.compose.service import OWN, ComposeService, label
+from daprdockr.compose.sites import sites
 from daprdockr.compose.storing import storing
 from daprdockr.compose.tree import Finding, LinePlace, PlacedMap, wrong
 from daprdockr.compose.variables import ReadFile
@@ -29,7 +30,15 @@ from daprdockr.model.names import ServiceName, check_label
 from daprdockr.model.wanted.definition import Definition
 
 _NOT_OF_A_JOB = ("Instances", "Tcp", "Udp", "Health", "Update", "After")
-_STEPS: tuple[Callable[[ComposeService], None], ...] = (fields, devices, deploying, checking, storing, mounting)
+_STEPS: tuple[Callable[[ComposeService], None], ...] = (
+    fields,
+    sites,
+    devices,
+    deploying,
+    checking,
+    storing,
+    mounting,
+)
 
 
 @frozen

@@ -15,8 +15,6 @@ from daprdockr.compose.variables import read_variables, unset_in_file
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
 
-_HOST = re.compile(r"Host\(\s*[`'\"]([\w.-]+)")
-"""A host name in a rule of Traefik."""
 _TEMPLATE = re.compile(r"\{\{-?\s*\.(?:Node|Service|Task)\b[^}]*\}\}")
 
 
@@ -198,21 +196,6 @@ def _labels(service: ComposeService) -> None:
     found = {**_read_files(service, "label_file"), **(service.read("labels", units.pairs) or {})}
     if found:
         service.container["Labels"] = {name: value or "" for name, value in found.items()}
-    _site(service, "labels", found)
-    _site(service, "deploy.labels", service.read("deploy.labels", units.pairs) or {})
-
-
-def _site(service: ComposeService, key: str, labels: Mapping[str, str | None]) -> None:
-    """Name labels that give a service a host name with a proxy of Compose or Swarm, unless it has one here."""
-    given = {name: value or "" for name, value in labels.items() if name.startswith("traefik.http")}
-    if not given or any(name.lower() == "http" for name in service.own):
-        return
-    hosts = (_HOST.search(value) for name, value in given.items() if name.endswith(".rule"))
-    host = next((found[1] for found in hosts if found), "example.com")
-    port = next((value for name, value in given.items() if name.endswith(".loadbalancer.server.port")), "8080")
-    is_grpc = any(name.endswith(".loadbalancer.server.scheme") and value == "h2c" for name, value in given.items())
-    example = f"x-daprdockr: {{Http: {{HostName: {host}, ContainerPort: {port}{', Grpc: true' if is_grpc else ''}}}}}"
-    service.find(key, f"no proxy reads labels: for a host name, write {example}", weighty=False)
 
 
 def _logging(service: ComposeService) -> None:

@@ -196,6 +196,33 @@ class SiteTests(ServiceCase):
         own: Any = {"x-daprdockr": {"HTTP": {"HostName": "shop.test", "ContainerPort": 3000}}}
         self.assertEqual([], self.found(labels=labels, **own))
 
+    def test_ports(self) -> None:
+        """Labels that give Traefik a port of TCP or UDP are named, until the service has such a route here."""
+        labels = ["traefik.udp.routers.x.entrypoints=dns"]
+        self.assertEqual(["labels: no proxy reads labels: publish the port of UDP by ports"], self.found(labels=labels))
+        own: Any = {"x-daprdockr": {"Udp": [{"Port": 5353, "ContainerPort": 5353}]}}
+        self.assertEqual([], self.found(labels=labels, **own))
+
+    def test_caddy(self) -> None:
+        """Labels of Caddy are named; those of its settings as a whole are not."""
+        line = "labels: no proxy reads labels: for a host name, write x-daprdockr: {Http: {HostName: %s}}"
+        for upstreams, port in (("8081", "8081"), ("http 90", "90"), ("", "8080"), ("h2c 50", "50, Grpc: true")):
+            labels = {"caddy_1": "https://shop.test, b.test", "caddy_1.reverse_proxy": f"{{{{upstreams {upstreams}}}}}"}
+            self.assertEqual([line % f"shop.test, ContainerPort: {port}"], self.found(labels=labels))
+        self.assertEqual([line % "example.com, ContainerPort: 8080"], self.found(labels=["caddy=:80"]))
+        self.assertEqual([], self.found(labels={"caddy.email": "a@shop.test", "caddyfile": "x"}))
+
+    def test_variables(self) -> None:
+        """The variables of nginx-proxy are named, also those of a file."""
+        line = "no proxy reads VIRTUAL_HOST: for a host name, write x-daprdockr: {Http: {HostName: shop.test, %s}}"
+        given = {"VIRTUAL_HOST": "shop.test,b.test", "VIRTUAL_PORT": "3000"}
+        self.assertEqual([f"environment: {line % 'ContainerPort: 3000'}"], self.found(environment=given))
+        files = {"a.env": "VIRTUAL_HOST=shop.test"}
+        found = self.found(None, files, env_file="a.env")
+        self.assertEqual([f"env_file: {line % 'ContainerPort: 80'}"], found)
+        own: Any = {"x-daprdockr": {"Http": {"HostName": "shop.test", "ContainerPort": 3000}}}
+        self.assertEqual([], self.found(environment=given, **own))
+
 
 class BindTests(ServiceCase):
     """Files of this machine."""
