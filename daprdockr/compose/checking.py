@@ -11,7 +11,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
 
 TIMEOUT = 30
-"""Seconds that a check has where the file states none, as with Compose."""
+"""Seconds that a check has where the file states none, or 0, as with Compose."""
 
 _TIMES = {"interval": "Interval", "timeout": "Timeout", "start_period": "StartPeriod"}
 
@@ -33,10 +33,10 @@ def checking(service: ComposeService) -> None:
     health: dict[str, Any] = {"Type": "exec", "Cmd": command, "Timeout": TIMEOUT}
     for key, name in _TIMES.items():
         duration = service.read(f"healthcheck.{key}", units.seconds)
-        if duration is not None:
+        if duration:
             health[name] = units.tidy(duration)
     retries = service.read("healthcheck.retries", units.whole)
-    if retries is not None:
+    if retries:
         health["Retries"] = retries
     service.definition["Health"] = health
 

@@ -165,6 +165,12 @@ class CheckTests(ServiceCase):
         self.assertEqual([expected], self.found(**keys))
         self.assertEqual([], self.found(healthcheck={"disable": True, "interval": "3s"}))
 
+    def test_zero(self) -> None:
+        """A time or number of 0 is the usual one, as with the Engine; the check of a definition takes none."""
+        zero = {"interval": "0s", "timeout": "0s", "start_period": "0s", "retries": 0}
+        usual = self.definition(healthcheck={"test": ["CMD", "a"]})
+        self.assertEqual(usual, self.definition(healthcheck={"test": ["CMD", "a"], **zero}))
+
 
 class TemplateTests(ServiceCase):
     """Texts that Swarm fills in."""
