@@ -49,6 +49,32 @@ services:
     image: {image}
     ports: [{{target: 8080, published: {port}, mode: host}}]
 """
+FIELDS = """\
+name: {group}
+services:
+  full:
+    image: {image}
+    init: true
+    shm_size: 32m
+    ulimits: {{nofile: 2048, nproc: {{soft: 100, hard: 200}}}}
+    tmpfs: ["/tmp:size=1m,mode=1777", /run]
+    logging: {{options: {{max-size: 1m}}}}
+    stop_grace_period: 1m30s
+    mem_limit: 64m
+    sysctls: [net.core.somaxconn=256]
+    healthcheck: {{test: [CMD, "true"], interval: 1s, timeout: 0s}}
+  empty:
+    image: {image}
+    hostname: ""
+    logging: {{}}
+    dns: []
+    mem_limit: 64m
+    memswap_limit: 0
+    environment: []
+    ports: []
+    depends_on: []
+  plain: {{image: {image}, mem_limit: 64m}}
+"""
 
 
 class ComposeTests(AgentTestCase):
@@ -69,11 +95,10 @@ class ComposeTests(AgentTestCase):
     def answer(self, port: int, path: str = "") -> str:
         return self.agent.curl("", f"http://127.0.0.1:{port}/{path}").strip()
 
-    def environment_of(self, service: str) -> list[str]:
+    def container_of(self, service: str) -> dict[str, Any]:
         client = APIClient(base_url=self.agent.engine, version="auto")
         try:
-            found: dict[str, Any] = client.inspect_container(self.agent.ids(service)[0])
-            return list(found["Config"]["Env"])
+            return dict(client.inspect_container(self.agent.ids(service)[0]))
         finally:
             client.close()
 
@@ -95,11 +120,29 @@ class ComposeTests(AgentTestCase):
         self.assertIn(self.answer(route), {f"{number}.web.{group} 1" for number in (1, 2)})
         self.assertEqual(["good day", "sold by us"], [self.answer(route, name) for name in ("motd", "about")])
         until(lambda: self.answer(used) == f"1.db.{group} 1")
-        found = self.environment_of(f"web.{group}")
+        found = self.container_of(f"web.{group}")["Config"]["Env"]
         self.assertEqual(
             {"FROM_FILE=1", "GREETING=us", "EXTRA=yes"}, {*found} & {"FROM_FILE=1", "GREETING=us", "EXTRA=yes"}
         )
         self.assertEqual("127.0.0.1", self.agent.dig(f"db.{group}.container"))
+
+    def test_fields(self) -> None:
+        """Containers are made as the keys say; a key that is empty is as one that is left out."""
+        group = self.agent.group
+        name = self.file("compose.yaml", FIELDS.format(group=group, image=sample_image()))
+        self.agent.command("apply", "-f", name, "-wait")
+        full, empty, plain = (self.container_of(f"{one}.{group}") for one in ("full", "empty", "plain"))
+        host = full["HostConfig"]
+        limits = {one["Name"]: (one["Soft"], one["Hard"]) for one in host["Ulimits"]}
+        self.assertEqual({"nofile": (2048, 2048), "nproc": (100, 200)}, limits)
+        self.assertEqual((True, 32 << 20, 64 << 20), (host["Init"], host["ShmSize"], host["MemorySwap"]))
+        self.assertEqual({"/tmp": "size=1m,mode=1777", "/run": ""}, host["Tmpfs"])
+        self.assertEqual({"max-size": "1m"}, host["LogConfig"]["Config"])
+        self.assertEqual({"net.core.somaxconn": "256"}, host["Sysctls"])
+        self.assertEqual(90, full["Config"]["StopTimeout"])
+        for key in ("LogConfig", "Memory", "MemorySwap", "PidsLimit"):
+            self.assertEqual(plain["HostConfig"][key], empty["HostConfig"][key], key)
+        self.assertEqual(f"1.empty.{group}", empty["Config"]["Hostname"])
 
     def test_as_it_is(self) -> None:
         """A file is applied as it is; one that would mean something else is refused, unless that is known."""
