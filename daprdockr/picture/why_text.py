@@ -74,7 +74,7 @@ def _head(found: Why) -> Iterator[str]:
     if len(found.looks) == 1 and well:
         yield f"{found.looks[0].name} is well on {found.looks[0].node}"
     elif len(found.looks) != 1 and found.job is None:
-        yield f"{found.service}: {well} of {len(found.looks)} wanted instances are well"
+        yield f"{found.service}: {well} of {len(found.looks)} instances are as wanted"
     if found.known.revision is not None:
         record = found.known.revision.record
         when = f", stored {moment(record.time)}" if record.time else ""
