@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from attrs import define, field
 
 from daprdockr.cli.outcome import TimedOut, not_done
 from daprdockr.cli.request import Request
-from daprdockr.cli.snapshot import snapshot_with_rollouts
-from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
+from daprdockr.cli.snapshot import doubts, snapshot_with_rollouts
+from daprdockr.model.errors import EtcdError, EtcdHistoryLost, EtcdUnavailable
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
 from daprdockr.picture.rollouts import Rollouts
@@ -72,7 +73,15 @@ class ClusterWait:
     def timed_out(self, lacking: Sequence[tuple[object, str]]) -> TimedOut:
         """Return the error about what is not as required yet."""
         old = "; etcd does not answer, so this may be out of date" if self.away else ""
-        return TimedOut(f"{not_done(self.request.timeout, lacking)}{old}")
+        return TimedOut(f"{not_done(self.request.timeout, lacking)}{old or self._frozen()}")
+
+    def _frozen(self) -> str:
+        """Return which nodes do nothing, for the end of an error; "" if none is known to be frozen."""
+        with suppress(EtcdError):
+            if found := sorted(doubts(self.request, self.store)):
+                are = f"{found[0]} is" if len(found) == 1 else f"{len(found)} nodes are"
+                return f"; {are} frozen: daprdockrcmd nodes says why"
+        return ""
 
     def _follow(self, deadline: float, done: Callable[[], bool]) -> None:
         """Apply changes until ``done`` holds or the time is over."""

@@ -14,12 +14,13 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.follow import ClusterWait
 from daprdockr.cli.request import Request
-from daprdockr.cli.snapshot import snapshot
+from daprdockr.cli.snapshot import doubts, snapshot
 from daprdockr.model.errors import DaprdockrError
 from daprdockr.model.known.view import ClusterView
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.cordon import asking_to_drain
+from daprdockr.model.stored.doubts import COMMAND as TRUST_COMMAND
 from daprdockr.model.stored.run import UNDER_WAY
 from daprdockr.picture.extent import number_of_instances
 from daprdockr.picture.instances import still_stopping
@@ -39,13 +40,19 @@ class NotEmpty(DaprdockrError):
     """Instances stay on the node because their data is there."""
 
 
+class NotSeen(DaprdockrError):
+    """Containers may run on the node of which etcd knows nothing, because it is frozen."""
+
+
 def drain(request: Request, store: Store, console: Console) -> None:
     """
+    :raises NotSeen: the node is frozen.
     :raises NotFound: no such node.
     :raises TimedOut, CalledOff: the end of the drain was awaited, and did not come.
     :raises NotEmpty: it came, and instances are left whose data is there.
     """
     node = request.node
+    _check_is_not_frozen(request, store)
     known = snapshot(request, store).nodes
     if node not in known:
         raise no_such_node(node, known)
@@ -56,6 +63,14 @@ def drain(request: Request, store: Store, console: Console) -> None:
     draining.print_leavers()
     if request.wait:
         draining.finish()
+
+
+def _check_is_not_frozen(request: Request, store: Store) -> None:
+    """:raises NotSeen: the node doubts this etcd, so that it hands nothing over."""
+    doubt = doubts(request, store).get(request.node)
+    if doubt is not None:
+        reason = f"it doubts this etcd: {doubt.reason} ({TRUST_COMMAND} shows what to do)"
+        raise NotSeen(f"{request.node} is frozen, {reason}")
 
 
 def leave_or_stay(cluster: ClusterView, node: str) -> dict[InstanceName, str]:
@@ -121,13 +136,16 @@ class Draining(ClusterWait):
         Print each instance that leaves, until nothing is there that might leave, or ends by itself.
 
         :raises NotEmpty: something is left.
+        :raises NotSeen: something may be left there.
         """
         node = self.request.node
         if not self.until(self._has_ended):
             left = [(str(instance), self._whereabouts(instance)) for instance in self._awaited(self._found)]
-            raise self.timed_out(left + _ending_on(self.cluster, node, self._found))
+            away = [] if node in self.cluster.nodes else [(node, "away, and may still run containers")]
+            raise self.timed_out(away + left + _ending_on(self.cluster, node, self._found))
         if self._found:
             raise NotEmpty(self._left_behind())
+        _check_is_not_frozen(self.request, self.store)
 
     def _left_behind(self) -> str:
         """Return what would stop with the host, for the person who is about to stop it."""
@@ -146,7 +164,8 @@ class Draining(ClusterWait):
             for instance in self._awaited(before):
                 if news := self._news(instance, before[instance]):
                     self.console.say(f"{instance} {news}, {len(left)} to go")
-        return not left and not _ending_on(self.cluster, node, self._found)
+        is_there = node in self.cluster.nodes  # otherwise nobody reports what runs there
+        return is_there and not left and not _ending_on(self.cluster, node, self._found)
 
     def _awaited(self, found: Iterable[InstanceName]) -> list[InstanceName]:
         """Return those that are not tied to the node by their data."""
@@ -187,6 +206,7 @@ COMMAND = Command(
         " stopped here, one instance of each service at a time. One with ``OnPartition: stop`` is stopped first, while"
         " those of its service on other nodes are healthy. Prints which cannot leave, and why. With ``-wait`` it ends"
         " with exit status 0 when no instance and no run of a job is left on the node, and with 1 when only instances"
-        " are left that keep data there. It waits for all others, even if no other node takes them now",
+        " are left that keep data there. It waits for all others, even if no other node takes them now, and for a node"
+        " that is away. A frozen one is an error: it hands nothing over, and its containers run on",
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from daprdockr.model.stored.doubts import DoubtRecord
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.run import RunRecord, RunState
@@ -217,6 +218,56 @@ class WaitTests(DrainCase):
                 " 2.web.myapp is on n1\n",
             ),
         )
+
+    def doubt(self) -> None:
+        self.store.put(KEYS.doubts + "n1", DoubtRecord(7, "it went back").encode())
+
+    def test_frozen(self) -> None:
+        """A frozen node may run containers that etcd does not know: it is never said to be empty."""
+        reason = "it doubts this etcd: it went back (daprdockrcmd trust-etcd shows what to do)"
+        said = f"daprdockrcmd: n1 is frozen, {reason}\n"
+        self.define(named("web"))
+
+        def lose() -> None:
+            self.store.commit([], [Delete(KEYS.claim(instance(1)))])
+            self.doubt()
+
+        self.store.coming = [lose]
+        done = self.run_line("drain n1 -wait")
+        self.assertEqual((done.status, done.stderr), (1, said))
+        self.run_line("uncordon n1")
+        for line in ("drain n1", "drain n1 -wait"):
+            done = self.run_line(line)
+            self.assertEqual((done.status, done.stdout, done.stderr), (1, "", said))
+        self.assertEqual(self.cluster.cordoned, set())
+
+    def test_away(self) -> None:
+        """A node that is away may still run what it had, so it is waited for."""
+        self.define(named("web"))
+
+        def vanish() -> None:
+            self.store.commit([], [Delete(KEYS.node("n1")), Delete(KEYS.claim(instance(1)))])
+
+        def flicker() -> None:
+            vanish()
+            self.store.put(KEYS.node("n1"), NodeRecord().encode(), self.store.lease)
+
+        self.store.coming = [vanish]
+        done = self.run_line("drain n1 -wait -timeout 1")
+        said = "daprdockrcmd: not done after 1 s: n1 is away, and may still run containers\n"
+        self.assertEqual((done.status, done.stderr), (4, said))
+        self.store.put(KEYS.node("n1"), NodeRecord().encode(), self.store.lease)
+        self.claim(instance(1), "n1")
+        self.store.coming = [flicker]
+        self.assertEqual(self.run_line("drain n1 -wait").status, 0)
+
+    def test_others_are_frozen(self) -> None:
+        """When nobody takes an instance in time, it says how many nodes are frozen."""
+        self.define(named("web"))
+        self.store.put(KEYS.doubts + "n2", DoubtRecord(7, "it went back").encode())
+        done = self.run_line("drain n1 -wait -timeout 0")
+        self.assertEqual(done.status, 4)
+        self.assertIn("; n2 is frozen: daprdockrcmd nodes says why", done.stderr)
 
     def test_called_off(self) -> None:
         """When somebody uncordons the node meanwhile it says so, with exit status 1."""
