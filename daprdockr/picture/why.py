@@ -132,7 +132,7 @@ class Why:
             standing.bar for standing in self.standings
         ):
             found += [standing.advice for standing in self.standings]
-            found += [] if self.standings else ["start an agent: no node has one"]
+            found += [] if self.standings else ["start an agent, or see whether one is frozen: daprdockrcmd status"]
         found += [f"let its HTTP requests through again: daprdockrcmd resume {self.service}"] if self.paused else []
         return list(dict.fromkeys(filter(None, found)))
 
